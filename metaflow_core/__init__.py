@@ -1,0 +1,1 @@
+"""MetaFlow: see what every service asks of every other."""
