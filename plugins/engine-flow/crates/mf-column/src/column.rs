@@ -1,0 +1,171 @@
+//! One column under construction.
+
+use crate::bitmap::Bitmap;
+use crate::schema::{Field, Type};
+use crate::strings::{Dict, Strings};
+
+/// The values of a column in Arrow's layout.
+#[derive(Clone, Debug)]
+pub(crate) enum Data {
+    U8(Vec<u8>),
+    U16(Vec<u16>),
+    U32(Vec<u32>),
+    U64(Vec<u64>),
+    I32(Vec<i32>),
+    I64(Vec<i64>),
+    F64(Vec<f64>),
+    Bool(Bitmap),
+    Utf8(Strings),
+    Dict(Dict),
+    Fixed16(Vec<[u8; 16]>),
+    ListUtf8(Vec<i32>, Strings),
+    ListF64(Vec<i32>, Vec<f64>),
+}
+
+impl Data {
+    fn new(ty: Type) -> Self {
+        match ty {
+            Type::U8 => Data::U8(Vec::new()),
+            Type::U16 => Data::U16(Vec::new()),
+            Type::U32 => Data::U32(Vec::new()),
+            Type::U64 => Data::U64(Vec::new()),
+            Type::I32 => Data::I32(Vec::new()),
+            Type::I64 => Data::I64(Vec::new()),
+            Type::F64 => Data::F64(Vec::new()),
+            Type::Bool => Data::Bool(Bitmap::default()),
+            Type::Utf8 => Data::Utf8(Strings::default()),
+            Type::DictUtf8 => Data::Dict(Dict::default()),
+            Type::Fixed16 => Data::Fixed16(Vec::new()),
+            Type::ListUtf8 => Data::ListUtf8(vec![0], Strings::default()),
+            Type::ListF64 => Data::ListF64(vec![0], Vec::new()),
+        }
+    }
+
+    fn extend_zero(&mut self, count: usize) {
+        fn zeros<T: Clone + Default>(values: &mut Vec<T>, count: usize) {
+            values.resize(values.len() + count, T::default());
+        }
+        match self {
+            Data::U8(v) => zeros(v, count),
+            Data::U16(v) => zeros(v, count),
+            Data::U32(v) => zeros(v, count),
+            Data::U64(v) => zeros(v, count),
+            Data::I32(v) => zeros(v, count),
+            Data::I64(v) => zeros(v, count),
+            Data::F64(v) => zeros(v, count),
+            Data::Bool(v) => v.extend(count, false),
+            Data::Utf8(v) => v.extend_empty(count),
+            Data::Dict(v) => v.extend_empty(count),
+            Data::Fixed16(v) => zeros(v, count),
+            Data::ListUtf8(offsets, items) => {
+                offsets.resize(offsets.len() + count, items.len() as i32)
+            }
+            Data::ListF64(offsets, items) => {
+                offsets.resize(offsets.len() + count, items.len() as i32)
+            }
+        }
+    }
+
+    fn truncate(&mut self, len: usize) {
+        match self {
+            Data::U8(v) => v.truncate(len),
+            Data::U16(v) => v.truncate(len),
+            Data::U32(v) => v.truncate(len),
+            Data::U64(v) => v.truncate(len),
+            Data::I32(v) => v.truncate(len),
+            Data::I64(v) => v.truncate(len),
+            Data::F64(v) => v.truncate(len),
+            Data::Bool(v) => v.truncate(len),
+            Data::Utf8(v) => v.truncate(len),
+            Data::Dict(v) => v.indices.truncate(len),
+            Data::Fixed16(v) => v.truncate(len),
+            Data::ListUtf8(offsets, items) => {
+                offsets.truncate(len + 1);
+                items.truncate(offsets.last().copied().unwrap_or(0) as usize);
+            }
+            Data::ListF64(offsets, items) => {
+                offsets.truncate(len + 1);
+                items.truncate(offsets.last().copied().unwrap_or(0) as usize);
+            }
+        }
+    }
+}
+
+/// Values, validity and the number of rows written so far (unset rows at the end are not written yet).
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    ty: Type,
+    nullable: bool,
+    len: usize,
+    pub null_count: usize,
+    /// present from the first null on
+    pub validity: Option<Bitmap>,
+    pub data: Data,
+}
+
+impl Column {
+    pub fn new(field: &Field) -> Self {
+        Column {
+            ty: field.ty,
+            nullable: field.nullable,
+            len: 0,
+            null_count: 0,
+            validity: None,
+            data: Data::new(field.ty),
+        }
+    }
+
+    /// Makes the column exactly `rows` long, so that the next value is that of row `rows`. A value that this row already
+    /// has is dropped: the last write wins.
+    #[inline]
+    pub fn align(&mut self, rows: usize) {
+        if self.len != rows {
+            self.realign(rows);
+        }
+    }
+
+    #[cold]
+    fn realign(&mut self, rows: usize) {
+        if self.len > rows {
+            self.data.truncate(rows);
+            if let Some(map) = &mut self.validity {
+                map.truncate(rows);
+                self.null_count = (0..rows).filter(|row| !map.get(*row)).count();
+            }
+        } else {
+            let missing = rows - self.len;
+            if self.nullable {
+                self.validity
+                    .get_or_insert_with(|| Bitmap::filled(self.len, true))
+                    .extend(missing, false);
+                self.null_count += missing;
+            }
+            self.data.extend_zero(missing);
+        }
+        self.len = rows;
+    }
+
+    /// Counts a value that was just pushed to `data`.
+    #[inline]
+    pub fn pushed(&mut self) {
+        self.len += 1;
+        if let Some(map) = &mut self.validity {
+            map.push(true);
+        }
+    }
+
+    /// Ends the column at `rows` and leaves an empty one with room for as many again.
+    pub fn take(&mut self, rows: usize) -> Column {
+        self.align(rows);
+        let mut next = Column {
+            ty: self.ty,
+            nullable: self.nullable,
+            len: 0,
+            null_count: 0,
+            validity: None,
+            data: Data::new(self.ty),
+        };
+        std::mem::swap(self, &mut next);
+        next
+    }
+}

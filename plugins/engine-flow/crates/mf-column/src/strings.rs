@@ -1,0 +1,138 @@
+//! Texts in Arrow's layout, plain and dictionary-encoded.
+
+/// Texts one after the other: `offsets[i]..offsets[i+1]` in `bytes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Strings {
+    pub offsets: Vec<i32>,
+    pub bytes: Vec<u8>,
+}
+
+impl Default for Strings {
+    fn default() -> Self {
+        Strings {
+            offsets: vec![0],
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl Strings {
+    pub fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// Appends a text. Offsets are 32 bits wide: a text that would pass 2 GiB in one batch is kept as empty.
+    #[inline]
+    pub fn push(&mut self, text: &str) {
+        if self.bytes.len() + text.len() <= i32::MAX as usize {
+            self.bytes.extend_from_slice(text.as_bytes());
+        }
+        self.offsets.push(self.bytes.len() as i32);
+    }
+
+    pub fn extend_empty(&mut self, count: usize) {
+        self.offsets
+            .resize(self.offsets.len() + count, self.bytes.len() as i32);
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(&end) = self.offsets.get(len) {
+            self.offsets.truncate(len + 1);
+            self.bytes.truncate(end as usize);
+        }
+    }
+
+    pub fn get(&self, index: usize) -> Option<&str> {
+        let start = *self.offsets.get(index)? as usize;
+        let end = *self.offsets.get(index + 1)? as usize;
+        std::str::from_utf8(self.bytes.get(start..end)?).ok()
+    }
+}
+
+/// Texts of few different values. The dictionary is the batch's own, in order of first use, so the same rows give the
+/// same bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Dict {
+    pub indices: Vec<i32>,
+    pub values: Strings,
+    /// open addressing: index + 1 into `values`, 0 = free; a power of two
+    slots: Vec<u32>,
+}
+
+impl Default for Dict {
+    fn default() -> Self {
+        Dict {
+            indices: Vec::new(),
+            values: Strings::default(),
+            slots: vec![0; 64],
+        }
+    }
+}
+
+impl Dict {
+    #[inline]
+    pub fn push(&mut self, text: &str) {
+        // Rows of one protocol come in runs: the previous row's value is the best guess.
+        let index = match self.indices.last() {
+            Some(&last) if self.values.get(last as usize) == Some(text) => last,
+            _ => self.intern(text),
+        };
+        self.indices.push(index);
+    }
+
+    /// Rows without a value point at the entry of the empty text.
+    pub fn extend_empty(&mut self, count: usize) {
+        let index = self.intern("");
+        self.indices.resize(self.indices.len() + count, index);
+    }
+
+    fn intern(&mut self, text: &str) -> i32 {
+        if self.values.len() * 2 >= self.slots.len() {
+            self.grow();
+        }
+        let mask = self.slots.len() - 1;
+        let mut at = hash(text.as_bytes()) as usize & mask;
+        while let Some(&slot) = self.slots.get(at) {
+            if slot == 0 {
+                break;
+            }
+            if self.values.get(slot as usize - 1) == Some(text) {
+                return slot as i32 - 1;
+            }
+            at = (at + 1) & mask;
+        }
+        self.values.push(text);
+        let index = self.values.len() - 1;
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = index as u32 + 1;
+        }
+        index as i32
+    }
+
+    fn grow(&mut self) {
+        let mask = self.slots.len() * 2 - 1;
+        let mut slots = vec![0u32; mask + 1];
+        for index in 0..self.values.len() {
+            let mut at = hash(self.values.get(index).unwrap_or("").as_bytes()) as usize & mask;
+            while slots[at] != 0 {
+                at = (at + 1) & mask;
+            }
+            slots[at] = index as u32 + 1;
+        }
+        self.slots = slots;
+    }
+
+    pub fn get(&self, index: usize) -> Option<&str> {
+        self.values.get(*self.indices.get(index)? as usize)
+    }
+}
+
+/// FNV-1a, 64 bits, folded. The input is bounded by the row's own text, and a flood of collisions costs a linear probe
+/// of one batch's dictionary at worst.
+fn hash(bytes: &[u8]) -> u32 {
+    let mut state = 0xcbf2_9ce4_8422_2325u64;
+    for byte in bytes {
+        state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    (state ^ state >> 32) as u32
+}
