@@ -1,0 +1,64 @@
+"""What the core gives a component when it is built."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metaflow_core.api.clock import Clock
+from metaflow_core.api.counters import Counters
+from metaflow_core.api.identity import ComponentId, Kind
+
+if TYPE_CHECKING:
+    from metaflow_core.model.catalog import Catalog
+
+__all__ = ["BuildContext", "Resource", "StatusReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something that only one component can have: found at validation, long before a bind fails.
+
+    :ivar kind: ``tcp``, ``udp``, ``file``, ``directory``, ``device``.
+    :ivar name: in one spelling only: ``127.0.0.1:9464``, an absolute path, an interface.
+    """
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+StatusReport = Callable[[str, str], None]
+"""``report(state, sentence)``: a component tells that it is ``running``, ``degraded`` or ``failed``, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildContext:
+    """Everything a component may take from the core. Nothing is global: what is not here is not there.
+
+    :ivar kind: the component's kind.
+    :ivar id: its id.
+    :ivar catalog: the record catalogue of this app, with every plugin's additions.
+    :ivar logger: a standard logger named after the component; the core never configures logging.
+    :ivar counters: the component's counters.
+    :ivar clock: the app's clock.
+    :ivar report: tells the supervisor how the component is.
+    :ivar data_dir: where the component may keep files, made on demand; None where the app keeps nothing.
+    :ivar services: the running app's shared objects offered by name, for services that need to reach storages,
+        dialects, or the status of the app (see :class:`metaflow_core.api.components.AppView`).
+    """
+
+    kind: Kind
+    id: ComponentId
+    catalog: Catalog
+    logger: logging.Logger
+    counters: Counters
+    clock: Clock
+    report: StatusReport
+    data_dir: Path | None = None
+    services: Mapping[str, object] = field(default_factory=dict)
