@@ -42,6 +42,9 @@ __all__ = [
 ]
 
 
+ConfigType: TypeAlias = type[Config]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Described:
     """What every factory says of itself.
@@ -55,17 +58,20 @@ class _Described:
     kind: ClassVar[Kind]
 
     type: str
-    config: type[Config] = Config
+    config: ConfigType = Config
     stability: Stability = Stability.ALPHA
     summary: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.type, str) or not TYPE_PATTERN.match(self.type):
+        # authors without a type checker get here too: look at what is there, not at what is annotated
+        name: object = self.type
+        config: object = self.config
+        if not isinstance(name, str) or not TYPE_PATTERN.match(name):
             raise ValueError(
                 f"{type(self).__name__}(type={self.type!r}): a type must be lower case letters, digits and underscores, "
                 "beginning with a letter, at most 63 characters"
             )
-        if not (isinstance(self.config, type) and issubclass(self.config, Config)):
+        if not (isinstance(config, type) and issubclass(config, Config)):
             raise TypeError(
                 f"{type(self).__name__}(type={self.type!r}): config must be a subclass of metaflow_core.Config, "
                 f"found {self.config!r}"

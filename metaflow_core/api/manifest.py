@@ -120,8 +120,12 @@ class ParserConfig(Config):
     :ivar runtime: which of the parser's runtimes to use; ``auto`` takes the fastest that is there.
     """
 
-    runtime: RuntimeKind = Field(RuntimeKind.AUTO, description="Which runtime runs the parser; auto takes the fastest there.")
-    ports: tuple[int, ...] | None = Field(None, description="Server ports at which it is asked first, in place of its own list.")
+    runtime: RuntimeKind = Field(
+        RuntimeKind.AUTO, description="Which runtime runs the parser; auto takes the fastest there."
+    )
+    ports: tuple[int, ...] | None = Field(
+        None, description="Server ports at which it is asked first, in place of its own list."
+    )
     session_timeout_ms: int | None = Field(None, ge=1, description="How long a request waits for its answer.")
 
 
