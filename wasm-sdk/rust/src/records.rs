@@ -1,0 +1,250 @@
+//! The builder of records: one `begin` and `end` for each message, columns out (`v1.md`, 6).
+
+use crate::abi_generated::{self as abi, RecordType, Status, Text};
+use crate::column::{self, Numbers, Texts};
+use std::borrow::Cow;
+
+/// First id of the text columns.
+const TEXT_MIN: usize = Text::ALL[0] as usize;
+
+/// Records of a batch, column by column. Buffers are reused from batch to batch.
+///
+/// ```
+/// # use metaflow_parser_sdk::{Records, RecordType, Status, Text};
+/// # fn report(out: &mut Records) {
+/// out.begin(RecordType::Response);
+/// out.stream_offset(120).time_ns(1_700_000_000_000_000_000);
+/// out.status(Status::ServerError).code(503).text(Text::Exception, "Service Unavailable");
+/// out.end();
+/// # }
+/// ```
+#[derive(Default)]
+pub struct Records {
+    rows: u32,
+    is_open: bool,
+    segment: u32,
+    segment_index: Numbers<u32>,
+    kind: Numbers<u8>,
+    status: Numbers<u8>,
+    code: Numbers<i32>,
+    request_id: Numbers<u64>,
+    stream_id: Numbers<u64>,
+    stream_offset: Numbers<u64>,
+    time_ns: Numbers<u64>,
+    protocol: Numbers<u8>,
+    length: Numbers<u64>,
+    end_time_ns: Numbers<u64>,
+    affected_rows: Numbers<u64>,
+    flags: Numbers<u8>,
+    captured_bytes: Numbers<u32>,
+    texts: [Texts; Text::ALL.len()],
+    private: Vec<(u16, Texts)>,
+}
+
+macro_rules! setters {
+    ($($(#[$about:meta])* $name:ident: $kind:ty;)*) => {
+        $(
+            $(#[$about])*
+            #[inline]
+            pub fn $name(&mut self, value: $kind) -> &mut Records {
+                if self.is_open {
+                    self.$name.set(self.rows, value);
+                }
+                self
+            }
+        )*
+    };
+}
+
+impl Records {
+    /// Start a record that ends in the segment at hand. A record that was not ended is ended first.
+    #[inline]
+    pub fn begin(&mut self, kind: RecordType) -> &mut Records {
+        self.end();
+        self.is_open = true;
+        self.segment_index.set(self.rows, self.segment);
+        self.kind.set(self.rows, kind as u8);
+        self
+    }
+
+    /// Finish the record. What is set outside of `begin` and `end` is ignored.
+    #[inline]
+    pub fn end(&mut self) {
+        if self.is_open {
+            self.is_open = false;
+            self.rows += 1;
+        }
+    }
+
+    /// Say that these bytes could not be used and why: `length` bytes from `stream_offset` on.
+    pub fn skipped(&mut self, stream_offset: u64, time_ns: u64, length: u64, reason: &str) {
+        self.begin(RecordType::Skipped).stream_offset(stream_offset).time_ns(time_ns).length(length);
+        self.text(Text::Exception, reason).end();
+    }
+
+    /// Withdraw from the session: this is another protocol after all, seen at `stream_offset`.
+    pub fn violation(&mut self, stream_offset: u64, time_ns: u64, reason: &str) {
+        self.begin(RecordType::Violation).stream_offset(stream_offset).time_ns(time_ns);
+        self.text(Text::Exception, reason).end();
+    }
+
+    /// Response status.
+    #[inline]
+    pub fn status(&mut self, value: Status) -> &mut Records {
+        if self.is_open {
+            self.status.set(self.rows, value as u8);
+        }
+        self
+    }
+
+    setters! {
+        /// Response code of the protocol.
+        code: i32;
+        /// The id that people see as `request_id`.
+        request_id: u64;
+        /// The key that pairs a request with its response when the manifest says `pairing = "keyed"`.
+        stream_id: u64;
+        /// Offset of the message's first byte in its direction.
+        stream_offset: u64;
+        /// Capture time of the message's first byte.
+        time_ns: u64;
+        /// Protocol number, where it is not the parser's default.
+        protocol: u8;
+        /// Bytes of the message: `request_length` or `response_length`.
+        length: u64;
+        /// Capture time of the message's last byte.
+        end_time_ns: u64;
+        /// Rows that a statement changed.
+        affected_rows: u64;
+        /// Bits of `record_flag`.
+        flags: u8;
+        /// Bytes of the message that the capture holds.
+        captured_bytes: u32;
+    }
+
+    /// Set a text; an empty one is absent.
+    #[inline]
+    pub fn text(&mut self, column: Text, text: &str) -> &mut Records {
+        if self.is_open && !text.is_empty() {
+            self.texts[column as usize - TEXT_MIN].set(self.rows, text);
+        }
+        self
+    }
+
+    /// Set a text from bytes of the wire: what is not UTF-8 becomes U+FFFD.
+    #[inline]
+    pub fn text_bytes(&mut self, column: Text, bytes: &[u8]) -> &mut Records {
+        self.text(column, &lossy(bytes))
+    }
+
+    /// Continue a text, for values that are joined from parts.
+    #[inline]
+    pub fn append(&mut self, column: Text, text: &str) -> &mut Records {
+        if self.is_open && !text.is_empty() {
+            self.texts[column as usize - TEXT_MIN].append(self.rows, text);
+        }
+        self
+    }
+
+    /// Add an attribute. A NUL, which would end it, becomes U+FFFD.
+    pub fn attribute(&mut self, key: &str, value: &str) -> &mut Records {
+        if self.is_open && !key.is_empty() {
+            let column = &mut self.texts[Text::Attributes as usize - TEXT_MIN];
+            for part in [key, value] {
+                for (index, piece) in part.split('\0').enumerate() {
+                    if index > 0 {
+                        column.append(self.rows, "\u{fffd}");
+                    }
+                    column.append(self.rows, piece);
+                }
+                column.append(self.rows, "\0");
+            }
+        }
+        self
+    }
+
+    /// Add an attribute whose value comes from the wire: what is not UTF-8 becomes U+FFFD.
+    pub fn attribute_bytes(&mut self, key: &str, value: &[u8]) -> &mut Records {
+        self.attribute(key, &lossy(value))
+    }
+
+    /// Set a text column of the plugin's own; ids below 1024 are the ABI's and are ignored.
+    pub fn private_text(&mut self, id: u16, text: &str) -> &mut Records {
+        if self.is_open && !text.is_empty() && u32::from(id) >= abi::LIMIT_PRIVATE_COLUMN_MIN {
+            let at = self.private.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
+                self.private.push((id, Texts::default()));
+                self.private.len() - 1
+            });
+            self.private[at].1.set(self.rows, text);
+        }
+        self
+    }
+
+    /// Records so far in this batch.
+    pub const fn len(&self) -> usize {
+        self.rows as usize + self.is_open as usize
+    }
+
+    /// No record so far in this batch.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn at_segment(&mut self, index: u32) {
+        self.segment = index;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.rows = 0;
+        self.is_open = false;
+        self.segment_index.clear();
+        self.kind.clear();
+        self.status.clear();
+        self.code.clear();
+        self.request_id.clear();
+        self.stream_id.clear();
+        self.stream_offset.clear();
+        self.time_ns.clear();
+        self.protocol.clear();
+        self.length.clear();
+        self.end_time_ns.clear();
+        self.affected_rows.clear();
+        self.flags.clear();
+        self.captured_bytes.clear();
+        self.texts.iter_mut().for_each(Texts::clear);
+        self.private.iter_mut().for_each(|(_, texts)| texts.clear());
+    }
+
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
+        self.end();
+        let rows = self.rows;
+        out.clear();
+        column::write_header(out, abi::MAGIC_RECORDS, rows);
+        let mut columns = self.segment_index.write(out, abi::RECORD_COLUMN_SEGMENT_INDEX as u16, rows);
+        columns += self.kind.write(out, abi::RECORD_COLUMN_TYPE as u16, rows);
+        columns += self.status.write(out, abi::RECORD_COLUMN_STATUS as u16, rows);
+        columns += self.code.write(out, abi::RECORD_COLUMN_CODE as u16, rows);
+        columns += self.request_id.write(out, abi::RECORD_COLUMN_REQUEST_ID as u16, rows);
+        columns += self.stream_id.write(out, abi::RECORD_COLUMN_STREAM_ID as u16, rows);
+        columns += self.stream_offset.write(out, abi::RECORD_COLUMN_STREAM_OFFSET as u16, rows);
+        columns += self.time_ns.write(out, abi::RECORD_COLUMN_TIME_NS as u16, rows);
+        columns += self.protocol.write(out, abi::RECORD_COLUMN_PROTOCOL as u16, rows);
+        columns += self.length.write(out, abi::RECORD_COLUMN_LENGTH as u16, rows);
+        columns += self.end_time_ns.write(out, abi::RECORD_COLUMN_END_TIME_NS as u16, rows);
+        columns += self.affected_rows.write(out, abi::RECORD_COLUMN_AFFECTED_ROWS as u16, rows);
+        columns += self.flags.write(out, abi::RECORD_COLUMN_FLAGS as u16, rows);
+        columns += self.captured_bytes.write(out, abi::RECORD_COLUMN_CAPTURED_BYTES as u16, rows);
+        for (column, texts) in Text::ALL.iter().zip(&self.texts) {
+            columns += texts.write(out, *column as u16, rows);
+        }
+        for (id, texts) in &self.private {
+            columns += texts.write(out, *id, rows);
+        }
+        column::finish_header(out, columns);
+    }
+}
+
+/// Text as it is where it is UTF-8, the usual case, and a repaired copy where it is not.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
