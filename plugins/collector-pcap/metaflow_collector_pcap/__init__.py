@@ -1,0 +1,1 @@
+"""Capture files as a source of packets: pcap and pcapng, plain or compressed, one or several merged by time."""
