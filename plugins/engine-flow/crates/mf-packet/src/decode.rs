@@ -1,0 +1,177 @@
+//! The walk from a frame's first byte to the transport payload.
+
+use crate::ip::fragment::{Key, Limits, Reassembler};
+use crate::tunnel::{Carries, TunnelSet, MAX_TIERS};
+use crate::{ethertype, ip, link, transport, tunnel, Addr, Counters, Frame, Mixer, Packet, Transport, View};
+
+/// Options of a decoder.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DecoderConfig {
+    /// Tunnels to peel.
+    pub tunnels: TunnelSet,
+    /// Bounds of fragment reassembly.
+    pub fragments: Limits,
+}
+
+/// Decodes frames one after the other; the state is that of fragment reassembly.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    tunnels: TunnelSet,
+    reassembler: Reassembler,
+    /// Reassembled datagrams of the current frame: one for each tunnel tier and one for the innermost packet.
+    scratch: [Vec<u8>; 3],
+    counters: Counters,
+}
+
+impl Decoder {
+    /// A decoder with options.
+    pub fn new(config: DecoderConfig) -> Self {
+        Self { tunnels: config.tunnels, reassembler: Reassembler::new(config.fragments), ..Self::default() }
+    }
+
+    /// What was not (fully) decoded, by stage and reason.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Decodes one frame. None when it holds no whole packet: damaged, or a fragment whose datagram is not complete (counted
+    /// either way). A frame without IP (ARP, LLDP, ...) is a packet with `protocol == 0`.
+    #[inline]
+    pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Packet<'a>> {
+        let Self { tunnels, reassembler, scratch, counters } = self;
+        let mut scratch = scratch.iter_mut();
+        let mut packet = Packet::new(frame);
+        if let Some(tci) = frame.vlan_tci {
+            packet.vlan = tci & 0x0fff;
+        }
+        let mut view = match link::peel(frame.link_type, View::new(frame.data, frame.wire_len), &mut packet) {
+            Ok(view) => view,
+            Err(reason) => {
+                counters.hit("link", reason);
+                return None;
+            }
+        };
+        loop {
+            if !packet.is_ip() {
+                return other(packet, view, counters);
+            }
+            let header = match ip::parse(packet.eth_type, view) {
+                Ok(header) => header,
+                Err(reason) => {
+                    counters.hit("ip", reason);
+                    return None;
+                }
+            };
+            if let Some(remark) = header.remark {
+                counters.hit("ip", remark);
+            }
+            packet.src = header.src;
+            packet.dst = header.dst;
+            packet.protocol = header.protocol;
+            packet.ttl = header.ttl;
+            packet.ip_id = header.id;
+            packet.l3_len = header.payload_len;
+            view = header.payload;
+            if let Some(piece) = header.fragment {
+                let buffer = scratch.next()?;
+                let v4 = packet.is_v4();
+                let key = Key {
+                    src: header.src,
+                    dst: header.dst,
+                    id: piece.id,
+                    protocol: if v4 { header.protocol } else { 0 },
+                    context: context(&packet),
+                };
+                let lens = (packet.wire_len, packet.cap_len);
+                let whole =
+                    reassembler.add(key, piece, header.protocol, view, lens, packet.time_ns, counters, buffer)?;
+                view = View { cap: buffer.as_slice(), wire: whole.wire };
+                packet.protocol = whole.protocol;
+                packet.l3_len = whole.wire;
+                packet.wire_len = whole.frame_bytes;
+                packet.cap_len = whole.frame_cap;
+                packet.frames = packet.frames.saturating_add(whole.frames).saturating_sub(1);
+                if !v4 {
+                    match ip::resume(packet.protocol, view) {
+                        Ok((protocol, rest)) => (packet.protocol, view) = (protocol, rest),
+                        Err(reason) => {
+                            counters.hit("ip", reason);
+                            return None;
+                        }
+                    }
+                }
+            }
+            let (header, payload) = match transport::parse(packet.eth_type, packet.protocol, view) {
+                Ok(found) => found,
+                Err(reason) => {
+                    counters.hit("transport", reason);
+                    return None;
+                }
+            };
+            packet.transport = header;
+            packet.payload = payload.cap;
+            packet.payload_wire = payload.wire;
+            if matches!(header, Transport::Tcp(_)) {
+                return Some(packet);
+            }
+            match tunnel::find(*tunnels, packet.protocol, &header, view, payload) {
+                Ok(None) => return Some(packet),
+                Ok(Some(_)) if packet.tunnel.tier >= MAX_TIERS => {
+                    counters.hit("tunnel", "more_than_two_tiers");
+                    return Some(packet);
+                }
+                Ok(Some(inner)) => {
+                    tunnel::enter(&mut packet, &inner);
+                    view = inner.view;
+                    if inner.carries == Carries::Ethernet {
+                        match link::peel(link::linktype::ETHERNET, view, &mut packet) {
+                            Ok(rest) => view = rest,
+                            Err(reason) => {
+                                counters.hit("tunnel", reason);
+                                return None;
+                            }
+                        }
+                    }
+                }
+                Err(reason) => {
+                    counters.hit("tunnel", reason);
+                    return Some(packet);
+                }
+            }
+        }
+    }
+}
+
+/// VLAN and tunnel as one word: equal addresses in two overlay networks are different hosts.
+fn context(packet: &Packet<'_>) -> u64 {
+    let tunnel = &packet.tunnel;
+    let place = u64::from(packet.vlan) | u64::from(packet.vlan_outer) << 16 | u64::from(tunnel.tier) << 32;
+    Mixer::new(place).word(u64::from(tunnel.id) | (tunnel.kind as u64) << 32).finish()
+}
+
+/// A frame without IP: ARP gets its protocol addresses, everything else is payload.
+#[cold]
+fn other<'a>(mut packet: Packet<'a>, view: View<'a>, counters: &mut Counters) -> Option<Packet<'a>> {
+    packet.protocol = 0;
+    packet.transport = Transport::None;
+    (packet.src, packet.dst) = (Addr::default(), Addr::default());
+    packet.l3_len = view.wire;
+    packet.payload = view.cap;
+    packet.payload_wire = view.wire;
+    if packet.eth_type != ethertype::ARP {
+        counters.hit("link", "ethernet_type_not_decoded");
+        return Some(packet);
+    }
+    let Some(h) = view.head::<28>() else {
+        counters.hit("link", "arp_truncated");
+        return None;
+    };
+    // Hardware type 1 (Ethernet), protocol IPv4, address lengths 6 and 4; anything else has its addresses elsewhere.
+    if h[..6] != [0, 1, 8, 0, 6, 4] {
+        counters.hit("link", "arp_not_ethernet_ipv4");
+        return None;
+    }
+    packet.src = Addr::v4(u32::from_be_bytes([h[14], h[15], h[16], h[17]]));
+    packet.dst = Addr::v4(u32::from_be_bytes([h[24], h[25], h[26], h[27]]));
+    Some(packet)
+}

@@ -1,0 +1,286 @@
+//! Reassembly of IP fragments with bounded memory and time.
+//!
+//! Overlaps: a fragment that repeats bytes already held is dropped when it is an exact copy (a retransmission by the link).
+//! Any other overlap discards the whole datagram: IPv6 hosts must do so (RFC 5722) and no honest IPv4 sender makes them, while
+//! guessing which host would win is how such packets hide their content.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::{Addr, Counters, View};
+
+/// Where a fragment belongs in its datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Identification (16 bits of IPv4, 32 of IPv6).
+    pub id: u32,
+    /// Offset in the datagram's payload, bytes.
+    pub offset: u32,
+    /// False for the last fragment.
+    pub more: bool,
+}
+
+/// What tells the datagrams of a capture apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Source address.
+    pub src: Addr,
+    /// Destination address.
+    pub dst: Addr,
+    /// Identification.
+    pub id: u32,
+    /// Protocol (IPv4 only: IPv6 takes it from the first fragment).
+    pub protocol: u8,
+    /// VLAN and tunnel, so that overlay networks with equal addresses stay apart.
+    pub context: u64,
+}
+
+/// Bounds of the reassembly.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes held for unfinished datagrams, bookkeeping included.
+    pub bytes: usize,
+    /// Unfinished datagrams.
+    pub datagrams: usize,
+    /// Fragments of one datagram (64 KiB in minimum-size fragments of 8 bytes would be 8192).
+    pub pieces: usize,
+    /// How long an unfinished datagram waits, nanoseconds (RFC 8200 gives 60 s, Linux 30 s).
+    pub timeout_ns: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 4 << 20, datagrams: 1024, pieces: 128, timeout_ns: 30_000_000_000 }
+    }
+}
+
+/// What a complete datagram consists of; its captured bytes are in the buffer given to [`Reassembler::add`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// Length of the payload on the wire.
+    pub wire: u32,
+    /// Frames it came in.
+    pub frames: u16,
+    /// Their lengths on the wire, summed.
+    pub frame_bytes: u32,
+    /// Their captured lengths, summed.
+    pub frame_cap: u32,
+    /// The protocol of the first fragment.
+    pub protocol: u8,
+}
+
+#[derive(Debug)]
+struct Part {
+    start: u32,
+    end: u32,
+    data: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Datagram {
+    serial: u64,
+    parts: Vec<Part>,
+    total: Option<u32>,
+    protocol: u8,
+    frame_bytes: u32,
+    frame_cap: u32,
+    held: usize,
+    /// Set after a bad overlap: further fragments are dropped until the datagram times out.
+    poisoned: bool,
+}
+
+/// The overhead charged for a part or a datagram besides its bytes.
+const OVERHEAD: usize = 96;
+/// The largest payload an offset and a length can make.
+const MAX_DATAGRAM: u32 = 65_535 + 65_535;
+
+/// Unfinished datagrams.
+#[derive(Debug, Default)]
+pub struct Reassembler {
+    limits: Limits,
+    table: HashMap<Key, Datagram>,
+    /// In order of arrival, which is the order of expiry: (arrival time, key, serial).
+    order: VecDeque<(u64, Key, u64)>,
+    held: usize,
+    serial: u64,
+}
+
+impl Reassembler {
+    /// An empty reassembler.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Bytes held now.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Unfinished datagrams now.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// True when nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Takes a fragment. When it completes its datagram the captured payload is in `out` and the facts are returned.
+    /// `frame` is the (wire, captured) length of the frame that brought it; `now_ns` its time.
+    pub fn add(
+        &mut self,
+        key: Key,
+        piece: Piece,
+        protocol: u8,
+        payload: View<'_>,
+        frame: (u32, u32),
+        now_ns: u64,
+        counters: &mut Counters,
+        out: &mut Vec<u8>,
+    ) -> Option<Whole> {
+        self.expire(now_ns, counters);
+        counters.hit("ip", if piece.offset == 0 { "fragment_first" } else { "fragment_later" });
+        let end = piece.offset.saturating_add(payload.wire);
+        if payload.wire == 0 || end > MAX_DATAGRAM || (piece.more && payload.wire % 8 != 0) {
+            counters.hit("ip", "fragment_length_wrong");
+            return None;
+        }
+        if !self.table.contains_key(&key) {
+            self.open(key, now_ns, counters);
+        }
+        let datagram = self.table.get_mut(&key)?;
+        if datagram.poisoned {
+            counters.hit("ip", "fragment_of_overlapping_datagram");
+            return None;
+        }
+        datagram.frame_bytes = datagram.frame_bytes.saturating_add(frame.0);
+        datagram.frame_cap = datagram.frame_cap.saturating_add(frame.1);
+        if piece.offset == 0 {
+            datagram.protocol = protocol;
+        }
+        let at = datagram.parts.partition_point(|part| part.start < piece.offset);
+        let before = at.checked_sub(1).and_then(|i| datagram.parts.get(i)).map_or(0, |part| part.end);
+        let after = datagram.parts.get(at).map_or(u32::MAX, |part| part.start);
+        if datagram.parts.get(at).is_some_and(|part| part.start == piece.offset && part.end == end) {
+            counters.hit("ip", "fragment_duplicate");
+            return None;
+        }
+        let last_end = datagram.parts.last().map_or(0, |part| part.end);
+        let contradicts = match (piece.more, datagram.total) {
+            (false, Some(total)) => total != end,
+            (false, None) => last_end > end,
+            (true, Some(total)) => end > total,
+            (true, None) => false,
+        };
+        if before > piece.offset || after < end || contradicts {
+            counters.hit("ip", "fragment_overlap");
+            self.held = self.held.saturating_sub(datagram.held);
+            datagram.poisoned = true;
+            datagram.held = OVERHEAD;
+            self.held += OVERHEAD;
+            datagram.parts = Vec::new();
+            return None;
+        }
+        if datagram.parts.len() >= self.limits.pieces {
+            counters.hit("ip", "fragment_too_many_pieces");
+            return None;
+        }
+        if !piece.more {
+            datagram.total = Some(end);
+        }
+        let cost = payload.cap.len() + OVERHEAD;
+        datagram.held += cost;
+        self.held += cost;
+        datagram.parts.insert(at, Part { start: piece.offset, end, data: payload.cap.to_vec() });
+        if let Some(whole) = complete(datagram, out) {
+            self.held = self.held.saturating_sub(datagram.held);
+            self.table.remove(&key);
+            counters.hit("ip", "datagram_reassembled");
+            return Some(whole);
+        }
+        while self.held > self.limits.bytes && self.drop_oldest() {
+            counters.hit("ip", "reassembly_memory_full");
+        }
+        None
+    }
+
+    fn open(&mut self, key: Key, now_ns: u64, counters: &mut Counters) {
+        while self.table.len() >= self.limits.datagrams.max(1) && self.drop_oldest() {
+            counters.hit("ip", "reassembly_table_full");
+        }
+        self.serial += 1;
+        let datagram = Datagram {
+            serial: self.serial,
+            parts: Vec::new(),
+            total: None,
+            protocol: key.protocol,
+            frame_bytes: 0,
+            frame_cap: 0,
+            held: OVERHEAD,
+            poisoned: false,
+        };
+        self.held += OVERHEAD;
+        self.table.insert(key, datagram);
+        self.order.push_back((now_ns, key, self.serial));
+    }
+
+    /// Drops what waited too long; capture time that jumps back keeps entries longer, never for ever (memory is bounded).
+    pub fn expire(&mut self, now_ns: u64, counters: &mut Counters) {
+        while let Some(&(since, key, serial)) = self.order.front() {
+            let alive = self.table.get(&key).is_some_and(|datagram| datagram.serial == serial);
+            if alive && now_ns.saturating_sub(since) < self.limits.timeout_ns {
+                return;
+            }
+            self.order.pop_front();
+            if alive {
+                self.remove(&key);
+                counters.hit("ip", "reassembly_timeout");
+            }
+        }
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        while let Some((_, key, serial)) = self.order.pop_front() {
+            if self.table.get(&key).is_some_and(|datagram| datagram.serial == serial) {
+                self.remove(&key);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(datagram) = self.table.remove(key) {
+            self.held = self.held.saturating_sub(datagram.held);
+        }
+    }
+}
+
+/// When every byte is there, writes the captured prefix to `out`.
+fn complete(datagram: &Datagram, out: &mut Vec<u8>) -> Option<Whole> {
+    let total = datagram.total?;
+    let mut at = 0;
+    for part in &datagram.parts {
+        if part.start != at {
+            return None;
+        }
+        at = part.end;
+    }
+    if at != total {
+        return None;
+    }
+    out.clear();
+    for part in &datagram.parts {
+        out.extend_from_slice(&part.data);
+        if part.data.len() < (part.end - part.start) as usize {
+            break; // cut by the capture: what follows is not contiguous
+        }
+    }
+    Some(Whole {
+        wire: total,
+        frames: u16::try_from(datagram.parts.len()).unwrap_or(u16::MAX),
+        frame_bytes: datagram.frame_bytes,
+        frame_cap: datagram.frame_cap,
+        protocol: datagram.protocol,
+    })
+}
