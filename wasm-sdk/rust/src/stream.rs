@@ -210,3 +210,7 @@ impl StreamBuffer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
