@@ -60,7 +60,11 @@ class Catalog:
         matches = [full for full in self.tables if full.partition(".")[2] == name]
         if not matches:
             # A precision is the part after the family; look for families by full and by short name.
-            inside = [full for full in self.tables if full.startswith(f"{name}.") or full.partition(".")[2].startswith(f"{name}.")]
+            inside = [
+                full
+                for full in self.tables
+                if full.startswith(f"{name}.") or full.partition(".")[2].startswith(f"{name}.")
+            ]
             family = {self.tables[full].family for full in inside}
             if len(family) == 1:
                 return [self.tables[full] for full in inside if not self.tables[full].rolled_from][-1]

@@ -24,8 +24,7 @@ _ROLL = ("", "sum", "max", "min", "last")
 
 def check_table(table: Table, enums: Mapping[str, Enum]) -> list[Problem]:
     """Every mistake in a table; empty when it is right."""
-    problems = [Problem(f"{table.name}.{name}", message) for name, message in _mistakes(table, enums)]
-    return problems
+    return [Problem(f"{table.name}.{name}", message) for name, message in _mistakes(table, enums)]
 
 
 def _mistakes(table: Table, enums: Mapping[str, Enum]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ _METRIC = ("name", "kind", "unit", "expression", "group", "description")
 _TABLE = (
     "name", "signal", "ends", "precisions", "written", "time", "order_key", "partition", "ttl_hours", "description",
 )  # fmt: skip
-_ENDS = ((0, " (client)"), (1, " (server)"))
+_ENDS: tuple[tuple[int, str], ...] = ((0, " (client)"), (1, " (server)"))
 
 
 class DataFiles:
@@ -38,7 +38,11 @@ class DataFiles:
         out: dict[str, Enum] = {}
         for row in read_rows(self._root / "enums.csv", ("name", "open", "bits", "description")):
             out[row["name"]] = Enum(
-                row["name"], row["description"], tuple(self._members(row["name"])), row["open"] == "yes", row["bits"] == "yes"
+                row["name"],
+                row["description"],
+                tuple(self._members(row["name"])),
+                row["open"] == "yes",
+                row["bits"] == "yes",
             )
         return out
 
@@ -52,7 +56,9 @@ class DataFiles:
         """Every aggregate function."""
         header = ("name", "kinds", "arguments", "result", "description")
         return {
-            row["name"]: Function(row["name"], row.words("kinds"), row.words("arguments"), row["result"], row["description"])
+            row["name"]: Function(
+                row["name"], row.words("kinds"), row.words("arguments"), row["result"], row["description"]
+            )
             for row in read_rows(self._root / "functions.csv", header)
         }
 
@@ -101,8 +107,7 @@ class DataFiles:
         name = row["name"]
         if not name.startswith("@"):
             if name.endswith("_*"):
-                for end, suffix in _ENDS:
-                    yield _column(row, name[:-2], end, suffix)
+                yield from (_column(row, name[:-2], end, suffix) for end, suffix in _ENDS)
             else:
                 yield _column(row, name, None, "")
             return
@@ -110,7 +115,8 @@ class DataFiles:
         rows = self._blocks.get(block)
         if rows is None:
             rows = self._blocks[block] = tuple(read_rows(self._root / "blocks" / f"{block}.csv", _COLUMN))
-        for end, suffix in _ENDS if both else ((None, ""),):
+        ends: tuple[tuple[int | None, str], ...] = _ENDS if both else ((None, ""),)
+        for end, suffix in ends:
             for inner in rows:
                 yield _column(inner, inner["name"], end, suffix)
 
@@ -145,7 +151,14 @@ class DataFiles:
                 when = row["when"].replace("l3_device_type", "l3_device_type" + ending)
                 when = when.replace("l3_epc_id", "l3_epc_id" + ending)
                 yield Tag(
-                    row["name"] + ending, row["kind"], present, when, row["dictionary"], row["description"], row["name"], end
+                    row["name"] + ending,
+                    row["kind"],
+                    present,
+                    when,
+                    row["dictionary"],
+                    row["description"],
+                    row["name"],
+                    end,
                 )
 
 
@@ -165,5 +178,3 @@ def _column(row: Row, name: str, end: int | None, suffix: str) -> Column:
         base=name,
         end=end,
     )
-
-

@@ -73,7 +73,9 @@ def resolve_metrics(
                 return node
             if node.name not in declared:
                 near = suggestion(node.name, [*columns, *declared])
-                raise ConfigError([row.problem(f"the expression names {node.name!r}, which is no column of the table{near}")])
+                raise ConfigError(
+                    [row.problem(f"the expression names {node.name!r}, which is no column of the table{near}")]
+                )
             return expression(node.name, (*path, name))
 
         try:
@@ -84,8 +86,8 @@ def resolve_metrics(
         return done[name]
 
     return tuple(
-        Metric(name, row["kind"], row["unit"], row["expression"], expression(name, ()), row["group"], row["description"])
+        Metric(
+            name, row["kind"], row["unit"], row["expression"], expression(name, ()), row["group"], row["description"]
+        )
         for name, row in declared.items()
     )
-
-

@@ -44,7 +44,9 @@ def read_rows(path: Path, header: tuple[str, ...]) -> Iterator[Row]:
     reader = csv.reader(text.splitlines(keepends=True))
     found = tuple(next(reader, []))
     if found != header:
-        raise ConfigError([Problem("", f"the header is {','.join(found)!r}, expected {','.join(header)!r}", str(path), 1)])
+        raise ConfigError(
+            [Problem("", f"the header is {','.join(found)!r}, expected {','.join(header)!r}", str(path), 1)]
+        )
     for cells in reader:
         if len(cells) != len(header):
             message = f"{len(cells)} cells, expected {len(header)}; a text with commas stands in double quotes"

@@ -194,7 +194,11 @@ class Table:
     @property
     def interval_s(self) -> int:
         """Length in seconds of what a row sums up; 0 for a table of single rows."""
-        return {"s": 1, "m": 60, "h": 3600, "d": 86400}[self.precision[-1]] * int(self.precision[:-1]) if self.precision else 0
+        return (
+            {"s": 1, "m": 60, "h": 3600, "d": 86400}[self.precision[-1]] * int(self.precision[:-1])
+            if self.precision
+            else 0
+        )
 
     def column(self, name: str) -> Column:
         """The column of a name.

@@ -173,7 +173,9 @@ class _Parser:
         if word == "not":
             negated = _word(self.token)
             if negated not in ("in", "like", "regexp"):
-                raise QuerySyntaxError(f"expected 'in', 'like' or 'regexp' after 'not', found {_shown(self.token)}", self.token.at)
+                raise QuerySyntaxError(
+                    f"expected 'in', 'like' or 'regexp' after 'not', found {_shown(self.token)}", self.token.at
+                )
             self.advance()
             return Not(self.match(left, negated))
         if word in ("in", "like", "regexp", "=~"):
