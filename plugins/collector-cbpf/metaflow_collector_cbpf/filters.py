@@ -1,0 +1,58 @@
+"""Classic BPF programs for kernel sockets, compiled by libpcap in this process."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import threading
+from collections.abc import Sequence
+
+from metaflow_core.errors import ConfigError, Problem, UnavailableError
+
+__all__ = ["compile_filter", "expression"]
+
+_COMPILING = threading.Lock()
+
+
+def expression(user: str | None, exclude_ports: Sequence[int]) -> str:
+    """The user's filter without MetaFlow's own ports; empty for "everything"."""
+    own = " or ".join(f"port {port}" for port in exclude_ports)
+    if not own:
+        return user or ""
+    return f"({user}) and not ({own})" if user else f"not ({own})"
+
+
+def compile_filter(text: str, link_type: int) -> bytes:
+    """Instructions (``struct sock_filter``, 8 bytes each) for a filter expression; empty for an empty expression.
+
+    :raises ConfigError: the expression is wrong; the sentence is libpcap's own.
+    :raises UnavailableError: libpcap cannot be loaded.
+    """
+    if not text:
+        return b""
+    try:
+        import libpcap
+    except (ImportError, OSError) as error:
+        raise UnavailableError(
+            f"a capture filter needs libpcap, which cannot be loaded here ({error}); "
+            "install it (Debian: apt-get install libpcap0.8) or leave the filter out"
+        ) from error
+    program = libpcap.bpf_program()
+    # PCAP_NETMASK_UNKNOWN: a filter must not depend on the address that an interface has just now
+    with _COMPILING:
+        handle = libpcap.open_dead(link_type, 262_144)
+        try:
+            if libpcap.compile(handle, ctypes.byref(program), text.encode(), 1, 0xFFFF_FFFF) != 0:
+                reason = libpcap.geterr(handle).decode(errors="replace")
+                raise ConfigError(
+                    [Problem("filter", f"the capture filter {text!r} is wrong: {reason}; see pcap-filter(7)")]
+                )
+        finally:
+            libpcap.close(handle)
+    try:
+        return b"".join(
+            struct.pack("=HBBI", item.code, item.jt, item.jf, item.k)
+            for item in (program.bf_insns[index] for index in range(program.bf_len))
+        )
+    finally:
+        libpcap.freecode(ctypes.byref(program))

@@ -1,0 +1,1 @@
+"""Live packets through the pcap interface of WinPcap, Npcap and libpcap, by ctypes."""
