@@ -1,0 +1,491 @@
+//! One connection: both directions, what waits for a reply, and the modes that change what a reply means.
+
+use crate::lane::Lane;
+use crate::message::{At, Kind, Message, Side, Sink, Status};
+use crate::options::{Obfuscate, Options};
+use crate::pending::{Expect, Pending};
+use crate::push::Push;
+use crate::replication::{Event, Replication};
+use crate::reply::{Progress as ReplyProgress, ReplyReader};
+use crate::request::{Act, Progress, ReplyMode, RequestReader, Scan, Topic};
+
+/// The state of one session.
+#[derive(Debug)]
+pub struct Session {
+    options: Options,
+    client: Lane,
+    server: Lane,
+    requests: RequestReader,
+    replies: ReplyReader,
+    scan: Scan,
+    pending: Pending,
+    subscriptions: Subscriptions,
+    monitor: bool,
+    reply_mode: ReplyMode,
+    replication: Option<Box<Replication>>,
+    /// The server's next byte begins a message: a command came after its place was lost.
+    server_resumes: bool,
+    withdrawn: bool,
+}
+
+/// How many channels, patterns and shard channels are subscribed to.
+#[derive(Debug, Default)]
+struct Subscriptions {
+    count: [u32; 3],
+}
+
+impl Subscriptions {
+    fn of(&mut self, topic: Topic) -> &mut u32 {
+        &mut self.count[topic as usize]
+    }
+
+    fn any(&self) -> bool {
+        self.count.iter().any(|count| *count > 0)
+    }
+}
+
+impl Session {
+    /// A new session; `mid_stream`: its beginning was not seen.
+    pub fn new(options: Options, mid_stream: bool) -> Self {
+        let lane = || Lane { is_trusted: !mid_stream, ..Lane::default() };
+        Self {
+            options,
+            client: lane(),
+            server: lane(),
+            requests: RequestReader::new(options),
+            replies: ReplyReader::new(options.max_result_bytes),
+            scan: Scan::default(),
+            pending: Pending::default(),
+            subscriptions: Subscriptions::default(),
+            monitor: false,
+            reply_mode: ReplyMode::On,
+            replication: None,
+            server_resumes: false,
+            withdrawn: false,
+        }
+    }
+
+    /// Takes the next bytes of one direction.
+    pub fn data<S: Sink>(&mut self, side: Side, at: At, data: &[u8], sink: &mut S) {
+        let lane = if side == Side::Client { &mut self.client } else { &mut self.server };
+        let (missing, known) = lane.advance(at, data.len());
+        if missing > 0 {
+            self.lose(side, At { offset: at.offset - missing, ..at }, missing);
+        }
+        let at = At { offset: at.offset + known as u64, ..at };
+        match side {
+            Side::Client => self.client_bytes(at, &data[known..], sink),
+            Side::Server => self.server_bytes(at, &data[known..], sink),
+        }
+    }
+
+    /// Takes the news that `missing` bytes of one direction will never come.
+    pub fn gap(&mut self, side: Side, at: At, missing: u64) {
+        let lane = if side == Side::Client { &mut self.client } else { &mut self.server };
+        let next = *lane.next.get_or_insert(at.offset);
+        let end = at.offset.saturating_add(missing);
+        if end > next {
+            lane.next = Some(end);
+            self.lose(side, At { offset: next, ..at }, end - next);
+        }
+    }
+
+    /// Ends the session; what was given up so far is told.
+    pub fn close<S: Sink>(&mut self, time_ns: u64, sink: &mut S) {
+        self.found(Side::Client, time_ns, sink);
+        self.found(Side::Server, time_ns, sink);
+    }
+
+    fn lose(&mut self, side: Side, at: At, missing: u64) {
+        const REASON: &str = "bytes after a gap, before the next message could be told";
+        let kept = match side {
+            Side::Client => self.requests.gap(missing),
+            Side::Server => match &mut self.replication {
+                Some(replication) => replication.gap(missing),
+                None => self.replies.gap(missing),
+            },
+        };
+        if kept {
+            return;
+        }
+        let lane = if side == Side::Client { &mut self.client } else { &mut self.server };
+        lane.lose(At { offset: at.offset + missing, ..at }, REASON);
+        match side {
+            Side::Client => {
+                self.requests.reset();
+                self.scan.reset();
+            }
+            Side::Server => {
+                self.replies.reset();
+                self.server_resumes = false;
+            }
+        }
+    }
+
+    /// Ends a run of bytes that were given up.
+    fn found<S: Sink>(&mut self, side: Side, time_ns: u64, sink: &mut S) {
+        let lane = if side == Side::Client { &mut self.client } else { &mut self.server };
+        if let Some(lost) = lane.lost.take() {
+            if lost.bytes > 0 {
+                sink.emit(&Message {
+                    kind: Kind::Skipped,
+                    start: lost.from,
+                    end_time_ns: time_ns,
+                    length: lost.bytes,
+                    exception: lost.reason.as_bytes(),
+                    ..Message::default()
+                });
+            }
+        }
+    }
+
+    fn client_bytes<S: Sink>(&mut self, at: At, data: &[u8], sink: &mut S) {
+        let mut from = 0;
+        while from < data.len() && !self.withdrawn {
+            let here = At { offset: at.offset + from as u64, ..at };
+            if self.client.lost.is_some() {
+                self.client_scan(here, &data[from..], sink);
+                return;
+            }
+            if self.requests.is_idle() {
+                self.client.start = here;
+            }
+            match self.requests.feed(&data[from..]) {
+                Progress::More => return,
+                Progress::Nothing(used) => from += used,
+                Progress::Command(used) => {
+                    from += used;
+                    let end = At { offset: at.offset + from as u64, ..at };
+                    self.command(end, sink);
+                }
+                Progress::Bad(reason) => {
+                    self.wrong(Side::Client, here, reason, sink);
+                    // The byte that was looked at is no beginning; the search goes on behind it.
+                    self.client.skip(1);
+                    from += 1;
+                }
+            }
+        }
+    }
+
+    /// Looks for a command after the place was lost, then reads on from there.
+    fn client_scan<S: Sink>(&mut self, at: At, data: &[u8], sink: &mut S) {
+        let held = self.scan.held();
+        let mut joined = Vec::new();
+        let Some(found) = self.scan.feed(data, &mut joined) else {
+            self.client.skip(data.len());
+            return;
+        };
+        // Held bytes were counted as given up when they came.
+        if let Some(lost) = &mut self.client.lost {
+            lost.bytes = (lost.bytes + found as u64).saturating_sub(held as u64);
+        }
+        self.found(Side::Client, at.time_ns, sink);
+        let start = At { offset: (at.offset + found as u64).saturating_sub(held as u64), ..at };
+        self.client_bytes(start, &joined[found..], sink);
+    }
+
+    /// A byte that fits nothing: the end of the session where the place is sure, a reason to search where it is not.
+    fn wrong<S: Sink>(&mut self, side: Side, at: At, reason: &'static str, sink: &mut S) {
+        let lane = if side == Side::Client { &mut self.client } else { &mut self.server };
+        if lane.is_trusted {
+            let who = if side == Side::Client { "client" } else { "server" };
+            let text = format!("{reason} (message at byte {} of the {who}'s stream)", lane.start.offset);
+            sink.emit(&Message {
+                kind: Kind::Violation,
+                start: lane.start,
+                end_time_ns: at.time_ns,
+                exception: text.as_bytes(),
+                ..Message::default()
+            });
+            self.withdrawn = true;
+            return;
+        }
+        lane.lose(at, "bytes that are no message, before the next message could be told");
+        match side {
+            Side::Client => self.requests.reset(),
+            Side::Server => {
+                self.replies.reset();
+                self.server_resumes = false;
+            }
+        }
+    }
+
+    fn command<S: Sink>(&mut self, end: At, sink: &mut S) {
+        let start = self.client.start;
+        self.client.is_trusted = true;
+        if self.server.lost.is_some() && !self.server_resumes {
+            self.flush(end, sink);
+            self.server_resumes = true;
+        }
+        let command = &self.requests.command;
+        let expect = expectation(&mut self.subscriptions, &self.requests);
+        let was_silent = self.reply_mode != ReplyMode::On;
+        match command.reply_mode {
+            Some(mode) => self.reply_mode = mode,
+            None if self.reply_mode == ReplyMode::Skip => self.reply_mode = ReplyMode::On,
+            None => {}
+        }
+        let turns_on = command.reply_mode == Some(ReplyMode::On);
+        let silent = command.is_ack
+            || (was_silent && !turns_on)
+            || matches!(command.reply_mode, Some(ReplyMode::Off | ReplyMode::Skip));
+        let mut attributes = [("", ""); 2];
+        let mut used = 0;
+        if command.act() == Act::Blocking {
+            attributes[used] = ("blocking", "true");
+            used += 1;
+        }
+        if self.requests.is_inline {
+            attributes[used] = ("inline", "true");
+            used += 1;
+        }
+        sink.emit(&Message {
+            kind: if silent { Kind::Session } else { Kind::Request },
+            start,
+            end_time_ns: end.time_ns,
+            length: end.offset - start.offset,
+            request_type: command.name(),
+            resource: &command.text,
+            attributes: &attributes[..used],
+            ..Message::default()
+        });
+        if !silent {
+            self.pending.push(expect);
+        }
+    }
+
+    /// Answers every open request with "not seen", so that later replies meet their own requests.
+    fn flush<S: Sink>(&mut self, at: At, sink: &mut S) {
+        while self.pending.pop().is_some() {
+            sink.emit(&Message {
+                kind: Kind::Response,
+                status: Status::Unknown,
+                start: At { offset: self.server.next.unwrap_or(0), ..at },
+                end_time_ns: at.time_ns,
+                exception: b"the reply was lost in a gap of the capture",
+                ..Message::default()
+            });
+        }
+    }
+
+    fn server_bytes<S: Sink>(&mut self, at: At, data: &[u8], sink: &mut S) {
+        let mut from = 0;
+        while from < data.len() && !self.withdrawn {
+            let here = At { offset: at.offset + from as u64, ..at };
+            if self.server.lost.is_some() {
+                if !self.server_resumes {
+                    self.server.skip(data.len() - from);
+                    return;
+                }
+                self.found(Side::Server, at.time_ns, sink);
+                self.server_resumes = false;
+            }
+            if self.replication.is_some() {
+                match self.replicate(here, &data[from..], sink) {
+                    Some(used) => from += used,
+                    None => return,
+                }
+                continue;
+            }
+            if self.replies.is_idle() {
+                self.server.start = here;
+                if self.pending.front() == Some(&mut Expect::Sync) && self.sync_starts(here, data[from], sink) {
+                    from += usize::from(data[from] == b'\n');
+                    continue;
+                }
+            }
+            match self.replies.feed(&data[from..]) {
+                ReplyProgress::More => return,
+                ReplyProgress::Value(used) => {
+                    from += used;
+                    self.server.is_trusted = true;
+                    self.value(At { offset: at.offset + from as u64, ..at }, sink);
+                }
+                ReplyProgress::Bad(reason) => {
+                    self.wrong(Side::Server, here, reason, sink);
+                    self.server.skip(1);
+                    from += 1;
+                }
+            }
+        }
+    }
+
+    /// Before the answer to `SYNC`: line feeds keep the connection alive, and `SYNC` is answered by the image itself.
+    fn sync_starts<S: Sink>(&mut self, at: At, byte: u8, sink: &mut S) -> bool {
+        if byte == b'$' {
+            self.pending.pop();
+            self.replication = Some(Box::new(Replication::new(self.options, true)));
+            sink.emit(&Message {
+                kind: Kind::Response,
+                start: at,
+                end_time_ns: at.time_ns,
+                result: b"database image",
+                ..Message::default()
+            });
+        }
+        byte == b'$' || byte == b'\n'
+    }
+
+    fn replicate<S: Sink>(&mut self, at: At, data: &[u8], sink: &mut S) -> Option<usize> {
+        let replication = self.replication.as_mut()?;
+        if replication.is_idle() {
+            self.server.start = at;
+        }
+        let (used, request_type, resource) = match replication.feed(data) {
+            Event::More => return None,
+            Event::Nothing(used) => return Some(used),
+            Event::Image(used) => (used, "RDB", &b"database image"[..]),
+            Event::Command(used) => {
+                (used, replication.reader.command.name(), &replication.reader.command.text[..])
+            }
+            Event::Bad(reason) => {
+                self.wrong(Side::Server, at, reason, sink);
+                return None;
+            }
+        };
+        sink.emit(&Message {
+            kind: Kind::Session,
+            start: self.server.start,
+            end_time_ns: at.time_ns,
+            length: at.offset + used as u64 - self.server.start.offset,
+            request_type,
+            resource,
+            attributes: &[("replication", "true")],
+            ..Message::default()
+        });
+        Some(used)
+    }
+
+    /// A whole value came from the server.
+    fn value<S: Sink>(&mut self, end: At, sink: &mut S) {
+        let length = end.offset - self.server.start.offset;
+        let reply = &self.replies.reply;
+        let push = Push::of(reply, self.subscriptions.any() || self.pending.is_empty(), self.monitor);
+        if let Push::Confirm { topic, added } = push {
+            let count = self.subscriptions.of(topic);
+            *count = if added { count.saturating_add(1) } else { count.saturating_sub(1) };
+            if !added && reply.last_integer == 0 && topic != Topic::Shard {
+                *self.subscriptions.of(topic) = 0;
+            }
+            if let Some(Expect::Confirm { topic: waited, left }) = self.pending.front() {
+                if *waited == topic {
+                    let done = match left {
+                        Some(left) => {
+                            *left = left.saturating_sub(1);
+                            *left == 0
+                        }
+                        None => *self.subscriptions.of(topic) == 0,
+                    };
+                    self.confirmed(done, length, end, sink);
+                    return;
+                }
+            }
+        }
+        if let Some(request_type) = push.name() {
+            sink.emit(&Message {
+                kind: Kind::Session,
+                start: self.server.start,
+                end_time_ns: end.time_ns,
+                length,
+                request_type,
+                resource: if self.options.obfuscate == Obfuscate::Values { b"" } else { &reply.text },
+                ..Message::default()
+            });
+            return;
+        }
+        self.answer(length, end, sink);
+    }
+
+    /// One confirmation of a subscription; the last one completes the response.
+    fn confirmed<S: Sink>(&mut self, done: bool, length: u64, end: At, sink: &mut S) {
+        let confirmed = &mut self.pending.confirmed;
+        if confirmed.count == 0 {
+            confirmed.start = self.server.start;
+            confirmed.text.clone_from(&self.replies.reply.text);
+        }
+        confirmed.count += 1;
+        confirmed.length += length;
+        if !done {
+            return;
+        }
+        let count = confirmed.count.to_string();
+        let attributes = [("confirmations", count.as_str())];
+        sink.emit(&Message {
+            kind: Kind::Response,
+            start: confirmed.start,
+            end_time_ns: end.time_ns,
+            length: confirmed.length,
+            result: &confirmed.text,
+            attributes: if confirmed.count > 1 { &attributes } else { &[] },
+            ..Message::default()
+        });
+        self.pending.pop();
+    }
+
+    fn answer<S: Sink>(&mut self, length: u64, end: At, sink: &mut S) {
+        let expect = self.pending.pop();
+        let reply = &self.replies.reply;
+        let is_error = reply.is_error();
+        let hidden = expect == Some(Expect::Reply { hide: true })
+            || (self.options.obfuscate == Obfuscate::Values && !matches!(reply.kind, b'+' | b':' | b'#' | b'_'));
+        let mut attributes = [("", ""); 2];
+        let mut used = 0;
+        let error = std::str::from_utf8(&reply.error).unwrap_or("");
+        if is_error && (error.starts_with("MOVED ") || error.starts_with("ASK ")) {
+            attributes[used] = ("redirect", error);
+            used += 1;
+        }
+        if reply.nested_error {
+            attributes[used] = ("nested_error", error);
+            used += 1;
+        }
+        sink.emit(&Message {
+            kind: Kind::Response,
+            status: if is_error { Status::ServerError } else { Status::Ok },
+            start: self.server.start,
+            end_time_ns: end.time_ns,
+            length,
+            exception: if is_error { &reply.error } else { b"" },
+            result: if is_error {
+                b""
+            } else if hidden {
+                b"?"
+            } else {
+                &reply.text
+            },
+            attributes: &attributes[..used],
+            ..Message::default()
+        });
+        match expect {
+            Some(Expect::Monitor) if !is_error => self.monitor = true,
+            Some(Expect::Reset) if !is_error => {
+                self.monitor = false;
+                self.subscriptions = Subscriptions::default();
+            }
+            Some(Expect::Sync) if !is_error => {
+                let with_image = !reply.text.starts_with(b"CONTINUE");
+                self.replication = Some(Box::new(Replication::new(self.options, with_image)));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What will answer the command that was just read.
+fn expectation(subscriptions: &mut Subscriptions, requests: &RequestReader) -> Expect {
+    let command = &requests.command;
+    match command.act() {
+        Act::Subscribe(topic) => Expect::Confirm { topic, left: Some(command.arguments().max(1)) },
+        Act::Unsubscribe(topic) => {
+            let named = command.arguments();
+            // With nothing subscribed the server still confirms once.
+            let left = if named > 0 { Some(named) } else { (*subscriptions.of(topic) == 0).then_some(1) };
+            Expect::Confirm { topic, left }
+        }
+        Act::Monitor => Expect::Monitor,
+        Act::Sync => Expect::Sync,
+        Act::Reset => Expect::Reset,
+        _ => Expect::Reply { hide: command.hide_reply },
+    }
+}
