@@ -17,12 +17,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     wanted = name.lower()
     if wanted in by_lower:
         return by_lower[wanted]
+    # A table of two ends is often asked without saying which end.
+    if f"{wanted}_0" in by_lower:
+        return by_lower[f"{wanted}_0"]
     found = difflib.get_close_matches(wanted, by_lower, n=1, cutoff=0.6)
-    if found:
-        return by_lower[found[0]]
-    # A two-ended table is often asked without saying which end.
-    ends = [each for each in by_lower if each in (f"{wanted}_0", f"{wanted}_1")]
-    return by_lower[min(ends)] if ends else None
+    return by_lower[found[0]] if found else None
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
