@@ -19,14 +19,20 @@ impl Addr {
     /// An IPv4 address from its 32 bits (host order: `10.0.0.1` is `0x0a000001`).
     #[inline]
     pub const fn v4(bits: u32) -> Self {
-        Self { hi: 0, lo: MAPPED | bits as u64 }
+        Self {
+            hi: 0,
+            lo: MAPPED | bits as u64,
+        }
     }
 
     /// An IPv6 address from its 16 bytes in network order.
     #[inline]
     pub fn v6(bytes: &[u8; 16]) -> Self {
         let word = u128::from_be_bytes(*bytes);
-        Self { hi: (word >> 64) as u64, lo: word as u64 }
+        Self {
+            hi: (word >> 64) as u64,
+            lo: word as u64,
+        }
     }
 
     /// A MAC address (48 bits) in the place of an IP address, for flows of frames without IP.
@@ -103,7 +109,14 @@ mod tests {
 
     #[test]
     fn v4_and_v6_survive_the_round_trip() {
-        for text in ["10.1.2.3", "0.0.0.0", "255.255.255.255", "2001:db8::7", "::1", "ff02::1"] {
+        for text in [
+            "10.1.2.3",
+            "0.0.0.0",
+            "255.255.255.255",
+            "2001:db8::7",
+            "::1",
+            "ff02::1",
+        ] {
             let ip: IpAddr = text.parse().unwrap();
             assert_eq!(Addr::from(ip).ip(), ip);
             assert_eq!(Addr::from(ip).to_string(), text);

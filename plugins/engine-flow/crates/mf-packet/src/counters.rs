@@ -33,17 +33,31 @@ impl Counters {
     #[cold]
     pub fn add(&mut self, stage: &'static str, reason: &'static str, value: u64) {
         // Texts of the same place are the same pointer nearly always, so try that first: it costs no memory access.
-        let found = self.rows.iter().position(|row| std::ptr::eq(row.reason, reason) && std::ptr::eq(row.stage, stage));
-        let found = found.or_else(|| self.rows.iter().position(|row| row.reason == reason && row.stage == stage));
+        let found = self
+            .rows
+            .iter()
+            .position(|row| std::ptr::eq(row.reason, reason) && std::ptr::eq(row.stage, stage));
+        let found = found.or_else(|| {
+            self.rows
+                .iter()
+                .position(|row| row.reason == reason && row.stage == stage)
+        });
         match found.and_then(|at| self.rows.get_mut(at)) {
             Some(row) => row.value = row.value.saturating_add(value),
-            None => self.rows.push(Counter { stage, reason, value }),
+            None => self.rows.push(Counter {
+                stage,
+                reason,
+                value,
+            }),
         }
     }
 
     /// The value of one counter, 0 when it was never hit.
     pub fn get(&self, stage: &str, reason: &str) -> u64 {
-        self.rows.iter().find(|row| row.reason == reason && row.stage == stage).map_or(0, |row| row.value)
+        self.rows
+            .iter()
+            .find(|row| row.reason == reason && row.stage == stage)
+            .map_or(0, |row| row.value)
     }
 
     /// Adds all of `other`.

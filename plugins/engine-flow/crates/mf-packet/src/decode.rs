@@ -2,7 +2,9 @@
 
 use crate::ip::fragment::{Key, Limits, Reassembler};
 use crate::tunnel::{Carries, TunnelSet, MAX_TIERS};
-use crate::{ethertype, ip, link, transport, tunnel, Addr, Counters, Frame, Mixer, Packet, Transport, View};
+use crate::{
+    ethertype, ip, link, transport, tunnel, Addr, Counters, Frame, Mixer, Packet, Transport, View,
+};
 
 /// Options of a decoder.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +28,11 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder with options.
     pub fn new(config: DecoderConfig) -> Self {
-        Self { tunnels: config.tunnels, reassembler: Reassembler::new(config.fragments), ..Self::default() }
+        Self {
+            tunnels: config.tunnels,
+            reassembler: Reassembler::new(config.fragments),
+            ..Self::default()
+        }
     }
 
     /// What was not (fully) decoded, by stage and reason.
@@ -38,13 +44,22 @@ impl Decoder {
     /// either way). A frame without IP (ARP, LLDP, ...) is a packet with `protocol == 0`.
     #[inline]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Packet<'a>> {
-        let Self { tunnels, reassembler, scratch, counters } = self;
+        let Self {
+            tunnels,
+            reassembler,
+            scratch,
+            counters,
+        } = self;
         let mut scratch = scratch.iter_mut();
         let mut packet = Packet::new(frame);
         if let Some(tci) = frame.vlan_tci {
             packet.vlan = tci & 0x0fff;
         }
-        let mut view = match link::peel(frame.link_type, View::new(frame.data, frame.wire_len), &mut packet) {
+        let mut view = match link::peel(
+            frame.link_type,
+            View::new(frame.data, frame.wire_len),
+            &mut packet,
+        ) {
             Ok(view) => view,
             Err(reason) => {
                 counters.hit("link", reason);
@@ -83,9 +98,20 @@ impl Decoder {
                     context: context(&packet),
                 };
                 let lens = (packet.wire_len, packet.cap_len);
-                let whole =
-                    reassembler.add(key, piece, header.protocol, view, lens, packet.time_ns, counters, buffer)?;
-                view = View { cap: buffer.as_slice(), wire: whole.wire };
+                let whole = reassembler.add(
+                    key,
+                    piece,
+                    header.protocol,
+                    view,
+                    lens,
+                    packet.time_ns,
+                    counters,
+                    buffer,
+                )?;
+                view = View {
+                    cap: buffer.as_slice(),
+                    wire: whole.wire,
+                };
                 packet.protocol = whole.protocol;
                 packet.l3_len = whole.wire;
                 packet.wire_len = whole.frame_bytes;
@@ -145,13 +171,20 @@ impl Decoder {
 /// VLAN and tunnel as one word: equal addresses in two overlay networks are different hosts.
 fn context(packet: &Packet<'_>) -> u64 {
     let tunnel = &packet.tunnel;
-    let place = u64::from(packet.vlan) | u64::from(packet.vlan_outer) << 16 | u64::from(tunnel.tier) << 32;
-    Mixer::new(place).word(u64::from(tunnel.id) | (tunnel.kind as u64) << 32).finish()
+    let place =
+        u64::from(packet.vlan) | u64::from(packet.vlan_outer) << 16 | u64::from(tunnel.tier) << 32;
+    Mixer::new(place)
+        .word(u64::from(tunnel.id) | (tunnel.kind as u64) << 32)
+        .finish()
 }
 
 /// A frame without IP: ARP gets its protocol addresses, everything else is payload.
 #[cold]
-fn other<'a>(mut packet: Packet<'a>, view: View<'a>, counters: &mut Counters) -> Option<Packet<'a>> {
+fn other<'a>(
+    mut packet: Packet<'a>,
+    view: View<'a>,
+    counters: &mut Counters,
+) -> Option<Packet<'a>> {
     packet.protocol = 0;
     packet.transport = Transport::None;
     (packet.src, packet.dst) = (Addr::default(), Addr::default());

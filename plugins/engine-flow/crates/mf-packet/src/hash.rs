@@ -51,6 +51,9 @@ mod tests {
             buckets[(hash & 255) as usize] += 1;
             buckets[(hash >> 56) as usize] += 1;
         }
-        assert!(buckets.iter().all(|&n| (380..660).contains(&n)), "{buckets:?}");
+        assert!(
+            buckets.iter().all(|&n| (380..660).contains(&n)),
+            "{buckets:?}"
+        );
     }
 }

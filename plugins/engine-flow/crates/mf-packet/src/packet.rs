@@ -159,7 +159,12 @@ impl<'a> Packet<'a> {
             ((dst, dst_port), (src, src_port))
         };
         let tail = u64::from(a.1) | u64::from(b.1) << 16 | u64::from(self.protocol) << 32;
-        Mixer::new(0).word(a.0.hi ^ b.0.hi.rotate_left(32)).word(a.0.lo).word(b.0.lo).word(tail).finish()
+        Mixer::new(0)
+            .word(a.0.hi ^ b.0.hi.rotate_left(32))
+            .word(a.0.lo)
+            .word(b.0.lo)
+            .word(tail)
+            .finish()
     }
 
     /// True when the capture holds fewer payload bytes than the wire did.

@@ -14,7 +14,10 @@ impl<'a> View<'a> {
     /// A view of a whole frame.
     #[inline]
     pub fn new(cap: &'a [u8], wire: u32) -> Self {
-        Self { cap, wire: wire.max(cap.len() as u32) }
+        Self {
+            cap,
+            wire: wire.max(cap.len() as u32),
+        }
     }
 
     /// The first `N` captured bytes, none when fewer were captured.

@@ -134,7 +134,12 @@ impl FrameReader {
             Format::Pcapng => Walker::Pcapng(pcapng::Pcapng::default()),
             Format::Tpacket3 => Walker::Tpacket3(tpacket3::Tpacket3::new(flags, link_type)),
         };
-        Self { walker, tail: Vec::new(), broken: false, counters: Counters::new() }
+        Self {
+            walker,
+            tail: Vec::new(),
+            broken: false,
+            counters: Counters::new(),
+        }
     }
 
     /// What was wrong with the blocks, by stage (`frame`) and reason.
@@ -148,7 +153,8 @@ impl FrameReader {
             return ring.read(block, &mut self.counters, each);
         }
         if self.broken {
-            self.counters.add("frame", "bytes_after_corruption", block.len() as u64);
+            self.counters
+                .add("frame", "bytes_after_corruption", block.len() as u64);
             return 0;
         }
         let mut frames = 0;
@@ -195,7 +201,11 @@ impl FrameReader {
 
     fn stop(&mut self, frames: u64, left: usize) -> u64 {
         self.broken = true;
-        self.counters.add("frame", "bytes_after_corruption", (left + self.tail.len()) as u64);
+        self.counters.add(
+            "frame",
+            "bytes_after_corruption",
+            (left + self.tail.len()) as u64,
+        );
         self.tail = Vec::new();
         frames
     }
@@ -203,7 +213,12 @@ impl FrameReader {
 
 /// Acts on a step; gives the bytes it took, none when the stream cannot go on.
 #[inline]
-fn take<F: FnMut(Frame<'_>)>(step: Step<'_>, counters: &mut Counters, frames: &mut u64, each: &mut F) -> Option<usize> {
+fn take<F: FnMut(Frame<'_>)>(
+    step: Step<'_>,
+    counters: &mut Counters,
+    frames: &mut u64,
+    each: &mut F,
+) -> Option<usize> {
     match step {
         Step::Frame(used, frame) => {
             *frames += 1;

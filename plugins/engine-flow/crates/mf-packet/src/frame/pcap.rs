@@ -24,9 +24,17 @@ impl Pcap {
         let Some(h) = bytes.first_chunk::<16>() else {
             return Step::Need(16);
         };
-        let words = [[h[0], h[1], h[2], h[3]], [h[4], h[5], h[6], h[7]], [h[8], h[9], h[10], h[11]], [h[12], h[13], h[14], h[15]]];
-        let [sec, sub, cap_len, wire_len] =
-            if self.big_endian { words.map(u32::from_be_bytes) } else { words.map(u32::from_le_bytes) };
+        let words = [
+            [h[0], h[1], h[2], h[3]],
+            [h[4], h[5], h[6], h[7]],
+            [h[8], h[9], h[10], h[11]],
+            [h[12], h[13], h[14], h[15]],
+        ];
+        let [sec, sub, cap_len, wire_len] = if self.big_endian {
+            words.map(u32::from_be_bytes)
+        } else {
+            words.map(u32::from_le_bytes)
+        };
         if cap_len > MAX_FRAME {
             return Step::Corrupt("pcap_record_length_beyond_limit");
         }

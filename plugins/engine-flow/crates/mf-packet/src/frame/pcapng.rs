@@ -28,7 +28,8 @@ impl Interface {
         let ns = match self.per_second {
             1_000_000_000 => ticks,
             1_000_000 => ticks.saturating_mul(1000),
-            unit => u64::try_from(u128::from(ticks) * 1_000_000_000 / u128::from(unit.max(1))).unwrap_or(u64::MAX),
+            unit => u64::try_from(u128::from(ticks) * 1_000_000_000 / u128::from(unit.max(1)))
+                .unwrap_or(u64::MAX),
         };
         ns.saturating_add_signed(self.offset.saturating_mul(1_000_000_000))
     }
@@ -67,7 +68,10 @@ impl Pcapng {
 
     #[inline]
     fn word(&self, bytes: &[u8], at: usize) -> u32 {
-        bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |word| self.u32(*word))
+        bytes
+            .get(at..)
+            .and_then(|rest| rest.first_chunk::<4>())
+            .map_or(0, |word| self.u32(*word))
     }
 
     /// One block: `u32 type · u32 length · body · u32 length`.
@@ -138,7 +142,11 @@ impl Pcapng {
                 // if_tsoffset: seconds.
                 (14, &[a, b, c, d, e, f, g, h]) => {
                     let bytes = [a, b, c, d, e, f, g, h];
-                    interface.offset = if self.big_endian { i64::from_be_bytes(bytes) } else { i64::from_le_bytes(bytes) };
+                    interface.offset = if self.big_endian {
+                        i64::from_be_bytes(bytes)
+                    } else {
+                        i64::from_le_bytes(bytes)
+                    };
                 }
                 _ => {}
             }
@@ -157,18 +165,25 @@ impl Pcapng {
         let Some(h) = body.first_chunk::<20>() else {
             return Step::Bad(size, "pcapng_packet_block_too_short");
         };
-        let id = if obsolete { u32::from(self.u16([h[0], h[1]])) } else { self.u32([h[0], h[1], h[2], h[3]]) };
+        let id = if obsolete {
+            u32::from(self.u16([h[0], h[1]]))
+        } else {
+            self.u32([h[0], h[1], h[2], h[3]])
+        };
         let Some(&interface) = self.interfaces.get(id as usize) else {
             return Step::Bad(size, "pcapng_interface_unknown");
         };
-        let ticks = u64::from(self.u32([h[4], h[5], h[6], h[7]])) << 32 | u64::from(self.u32([h[8], h[9], h[10], h[11]]));
+        let ticks = u64::from(self.u32([h[4], h[5], h[6], h[7]])) << 32
+            | u64::from(self.u32([h[8], h[9], h[10], h[11]]));
         let cap_len = self.u32([h[12], h[13], h[14], h[15]]);
         let wire_len = self.u32([h[16], h[17], h[18], h[19]]);
         let Some(data) = body.get(20..20usize.saturating_add(cap_len as usize)) else {
             return Step::Bad(size, "pcapng_captured_length_beyond_block");
         };
         let mut direction = Direction::Unknown;
-        let options = body.get(20 + data.len().next_multiple_of(4)..).unwrap_or(&[]);
+        let options = body
+            .get(20 + data.len().next_multiple_of(4)..)
+            .unwrap_or(&[]);
         if options.len() > 4 {
             // epb_flags (and pack_flags): the two low bits are 1 inbound, 2 outbound.
             for (code, value) in self.options(options) {
@@ -200,7 +215,11 @@ impl Pcapng {
             return Step::Bad(size, "pcapng_simple_packet_without_interface");
         };
         let wire_len = self.u32(*h);
-        let snap = if interface.snap_len == 0 { u32::MAX } else { interface.snap_len };
+        let snap = if interface.snap_len == 0 {
+            u32::MAX
+        } else {
+            interface.snap_len
+        };
         let room = body.get(4..).unwrap_or(&[]);
         let data = room.get(..wire_len.min(snap) as usize).unwrap_or(room);
         let frame = Frame {

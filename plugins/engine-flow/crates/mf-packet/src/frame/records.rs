@@ -13,7 +13,10 @@ pub(super) fn step(bytes: &[u8]) -> Step<'_> {
         return Step::Corrupt("record_length_beyond_limit");
     }
     let size = 24 + (cap_len as usize).next_multiple_of(8);
-    let Some(data) = bytes.get(24..24 + cap_len as usize).filter(|_| bytes.len() >= size) else {
+    let Some(data) = bytes
+        .get(24..24 + cap_len as usize)
+        .filter(|_| bytes.len() >= size)
+    else {
         return Step::Need(size);
     };
     let direction = match h[20] {

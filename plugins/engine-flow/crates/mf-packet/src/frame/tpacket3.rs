@@ -17,11 +17,19 @@ pub(super) struct Tpacket3 {
 
 impl Tpacket3 {
     pub(super) fn new(flags: u32, link_type: u16) -> Self {
-        Self { link_type, skip_outgoing: flags & block_flags::SKIP_OUTGOING != 0 }
+        Self {
+            link_type,
+            skip_outgoing: flags & block_flags::SKIP_OUTGOING != 0,
+        }
     }
 
     /// Walks the packets of the block: the block header has their number (at 12) and the offset of the first (at 16).
-    pub(super) fn read<F: FnMut(Frame<'_>)>(&self, block: &[u8], counters: &mut Counters, mut each: F) -> u64 {
+    pub(super) fn read<F: FnMut(Frame<'_>)>(
+        &self,
+        block: &[u8],
+        counters: &mut Counters,
+        mut each: F,
+    ) -> u64 {
         let (Some(count), Some(first)) = (word(block, 12), word(block, 16)) else {
             counters.hit("frame", "ring_block_too_short");
             return 0;
@@ -72,7 +80,11 @@ impl Tpacket3 {
             wire_len: u32_at(16).max(cap_len),
             link_type: self.link_type,
             interface: u32_at(ADDRESS + 4) as u16,
-            direction: if outgoing { Direction::Out } else { Direction::In },
+            direction: if outgoing {
+                Direction::Out
+            } else {
+                Direction::In
+            },
             vlan_tci: (u32_at(20) & VLAN_VALID != 0).then(|| u32_at(32) as u16),
             data,
         });
@@ -82,5 +94,8 @@ impl Tpacket3 {
 
 #[inline]
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk::<4>().map(|word| u32::from_le_bytes(*word))
+    bytes
+        .get(at..)?
+        .first_chunk::<4>()
+        .map(|word| u32::from_le_bytes(*word))
 }

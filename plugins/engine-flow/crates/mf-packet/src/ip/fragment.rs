@@ -49,7 +49,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 4 << 20, datagrams: 1024, pieces: 128, timeout_ns: 30_000_000_000 }
+        Self {
+            bytes: 4 << 20,
+            datagrams: 1024,
+            pieces: 128,
+            timeout_ns: 30_000_000_000,
+        }
     }
 }
 
@@ -107,7 +112,10 @@ pub struct Reassembler {
 impl Reassembler {
     /// An empty reassembler.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            ..Self::default()
+        }
     }
 
     /// Bytes held now.
@@ -139,7 +147,14 @@ impl Reassembler {
         out: &mut Vec<u8>,
     ) -> Option<Whole> {
         self.expire(now_ns, counters);
-        counters.hit("ip", if piece.offset == 0 { "fragment_first" } else { "fragment_later" });
+        counters.hit(
+            "ip",
+            if piece.offset == 0 {
+                "fragment_first"
+            } else {
+                "fragment_later"
+            },
+        );
         let end = piece.offset.saturating_add(payload.wire);
         if payload.wire == 0 || end > MAX_DATAGRAM || (piece.more && payload.wire % 8 != 0) {
             counters.hit("ip", "fragment_length_wrong");
@@ -158,10 +173,19 @@ impl Reassembler {
         if piece.offset == 0 {
             datagram.protocol = protocol;
         }
-        let at = datagram.parts.partition_point(|part| part.start < piece.offset);
-        let before = at.checked_sub(1).and_then(|i| datagram.parts.get(i)).map_or(0, |part| part.end);
+        let at = datagram
+            .parts
+            .partition_point(|part| part.start < piece.offset);
+        let before = at
+            .checked_sub(1)
+            .and_then(|i| datagram.parts.get(i))
+            .map_or(0, |part| part.end);
         let after = datagram.parts.get(at).map_or(u32::MAX, |part| part.start);
-        if datagram.parts.get(at).is_some_and(|part| part.start == piece.offset && part.end == end) {
+        if datagram
+            .parts
+            .get(at)
+            .is_some_and(|part| part.start == piece.offset && part.end == end)
+        {
             counters.hit("ip", "fragment_duplicate");
             return None;
         }
@@ -191,7 +215,14 @@ impl Reassembler {
         let cost = payload.cap.len() + OVERHEAD;
         datagram.held += cost;
         self.held += cost;
-        datagram.parts.insert(at, Part { start: piece.offset, end, data: payload.cap.to_vec() });
+        datagram.parts.insert(
+            at,
+            Part {
+                start: piece.offset,
+                end,
+                data: payload.cap.to_vec(),
+            },
+        );
         if let Some(whole) = complete(datagram, out) {
             self.held = self.held.saturating_sub(datagram.held);
             self.table.remove(&key);
@@ -227,7 +258,10 @@ impl Reassembler {
     /// Drops what waited too long; capture time that jumps back keeps entries longer, never for ever (memory is bounded).
     pub fn expire(&mut self, now_ns: u64, counters: &mut Counters) {
         while let Some(&(since, key, serial)) = self.order.front() {
-            let alive = self.table.get(&key).is_some_and(|datagram| datagram.serial == serial);
+            let alive = self
+                .table
+                .get(&key)
+                .is_some_and(|datagram| datagram.serial == serial);
             if alive && now_ns.saturating_sub(since) < self.limits.timeout_ns {
                 return;
             }
@@ -241,7 +275,11 @@ impl Reassembler {
 
     fn drop_oldest(&mut self) -> bool {
         while let Some((_, key, serial)) = self.order.pop_front() {
-            if self.table.get(&key).is_some_and(|datagram| datagram.serial == serial) {
+            if self
+                .table
+                .get(&key)
+                .is_some_and(|datagram| datagram.serial == serial)
+            {
                 self.remove(&key);
                 return true;
             }

@@ -26,7 +26,10 @@ pub(super) fn parse<'a>(view: View<'a>) -> Result<Header<'a>, &'static str> {
         remark = Some("ipv4_total_length_beyond_frame");
         total = view.wire;
     }
-    let payload = view.limit(total).skip(header_len).ok_or("ipv4_header_beyond_packet")?;
+    let payload = view
+        .limit(total)
+        .skip(header_len)
+        .ok_or("ipv4_header_beyond_packet")?;
     let id = u16::from_be_bytes([h[4], h[5]]);
     let place = u16::from_be_bytes([h[6], h[7]]);
     // Bit 13 is "more fragments", the 13 low bits are the offset in units of 8 bytes.

@@ -36,8 +36,17 @@ pub(super) fn parse<'a>(view: View<'a>) -> Result<Header<'a>, &'static str> {
         n => rest.limit(n),
     };
     let (src, dst) = (address(h, 8), address(h, 24));
-    let mut header =
-        Header { src, dst, protocol: h[6], ttl: h[7], id: 0, payload_len: payload.wire, payload, fragment: None, remark };
+    let mut header = Header {
+        src,
+        dst,
+        protocol: h[6],
+        ttl: h[7],
+        id: 0,
+        payload_len: payload.wire,
+        payload,
+        fragment: None,
+        remark,
+    };
     extensions(&mut header)?;
     Ok(header)
 }

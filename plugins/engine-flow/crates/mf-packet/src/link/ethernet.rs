@@ -22,14 +22,21 @@ fn mac(b: [u8; 6]) -> u64 {
 
 /// Follows VLAN tags from `kind`, the type field in front of `view`; sets the ethernet type and VLAN ids.
 #[inline]
-pub(crate) fn tags<'a>(kind: u16, view: View<'a>, packet: &mut Packet<'_>) -> Result<View<'a>, &'static str> {
+pub(crate) fn tags<'a>(
+    kind: u16,
+    view: View<'a>,
+    packet: &mut Packet<'_>,
+) -> Result<View<'a>, &'static str> {
     if kind == ethertype::IPV4 || kind == ethertype::IPV6 {
         packet.eth_type = kind;
         return Ok(view);
     }
     let (mut kind, mut view) = (kind, view);
     for _ in 0..MAX_TAGS {
-        if !matches!(kind, ethertype::VLAN | ethertype::QINQ | ethertype::QINQ_OLD) {
+        if !matches!(
+            kind,
+            ethertype::VLAN | ethertype::QINQ | ethertype::QINQ_OLD
+        ) {
             if kind < 0x600 {
                 return llc(kind, view, packet);
             }

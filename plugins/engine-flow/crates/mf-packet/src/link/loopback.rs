@@ -6,7 +6,11 @@ use crate::{Packet, View};
 /// Families fit in one byte, so both byte orders can be told apart without knowing the host.
 pub(super) fn peel<'a>(view: View<'a>, packet: &mut Packet<'_>) -> Result<View<'a>, &'static str> {
     let h: &[u8; 4] = view.head().ok_or("loopback_header_truncated")?;
-    let family = if h[0] == 0 && h[1] == 0 { u32::from_be_bytes(*h) } else { u32::from_le_bytes(*h) };
+    let family = if h[0] == 0 && h[1] == 0 {
+        u32::from_be_bytes(*h)
+    } else {
+        u32::from_le_bytes(*h)
+    };
     packet.eth_type = match family {
         2 => ethertype::IPV4,
         // AF_INET6 is 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on macOS, 10 on Linux, 23 on Windows.

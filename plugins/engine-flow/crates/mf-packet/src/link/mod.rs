@@ -35,13 +35,21 @@ pub mod linktype {
 
 /// Peels the link layer: fills MACs, VLANs and the ethernet type of `packet` and gives the network layer, or the reason why not.
 #[inline]
-pub fn peel<'a>(link_type: u16, view: View<'a>, packet: &mut Packet<'_>) -> Result<View<'a>, &'static str> {
+pub fn peel<'a>(
+    link_type: u16,
+    view: View<'a>,
+    packet: &mut Packet<'_>,
+) -> Result<View<'a>, &'static str> {
     match link_type {
         linktype::ETHERNET => ethernet::peel(view, packet),
         linktype::LINUX_SLL => cooked::peel_v1(view, packet),
         linktype::LINUX_SLL2 => cooked::peel_v2(view, packet),
         linktype::NULL | linktype::LOOP => loopback::peel(view, packet),
-        linktype::RAW | linktype::RAW_BSD | linktype::RAW_OPENBSD | linktype::IPV4 | linktype::IPV6 => raw(view, packet),
+        linktype::RAW
+        | linktype::RAW_BSD
+        | linktype::RAW_OPENBSD
+        | linktype::IPV4
+        | linktype::IPV6 => raw(view, packet),
         _ => Err("link_type_unknown"),
     }
 }

@@ -35,7 +35,13 @@ impl Icmp {
 #[inline]
 pub(super) fn parse(view: View<'_>, v6: bool) -> Result<(Icmp, View<'_>), &'static str> {
     let h: &[u8; 4] = view.head().ok_or("icmp_header_truncated")?;
-    let mut icmp = Icmp { kind: h[0], code: h[1], v6, id: 0, seq: 0 };
+    let mut icmp = Icmp {
+        kind: h[0],
+        code: h[1],
+        v6,
+        id: 0,
+        seq: 0,
+    };
     if icmp.is_echo_request() || icmp.is_echo_reply() {
         let h: &[u8; 8] = view.head().ok_or("icmp_header_truncated")?;
         icmp.id = u16::from_be_bytes([h[4], h[5]]);
@@ -57,6 +63,9 @@ mod tests {
         assert!(icmp.is_echo_reply());
         let (icmp, rest) = parse(View::new(&[3, 1, 0, 0], 4), false).unwrap();
         assert_eq!((icmp.id, icmp.kind, rest.wire), (0, 3, 0));
-        assert_eq!(parse(View::new(&[8, 0, 0, 0], 8), false).unwrap_err(), "icmp_header_truncated");
+        assert_eq!(
+            parse(View::new(&[8, 0, 0, 0], 8), false).unwrap_err(),
+            "icmp_header_truncated"
+        );
     }
 }

@@ -27,12 +27,20 @@ pub enum Transport {
 /// Decodes the transport header at `view`; gives it with the payload, or the reason why not. A protocol without a decoder
 /// gives [`Transport::None`] and everything as payload.
 #[inline]
-pub fn parse<'a>(eth_type: u16, protocol: u8, view: View<'a>) -> Result<(Transport, View<'a>), &'static str> {
+pub fn parse<'a>(
+    eth_type: u16,
+    protocol: u8,
+    view: View<'a>,
+) -> Result<(Transport, View<'a>), &'static str> {
     match protocol {
         proto::TCP => tcp::parse(view).map(|(tcp, rest)| (Transport::Tcp(tcp), rest)),
         proto::UDP => udp::parse(view).map(|(udp, rest)| (Transport::Udp(udp), rest)),
-        proto::ICMP if eth_type == ethertype::IPV4 => icmp::parse(view, false).map(|(icmp, rest)| (Transport::Icmp(icmp), rest)),
-        proto::ICMPV6 if eth_type == ethertype::IPV6 => icmp::parse(view, true).map(|(icmp, rest)| (Transport::Icmp(icmp), rest)),
+        proto::ICMP if eth_type == ethertype::IPV4 => {
+            icmp::parse(view, false).map(|(icmp, rest)| (Transport::Icmp(icmp), rest))
+        }
+        proto::ICMPV6 if eth_type == ethertype::IPV6 => {
+            icmp::parse(view, true).map(|(icmp, rest)| (Transport::Icmp(icmp), rest))
+        }
         _ => Ok((Transport::None, view)),
     }
 }

@@ -68,7 +68,9 @@ pub(super) fn parse(view: View<'_>) -> Result<(Tcp, View<'_>), &'static str> {
     if header_len < 20 {
         return Err("tcp_header_length_below_20");
     }
-    let payload = view.skip(u32::from(header_len)).ok_or("tcp_header_beyond_packet")?;
+    let payload = view
+        .skip(u32::from(header_len))
+        .ok_or("tcp_header_beyond_packet")?;
     let mut tcp = Tcp {
         src_port: u16::from_be_bytes([h[0], h[1]]),
         dst_port: u16::from_be_bytes([h[2], h[3]]),
@@ -91,7 +93,10 @@ pub(super) fn parse(view: View<'_>) -> Result<(Tcp, View<'_>), &'static str> {
 fn options(mut rest: &[u8], out: &mut TcpOptions) {
     // Nearly every segment of an established connection has exactly NOP NOP TIMESTAMPS.
     if let [1, 1, 8, 10, a, b, c, d, e, f, g, h] = *rest {
-        out.timestamps = Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])));
+        out.timestamps = Some((
+            u32::from_be_bytes([a, b, c, d]),
+            u32::from_be_bytes([e, f, g, h]),
+        ));
         return;
     }
     loop {
@@ -102,8 +107,12 @@ fn options(mut rest: &[u8], out: &mut TcpOptions) {
                 continue;
             }
             [kind, len, ref tail @ ..] => {
-                let Some(body_len) = usize::from(len).checked_sub(2) else { return };
-                let Some((body, tail)) = tail.split_at_checked(body_len) else { return };
+                let Some(body_len) = usize::from(len).checked_sub(2) else {
+                    return;
+                };
+                let Some((body, tail)) = tail.split_at_checked(body_len) else {
+                    return;
+                };
                 rest = tail;
                 (kind, body)
             }
@@ -114,7 +123,10 @@ fn options(mut rest: &[u8], out: &mut TcpOptions) {
             (3, &[shift]) => out.window_scale = Some(shift.min(14)),
             (4, &[]) => out.sack_permitted = true,
             (8, &[a, b, c, d, e, f, g, h]) => {
-                out.timestamps = Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])));
+                out.timestamps = Some((
+                    u32::from_be_bytes([a, b, c, d]),
+                    u32::from_be_bytes([e, f, g, h]),
+                ));
             }
             _ => {}
         }
@@ -126,7 +138,28 @@ mod tests {
     use super::*;
 
     fn header(options: &[u8]) -> Vec<u8> {
-        let mut h = vec![0x1f, 0x90, 0, 80, 0, 0, 0, 1, 0, 0, 0, 2, 0, flags::SYN, 0xff, 0xff, 0, 0, 0, 0];
+        let mut h = vec![
+            0x1f,
+            0x90,
+            0,
+            80,
+            0,
+            0,
+            0,
+            1,
+            0,
+            0,
+            0,
+            2,
+            0,
+            flags::SYN,
+            0xff,
+            0xff,
+            0,
+            0,
+            0,
+            0,
+        ];
         h[12] = ((20 + options.len()) / 4 << 4) as u8;
         h.extend_from_slice(options);
         h
@@ -134,18 +167,42 @@ mod tests {
 
     #[test]
     fn reads_all_options() {
-        let mut h = header(&[2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8, 1, 3, 3, 7]);
+        let mut h = header(&[
+            2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8, 1, 3, 3, 7,
+        ]);
         h.extend_from_slice(b"data");
         let (tcp, rest) = parse(View::new(&h, 100)).unwrap();
-        assert_eq!(tcp.options, TcpOptions { mss: 1460, window_scale: Some(7), sack_permitted: true, timestamps: Some((9, 8)) });
-        assert_eq!((tcp.src_port, tcp.dst_port, tcp.seq, tcp.ack, tcp.header_len), (8080, 80, 1, 2, 40));
-        assert_eq!((rest.cap, rest.wire, rest.truncated()), (&b"data"[..], 60, true));
+        assert_eq!(
+            tcp.options,
+            TcpOptions {
+                mss: 1460,
+                window_scale: Some(7),
+                sack_permitted: true,
+                timestamps: Some((9, 8))
+            }
+        );
+        assert_eq!(
+            (tcp.src_port, tcp.dst_port, tcp.seq, tcp.ack, tcp.header_len),
+            (8080, 80, 1, 2, 40)
+        );
+        assert_eq!(
+            (rest.cap, rest.wire, rest.truncated()),
+            (&b"data"[..], 60, true)
+        );
     }
 
     #[test]
     fn the_fast_path_agrees_with_the_loop() {
-        let (fast, _) = parse(View::new(&header(&[1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8]), 0)).unwrap();
-        let (slow, _) = parse(View::new(&header(&[8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1]), 0)).unwrap();
+        let (fast, _) = parse(View::new(
+            &header(&[1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8]),
+            0,
+        ))
+        .unwrap();
+        let (slow, _) = parse(View::new(
+            &header(&[8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1]),
+            0,
+        ))
+        .unwrap();
         assert_eq!(fast.options, slow.options);
     }
 
@@ -153,12 +210,30 @@ mod tests {
     fn bad_lengths_are_reasons_and_bad_options_are_ignored() {
         let mut h = header(&[]);
         h[12] = 0x40;
-        assert_eq!(parse(View::new(&h, 20)).unwrap_err(), "tcp_header_length_below_20");
+        assert_eq!(
+            parse(View::new(&h, 20)).unwrap_err(),
+            "tcp_header_length_below_20"
+        );
         h[12] = 0xf0;
-        assert_eq!(parse(View::new(&h, 20)).unwrap_err(), "tcp_header_beyond_packet");
-        assert!(parse(View::new(&h, 60)).is_ok(), "cut by the capture, not by the sender");
-        assert_eq!(parse(View::new(&h[..19], 60)).unwrap_err(), "tcp_header_truncated");
-        for bad in [[2u8, 0, 0, 0], [2, 1, 0, 0], [8, 255, 1, 1], [3, 4, 9, 9], [5, 5, 5, 5]] {
+        assert_eq!(
+            parse(View::new(&h, 20)).unwrap_err(),
+            "tcp_header_beyond_packet"
+        );
+        assert!(
+            parse(View::new(&h, 60)).is_ok(),
+            "cut by the capture, not by the sender"
+        );
+        assert_eq!(
+            parse(View::new(&h[..19], 60)).unwrap_err(),
+            "tcp_header_truncated"
+        );
+        for bad in [
+            [2u8, 0, 0, 0],
+            [2, 1, 0, 0],
+            [8, 255, 1, 1],
+            [3, 4, 9, 9],
+            [5, 5, 5, 5],
+        ] {
             let (tcp, _) = parse(View::new(&header(&bad), 24)).unwrap();
             assert_eq!(tcp.options, TcpOptions::default(), "{bad:?}");
         }

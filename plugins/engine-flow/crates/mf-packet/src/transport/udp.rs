@@ -25,7 +25,14 @@ pub(super) fn parse(view: View<'_>) -> Result<(Udp, View<'_>), &'static str> {
         1..=7 => return Err("udp_length_below_8"),
         _ => payload.limit(u32::from(length) - 8),
     };
-    Ok((Udp { src_port: u16::from_be_bytes([h[0], h[1]]), dst_port: u16::from_be_bytes([h[2], h[3]]), length }, payload))
+    Ok((
+        Udp {
+            src_port: u16::from_be_bytes([h[0], h[1]]),
+            dst_port: u16::from_be_bytes([h[2], h[3]]),
+            length,
+        },
+        payload,
+    ))
 }
 
 #[cfg(test)]
@@ -42,7 +49,13 @@ mod tests {
         zero[5] = 0;
         assert_eq!(parse(View::new(&zero, 12)).unwrap().1.wire, 4);
         zero[5] = 7;
-        assert_eq!(parse(View::new(&zero, 12)).unwrap_err(), "udp_length_below_8");
-        assert_eq!(parse(View::new(&h[..7], 12)).unwrap_err(), "udp_header_truncated");
+        assert_eq!(
+            parse(View::new(&zero, 12)).unwrap_err(),
+            "udp_length_below_8"
+        );
+        assert_eq!(
+            parse(View::new(&h[..7], 12)).unwrap_err(),
+            "udp_header_truncated"
+        );
     }
 }

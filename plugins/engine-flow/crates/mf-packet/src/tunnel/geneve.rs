@@ -16,6 +16,13 @@ pub(super) fn parse(view: View<'_>) -> Result<Option<Inner<'_>>, &'static str> {
         _ => return Err("geneve_protocol_unknown"),
     };
     let id = u32::from_be_bytes([0, h[4], h[5], h[6]]);
-    let view = view.skip(8 + options).ok_or("geneve_options_beyond_packet")?;
-    Ok(Some(Inner { kind: TunnelKind::Geneve, id, carries, view }))
+    let view = view
+        .skip(8 + options)
+        .ok_or("geneve_options_beyond_packet")?;
+    Ok(Some(Inner {
+        kind: TunnelKind::Geneve,
+        id,
+        carries,
+        view,
+    }))
 }

@@ -46,7 +46,12 @@ pub(super) fn parse(view: View<'_>) -> Result<Option<Inner<'_>>, &'static str> {
         ERSPAN_3 => return erspan_3(view),
         _ => return Err("gre_protocol_unknown"),
     };
-    Ok(Some(Inner { kind: TunnelKind::Gre, id, carries, view }))
+    Ok(Some(Inner {
+        kind: TunnelKind::Gre,
+        id,
+        carries,
+        view,
+    }))
 }
 
 /// The session id is the low ten bits of the first word in both types.
@@ -71,5 +76,10 @@ fn erspan_3(view: View<'_>) -> Result<Option<Inner<'_>>, &'static str> {
         },
         _ => return Err("erspan_frame_type_unknown"),
     };
-    Ok(Some(Inner { kind: TunnelKind::Gre, id, carries, view }))
+    Ok(Some(Inner {
+        kind: TunnelKind::Gre,
+        id,
+        carries,
+        view,
+    }))
 }

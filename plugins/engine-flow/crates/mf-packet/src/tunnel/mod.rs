@@ -62,7 +62,12 @@ pub struct TunnelSet {
 
 impl Default for TunnelSet {
     fn default() -> Self {
-        Self { vxlan: true, geneve: true, gre: true, ipip: true }
+        Self {
+            vxlan: true,
+            geneve: true,
+            gre: true,
+            ipip: true,
+        }
     }
 }
 
@@ -110,7 +115,12 @@ pub(crate) fn find<'a>(
 }
 
 fn ipip(eth_type: u16, view: View<'_>) -> Inner<'_> {
-    Inner { kind: TunnelKind::Ipip, id: 0, carries: Carries::Network(eth_type), view }
+    Inner {
+        kind: TunnelKind::Ipip,
+        id: 0,
+        carries: Carries::Network(eth_type),
+        view,
+    }
 }
 
 /// Notes the tunnel in the packet and clears what belongs to the outer frame.

@@ -11,5 +11,10 @@ pub(super) fn parse(view: View<'_>) -> Result<Option<Inner<'_>>, &'static str> {
     }
     let id = u32::from_be_bytes([0, h[4], h[5], h[6]]);
     let view = view.skip(8).ok_or("vxlan_header_truncated")?;
-    Ok(Some(Inner { kind: TunnelKind::Vxlan, id, carries: Carries::Ethernet, view }))
+    Ok(Some(Inner {
+        kind: TunnelKind::Vxlan,
+        id,
+        carries: Carries::Ethernet,
+        view,
+    }))
 }
