@@ -1,0 +1,50 @@
+"""The public test kit: what the authors of plugins, and this project, test with.
+
+* contract suites to inherit: :class:`CollectorContract`, :class:`EngineContract`, :class:`ParserContract`,
+  :class:`TaggerContract`, :class:`StorageContract`, :class:`DialectContract`, :class:`ExporterContract`,
+  :class:`ServiceContract`, :class:`LoaderContract`
+* doubles: :class:`FakeClock`, :class:`MemoryCollector`, :class:`MemoryStorage`, :class:`MemoryExporter`
+* :func:`build_context` and :func:`replay`
+* pytest fixtures, by the plugin that comes with the core: ``clock``, ``plugin_host``, ``build_context``, ``metaflow_app``,
+  ``golden`` (``--mf-update`` rewrites golden files)
+"""
+
+from __future__ import annotations
+
+from metaflow_core.testing.clock import FakeClock
+from metaflow_core.testing.context import build_context
+from metaflow_core.testing.contracts import (
+    CollectorContract,
+    ComponentContract,
+    DialectContract,
+    EngineContract,
+    ExporterContract,
+    LoaderContract,
+    ParserContract,
+    ServiceContract,
+    StorageContract,
+    TaggerContract,
+)
+from metaflow_core.testing.doubles import MemoryCollector, MemoryExporter, MemoryStorage
+from metaflow_core.testing.golden import Golden
+from metaflow_core.testing.replay import replay
+
+__all__ = [
+    "CollectorContract",
+    "ComponentContract",
+    "DialectContract",
+    "EngineContract",
+    "ExporterContract",
+    "FakeClock",
+    "Golden",
+    "LoaderContract",
+    "MemoryCollector",
+    "MemoryExporter",
+    "MemoryStorage",
+    "ParserContract",
+    "ServiceContract",
+    "StorageContract",
+    "TaggerContract",
+    "build_context",
+    "replay",
+]
