@@ -1,0 +1,122 @@
+//! The result of `mf_parse`.
+
+use super::column::{read_columns, Column, Malformed};
+use super::ids::{col, ty, RECORDS_MAGIC};
+
+/// Number of text columns (ids 16 to 32).
+pub const TEXT_COUNT: usize = (col::LAST_TEXT - col::FIRST_TEXT) as usize + 1;
+
+/// The texts of one message by position ([`super::ids::text`]); absent is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Texts<'a>(pub [&'a str; TEXT_COUNT]);
+
+impl Texts<'_> {
+    /// No text at all.
+    pub const NONE: Texts<'static> = Texts([""; TEXT_COUNT]);
+}
+
+/// Messages, one a row; every access is in bounds whatever the parser wrote.
+#[derive(Debug)]
+pub struct Records<'a> {
+    rows: usize,
+    numbers: [Option<Column<'a>>; col::FIRST_TEXT as usize],
+    texts: [Option<Column<'a>>; TEXT_COUNT],
+}
+
+/// Rows that one result may have: a pipelined batch of 1 MiB holds far fewer messages.
+const MAX_ROWS: usize = 1 << 20;
+
+impl<'a> Records<'a> {
+    /// Reads a result.
+    ///
+    /// # Errors
+    /// When a length is wrong, a known column has the wrong type or appears twice, or a required one is missing.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut numbers = [const { None }; col::FIRST_TEXT as usize];
+        let mut texts = [const { None }; TEXT_COUNT];
+        let rows = read_columns(bytes, RECORDS_MAGIC, MAX_ROWS, |id, column| {
+            let wanted = match id {
+                col::TYPE | col::STATUS | col::PROTOCOL | col::FLAGS => ty::U8,
+                col::SEGMENT_INDEX | col::CAPTURED_BYTES => ty::U32,
+                col::CODE => ty::I32,
+                col::REQUEST_ID..=col::TIME_NS | col::LENGTH..=col::AFFECTED_ROWS => ty::U64,
+                col::FIRST_TEXT..=col::LAST_TEXT => ty::UTF8,
+                _ => return Ok(()),
+            };
+            if column.ty != wanted {
+                return Err("a known column has the wrong type");
+            }
+            let slot = match id.checked_sub(col::FIRST_TEXT) {
+                Some(position) => texts.get_mut(usize::from(position)),
+                None => numbers.get_mut(usize::from(id)),
+            };
+            match slot {
+                Some(slot) if slot.is_none() => *slot = Some(column),
+                _ => return Err("a column appears twice"),
+            }
+            Ok(())
+        })?;
+        let records = Records { rows, numbers, texts };
+        for required in [col::SEGMENT_INDEX, col::TYPE] {
+            if rows > 0 && records.number(required).is_none() {
+                return Err(Malformed { what: "segment_index or type is missing", at: 8 });
+            }
+        }
+        Ok(records)
+    }
+
+    /// Number of messages.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    #[inline]
+    fn number(&self, id: u16) -> Option<&Column<'a>> {
+        self.numbers.get(usize::from(id))?.as_ref()
+    }
+
+    /// A u8 column's row.
+    #[inline]
+    pub fn u8(&self, id: u16, row: usize) -> Option<u8> {
+        self.number(id)?.u8(row)
+    }
+
+    /// A u32 column's row.
+    #[inline]
+    pub fn u32(&self, id: u16, row: usize) -> Option<u32> {
+        self.number(id)?.u32(row)
+    }
+
+    /// An i32 column's row.
+    #[inline]
+    pub fn i32(&self, id: u16, row: usize) -> Option<i32> {
+        self.number(id)?.i32(row)
+    }
+
+    /// A u64 column's row.
+    #[inline]
+    pub fn u64(&self, id: u16, row: usize) -> Option<u64> {
+        self.number(id)?.u64(row)
+    }
+
+    /// One text of a row.
+    #[inline]
+    pub fn text(&self, position: usize, row: usize) -> &str {
+        match self.texts.get(position) {
+            Some(Some(column)) => column.text(row),
+            _ => "",
+        }
+    }
+
+    /// All texts of a row.
+    #[inline]
+    pub fn texts(&self, row: usize) -> Texts<'_> {
+        let mut out = Texts([""; TEXT_COUNT]);
+        for (slot, column) in out.0.iter_mut().zip(&self.texts) {
+            if let Some(column) = column {
+                *slot = column.text(row);
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,145 @@
+//! The engine's parts without the TCP streams, so that a stream can deliver into them.
+
+use mf_column::Table;
+
+use crate::abi::SegmentHead;
+use crate::counters::Counters;
+use crate::flow::{ICMP, ICMP6};
+use crate::infer::{EndpointCache, Explain, Pending, Step};
+use crate::options::L7Options;
+use crate::pair::Pairs;
+use crate::parser::Slot;
+use crate::rows::{EXPLAIN, L7_FLOW_LOG, L7_MESSAGE};
+use crate::session::Sessions;
+use crate::stream::Store;
+
+/// The tables.
+#[derive(Debug)]
+pub struct Tables {
+    /// `l7_message`.
+    pub messages: Table,
+    /// `l7_flow_log`.
+    pub flow_log: Table,
+    /// `explain`.
+    pub explain: Table,
+}
+
+/// Everything but the streams.
+#[derive(Debug)]
+pub struct Core {
+    pub options: L7Options,
+    /// The packet clock: the latest time seen.
+    pub clock: u64,
+    pub store: Store,
+    pub counters: Counters,
+    pub sessions: Sessions,
+    pub parsers: Vec<Slot>,
+    pub pairs: Pairs,
+    pub endpoints: EndpointCache,
+    pub explain: Explain,
+    pub tables: Tables,
+    /// A parser is being called: nothing else is called until its results are worked in.
+    pub busy: bool,
+    /// Packet time of the oldest segment in a batch, 0 when all are empty.
+    pub batch_since: u64,
+    /// The parser whose batch the host has.
+    pub work: Option<u16>,
+    /// Emptied memory for waiting payload.
+    pub spare_pending: Vec<Box<Pending>>,
+    /// For gathering the bytes of a check.
+    pub scratch: Vec<u8>,
+}
+
+/// Emptied [`Pending`]s kept.
+const KEEP_PENDING: usize = 256;
+
+impl Core {
+    pub fn new(options: L7Options) -> Self {
+        Core {
+            clock: 0,
+            store: Store::new(options.total_bytes / 2),
+            counters: Counters::default(),
+            sessions: Sessions::default(),
+            parsers: Vec::new(),
+            pairs: Pairs::default(),
+            endpoints: EndpointCache::new(options.endpoint_cache, options.endpoint_ttl_ns, options.endpoint_failures),
+            explain: Explain::new(options.explain),
+            tables: Tables {
+                messages: Table::new(&L7_MESSAGE),
+                flow_log: Table::new(&L7_FLOW_LOG),
+                explain: Table::new(&EXPLAIN),
+            },
+            busy: false,
+            batch_since: 0,
+            work: None,
+            spare_pending: Vec::new(),
+            scratch: Vec::new(),
+            options,
+        }
+    }
+
+    /// A segment header of a session; `side` is who sent it.
+    #[inline]
+    pub fn head(&self, index: u32, side: u8) -> SegmentHead {
+        let session = self.sessions.peek(index);
+        let info = &session.info;
+        let (client, server) = if session.reversed { (1, 0) } else { (0, 1) };
+        SegmentHead {
+            side: side & 1,
+            direction: (side ^ u8::from(session.reversed)) & 1,
+            transport: if info.transport == ICMP6 { ICMP } else { info.transport },
+            session_id: u64::from(session.generation) << 32 | u64::from(index),
+            server_port: info.port[server],
+            client_port: info.port[client],
+            ..SegmentHead::default()
+        }
+    }
+
+    /// Takes an emptied waiting room.
+    pub fn new_pending(&mut self) -> Box<Pending> {
+        self.spare_pending.pop().unwrap_or_default()
+    }
+
+    /// Gives a session's waiting room back; its payload is no longer counted as waiting.
+    pub fn drop_pending(&mut self, index: u32) {
+        if let Some(pending) = self.sessions.at(index).pending.take() {
+            self.recycle_pending(pending);
+        }
+    }
+
+    /// Gives a waiting room back.
+    pub fn recycle_pending(&mut self, mut pending: Box<Pending>) {
+        self.store.release(pending.size());
+        if self.spare_pending.len() < KEEP_PENDING {
+            pending.clear();
+            self.spare_pending.push(pending);
+        }
+    }
+
+    /// Keeps a step of a flow's history when that is wanted.
+    #[inline]
+    pub fn note(
+        &mut self,
+        index: u32,
+        parser: Option<u16>,
+        op: &'static str,
+        verdict: &'static str,
+        offset: u64,
+        reason: &str,
+    ) {
+        if !self.explain.is_enabled() {
+            return;
+        }
+        let name = parser.and_then(|parser| self.parsers.get(usize::from(parser)));
+        let step = Step {
+            time_ns: self.clock,
+            parser: name.map_or_else(String::new, |slot| slot.description.name.clone()),
+            op,
+            verdict,
+            offset,
+            reason: reason.to_string(),
+        };
+        let flow_id = self.sessions.peek(index).info.flow_id;
+        self.explain.add(flow_id, step);
+    }
+}

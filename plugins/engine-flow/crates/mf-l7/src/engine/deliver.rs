@@ -1,0 +1,155 @@
+//! Ordered payload on its way to a parser.
+
+use super::core::Core;
+use crate::abi::ids::{FLAG_MID_STREAM, FLAG_TRUNCATED, KIND_CLOSE, KIND_DATA, KIND_GAP};
+use crate::counters::Count;
+use crate::infer::Asking;
+use crate::parser::Op;
+use crate::session::State;
+use crate::sink::L7Sink;
+use crate::stream::Piece;
+
+/// Refused payloads of one direction in a row after which only a change of direction is looked at: the start of a
+/// message is more likely there than inside a long transfer.
+const REFUSED_IN_A_ROW: u8 = 4;
+
+impl Core {
+    /// Takes the next ordered piece of one side's bytes.
+    #[inline]
+    pub fn deliver(&mut self, index: u32, side: u8, start_seen: bool, piece: Piece<'_>, sink: &mut dyn L7Sink) {
+        let kind = if piece.gap > 0 { KIND_GAP } else { KIND_DATA };
+        let session = self.sessions.at(index);
+        if kind == KIND_GAP {
+            session.gap_time = piece.time_ns.max(1);
+        }
+        let mut flags = if piece.truncated { FLAG_TRUNCATED } else { 0 };
+        if !start_seen && session.info.transport == crate::flow::TCP {
+            flags |= FLAG_MID_STREAM;
+        }
+        match session.state {
+            State::Confirmed(parser) => self.to_parser(index, parser, kind, side, flags, &piece, sink),
+            State::Inferring => self.to_pending(index, kind, side, flags, &piece, sink),
+            State::Ignored => self.unparsed(index, piece.data.len() as u64),
+        }
+    }
+
+    /// Counts bytes that nobody used.
+    pub fn unparsed(&mut self, index: u32, bytes: u64) {
+        self.sessions.at(index).stats.unparsed_bytes += bytes;
+        self.counters.add(Count::UnparsedBytes, bytes);
+    }
+
+    /// Adds a piece to the parser's batch.
+    #[allow(clippy::too_many_arguments)]
+    pub fn to_parser(
+        &mut self,
+        index: u32,
+        parser: u16,
+        kind: u8,
+        side: u8,
+        flags: u8,
+        piece: &Piece<'_>,
+        sink: &mut dyn L7Sink,
+    ) {
+        let mut head = self.head(index, side);
+        head.kind = kind;
+        head.flags = flags;
+        head.time_ns = piece.time_ns;
+        head.offset = piece.offset;
+        head.seq = piece.seq;
+        head.wire_len = if kind == KIND_GAP { piece.gap } else { piece.data.len() as u32 };
+        let (segments, bytes) = (self.options.batch_segments, self.options.batch_bytes);
+        let session = self.sessions.at(index);
+        let Some(slot) = self.parsers.get_mut(usize::from(parser)) else { return };
+        if session.skipped[usize::from(side & 1)] || session.epoch != slot.epoch {
+            head.flags |= FLAG_MID_STREAM;
+        }
+        let quarantined = slot.faults.is_quarantined(self.clock);
+        let slow = slot.sealed_bytes() > self.options.external_bytes;
+        if quarantined || slow {
+            self.counters.add(if quarantined { Count::QuarantinedSegments } else { Count::ParserSlow }, 1);
+            session.skipped[usize::from(side & 1)] = true;
+            if kind == KIND_CLOSE {
+                self.finalise(index, sink);
+            } else {
+                self.unparsed(index, piece.data.len() as u64);
+            }
+            return;
+        }
+        if !slot.parse.has_room(piece.data.len(), segments, bytes) && !self.busy {
+            self.full(parser, Op::Parse, sink);
+            // What the batch brought may have changed the session: look again.
+            match self.sessions.peek(index).state {
+                State::Confirmed(now) if now == parser => {}
+                State::Inferring if kind != KIND_CLOSE => {
+                    return self.to_pending(index, kind, side, flags, piece, sink);
+                }
+                _ => return self.unparsed(index, piece.data.len() as u64),
+            }
+        }
+        if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
+            slot.push(Op::Parse, head, piece.data);
+        }
+        if self.batch_since == 0 {
+            self.batch_since = self.clock.max(1);
+        }
+    }
+
+    /// Lets a piece wait for a verdict, and asks for one when nobody was asked yet.
+    pub fn to_pending(
+        &mut self,
+        index: u32,
+        kind: u8,
+        side: u8,
+        flags: u8,
+        piece: &Piece<'_>,
+        sink: &mut dyn L7Sink,
+    ) {
+        let session = self.sessions.at(index);
+        if session.infer.asking == Asking::Payload {
+            let dull = session.infer.in_a_row >= REFUSED_IN_A_ROW && session.infer.direction == side;
+            if kind == KIND_GAP || dull {
+                session.skipped[usize::from(side & 1)] = true;
+                return self.unparsed(index, piece.data.len() as u64);
+            }
+        }
+        let full = session.pending.as_ref().map_or(0, |pending| pending.size()) + piece.data.len()
+            > self.options.infer_pending_bytes;
+        if full && !self.busy {
+            self.flush_native(sink);
+            return match self.sessions.peek(index).state {
+                State::Confirmed(parser) => self.to_parser(index, parser, kind, side, flags, piece, sink),
+                State::Ignored => self.unparsed(index, piece.data.len() as u64),
+                State::Inferring => self.wait(index, kind, side, flags, piece, sink),
+            };
+        }
+        self.wait(index, kind, side, flags, piece, sink);
+    }
+
+    fn wait(&mut self, index: u32, kind: u8, side: u8, flags: u8, piece: &Piece<'_>, sink: &mut dyn L7Sink) {
+        let mut pending = match self.sessions.at(index).pending.take() {
+            Some(pending) => pending,
+            None => self.new_pending(),
+        };
+        let before = pending.size();
+        let too_much = before + piece.data.len() > self.options.infer_pending_bytes.saturating_mul(2);
+        if too_much || !self.store.has_room(piece.data.len()) {
+            self.sessions.at(index).pending = Some(pending);
+            self.counters.add(Count::PendingOverflow, piece.data.len() as u64);
+            self.unparsed(index, piece.data.len() as u64);
+            return self.give_up(index, "too much payload waited for a verdict", sink);
+        }
+        let wire_len = if kind == KIND_GAP { piece.gap } else { piece.data.len() as u32 };
+        pending.push(kind, side, flags, piece.offset, piece.seq, piece.time_ns, wire_len, piece.data);
+        self.store.reserve(pending.size() - before);
+        self.sessions.at(index).pending = Some(pending);
+        if self.batch_since == 0 {
+            self.batch_since = self.clock.max(1);
+        }
+        match self.sessions.peek(index).infer.asking {
+            Asking::Payload => self.ask(index, sink),
+            Asking::More(parser) if kind == KIND_DATA => self.show(index, parser, sink),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The search for a flow's parser: ask, hear the verdict, confirm or go on to the next.
+
+use super::core::Core;
+use crate::abi::ids::KIND_DATA;
+use crate::abi::Verdict;
+use crate::counters::Count;
+use crate::flow::TCP;
+use crate::infer::{Asking, Candidates, EndpointKey, Known};
+use crate::parser::Op;
+use crate::session::State;
+use crate::sink::L7Sink;
+use crate::stream::Piece;
+
+/// Parsers that may withdraw from a flow before it is given up.
+const MAX_VIOLATIONS: u8 = 2;
+
+impl Core {
+    fn endpoint(&self, index: u32) -> EndpointKey {
+        let session = self.sessions.peek(index);
+        let (info, side) = (&session.info, session.server_side());
+        EndpointKey { ip: info.ip[side], port: info.port[side], transport: info.transport, is_ipv4: info.is_ipv4 }
+    }
+
+    fn is_cached(&self, key: &EndpointKey) -> bool {
+        !self.options.endpoint_whitelist.contains(&key.port)
+    }
+
+    /// Starts over with the first waiting payload: who may be asked about it?
+    pub fn ask(&mut self, index: u32, sink: &mut dyn L7Sink) {
+        if !self.sessions.peek(index).infer.prepared {
+            let key = self.endpoint(index);
+            let known =
+                if self.is_cached(&key) { self.endpoints.get(&key, self.clock) } else { Known::Nothing };
+            let endpoint = match known {
+                Known::Unknown => {
+                    self.counters.add(Count::KnownUnknown, 1);
+                    return self.give_up(index, "flows of this endpoint were given up many times", sink);
+                }
+                Known::Parser(parser) => Some(parser),
+                Known::Nothing => None,
+            };
+            let parsers = self.parsers.iter().map(|slot| &slot.description);
+            let infer = &mut self.sessions.at(index).infer;
+            infer.candidates = Candidates::new(parsers, key.transport, key.port, endpoint);
+            infer.prepared = true;
+        }
+        let session = self.sessions.at(index);
+        let Some(pending) = session.pending.as_mut() else { return };
+        let before = pending.size();
+        let first = pending.first_data(0);
+        let dropped = first.unwrap_or(pending.items().len());
+        for item in pending.items().iter().take(dropped) {
+            session.skipped[usize::from(item.direction & 1)] = true;
+        }
+        pending.discard(dropped);
+        let Some(item) = pending.items().first() else {
+            session.infer.asking = Asking::Payload;
+            self.drop_pending_sized(index, before);
+            if self.sessions.peek(index).closing {
+                self.finalise(index, sink);
+            }
+            return;
+        };
+        if session.infer.direction != item.direction {
+            session.infer.in_a_row = 0;
+        }
+        session.infer.direction = item.direction;
+        session.infer.tried = session.infer.violated;
+        let parsers = self.parsers.iter().map(|slot| &slot.description);
+        session.infer.candidates.look_at(parsers, pending.data(item));
+        let after = pending.size();
+        self.store.release(before.saturating_sub(after));
+        self.ask_next(index, sink);
+    }
+
+    fn drop_pending_sized(&mut self, index: u32, counted: usize) {
+        if let Some(pending) = self.sessions.at(index).pending.take() {
+            self.store.release(counted.saturating_sub(pending.size()));
+            self.recycle_pending(pending);
+        }
+    }
+
+    /// Asks the next candidate about the current payload.
+    pub fn ask_next(&mut self, index: u32, sink: &mut dyn L7Sink) {
+        loop {
+            let infer = &mut self.sessions.at(index).infer;
+            let Some((parser, why)) = infer.candidates.next(infer.tried) else {
+                return self.all_refused(index, sink);
+            };
+            infer.asked = 0;
+            self.note(index, Some(parser), "candidate", "", 0, why.word());
+            let Some(slot) = self.parsers.get(usize::from(parser)) else { return };
+            if !slot.faults.is_quarantined(self.clock) {
+                return self.show(index, parser, sink);
+            }
+            self.refuse(index, parser, 0, "the parser is in quarantine");
+        }
+    }
+
+    /// Shows the waiting bytes to a candidate.
+    pub fn show(&mut self, index: u32, parser: u16, sink: &mut dyn L7Sink) {
+        let max = self.options.infer_check_bytes;
+        let (segments, bytes) = (self.options.batch_segments, self.options.batch_bytes);
+        let Some(slot) = self.parsers.get(usize::from(parser)) else { return };
+        if !self.busy && !slot.check.has_room(max, segments, bytes) {
+            self.full(parser, Op::Check, sink);
+        }
+        let side = self.sessions.peek(index).infer.direction;
+        let mut head = self.head(index, side);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let session = self.sessions.at(index);
+        let datagram = session.info.transport != TCP;
+        if let Some(pending) = session.pending.as_ref() {
+            if let Some((item, data)) = pending.head(0, side, datagram, max, &mut scratch) {
+                head.kind = KIND_DATA;
+                head.flags = item.flags;
+                head.time_ns = item.time_ns;
+                head.offset = item.offset;
+                head.seq = item.seq;
+                head.wire_len = data.len() as u32;
+                session.infer.shown = pending.items().len() as u32;
+                session.infer.asked = session.infer.asked.saturating_add(1);
+                session.infer.asking = Asking::Verdict(parser);
+                if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
+                    slot.push(Op::Check, head, data);
+                }
+            }
+        }
+        self.scratch = scratch;
+    }
+
+    /// A candidate said something about a session (`None`: it failed).
+    pub fn verdict(
+        &mut self,
+        index: u32,
+        parser: u16,
+        said: Option<(Verdict, u32, &str)>,
+        sink: &mut dyn L7Sink,
+    ) {
+        let session = self.sessions.peek(index);
+        if session.state != State::Inferring || session.infer.asking != Asking::Verdict(parser) {
+            return;
+        }
+        let Some((verdict, offset, reason)) = said else {
+            self.refuse(index, parser, 0, "the parser failed");
+            return self.ask_next(index, sink);
+        };
+        let base = session.pending.as_ref().and_then(|pending| pending.items().first()).map_or(0, |item| item.offset);
+        let at = base.saturating_add(u64::from(offset));
+        let word = ["no", "more", "request", "response"][verdict as usize];
+        self.note(index, Some(parser), "check", word, at, reason);
+        match verdict {
+            Verdict::No => {
+                self.refuse(index, parser, at, reason);
+                self.ask_next(index, sink);
+            }
+            Verdict::More => self.wants_more(index, parser, at, sink),
+            Verdict::Request | Verdict::Response => self.confirm(index, parser, verdict, sink),
+        }
+    }
+
+    fn wants_more(&mut self, index: u32, parser: u16, at: u64, sink: &mut dyn L7Sink) {
+        let max = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.description.max_check_segments);
+        let check_bytes = self.options.infer_check_bytes;
+        let session = self.sessions.at(index);
+        let infer = &mut session.infer;
+        let side = infer.direction;
+        let (more, shown_bytes) = session.pending.as_ref().map_or((false, 0), |pending| {
+            let new = pending.items().iter().skip(infer.shown as usize);
+            let own = pending.items().iter().filter(|item| item.direction == side && item.kind == KIND_DATA);
+            let shown: usize = own.take(infer.shown as usize).map(|item| item.wire_len as usize).sum();
+            (new.filter(|item| item.kind == KIND_DATA).count() > 0, shown)
+        });
+        let reason = if infer.asked >= max {
+            "asked for more bytes too often"
+        } else if shown_bytes >= check_bytes {
+            "could not tell from as many bytes as are shown"
+        } else if more {
+            return self.show(index, parser, sink);
+        } else if session.closing {
+            "the flow ended before the parser could tell"
+        } else {
+            infer.asking = Asking::More(parser);
+            return;
+        };
+        self.refuse(index, parser, at, reason);
+        self.ask_next(index, sink);
+    }
+
+    /// A candidate is out for the current payload.
+    pub fn refuse(&mut self, index: u32, parser: u16, at: u64, reason: &str) {
+        self.sessions.at(index).infer.tried |= 1 << (parser & 127);
+        self.note(index, Some(parser), "refuse", "no", at, reason);
+        if let Some(slot) = self.parsers.get(usize::from(parser)) {
+            let words = format!("{} refused: {reason}", slot.description.name);
+            self.counters.add_reason("infer", &words, 1);
+        }
+    }
+
+    /// Nobody wants the current payload: it is dropped, the next one is looked at.
+    fn all_refused(&mut self, index: u32, sink: &mut dyn L7Sink) {
+        let limit = self.options.infer_segments;
+        let session = self.sessions.at(index);
+        session.infer.refused = session.infer.refused.saturating_add(1);
+        session.infer.in_a_row = session.infer.in_a_row.saturating_add(1);
+        session.infer.asking = Asking::Payload;
+        if session.infer.refused >= limit {
+            return self.give_up(index, "every parser refused the flow's payload", sink);
+        }
+        let side = session.infer.direction;
+        session.skipped[usize::from(side & 1)] = true;
+        let Some(pending) = session.pending.as_mut() else { return };
+        let before = pending.size();
+        // Inside a long transfer the rest of it is dropped too.
+        let dull = session.infer.in_a_row >= 4;
+        let items = pending.items().iter();
+        let until = if dull { items.take_while(|item| item.direction == side).count() } else { 1 };
+        let bytes = pending.discard(until);
+        let after = pending.size();
+        self.store.release(before - after);
+        self.unparsed(index, bytes);
+        self.ask(index, sink);
+    }
+
+    fn confirm(&mut self, index: u32, parser: u16, verdict: Verdict, sink: &mut dyn L7Sink) {
+        let Some(slot) = self.parsers.get(usize::from(parser)) else { return };
+        let (protocol, epoch) = (slot.description.protocol(), slot.epoch);
+        let session = self.sessions.at(index);
+        let client = session.infer.direction ^ u8::from(verdict == Verdict::Response);
+        if !session.info.direction_certain {
+            session.reversed = client & 1 == 1;
+        }
+        session.state = State::Confirmed(parser);
+        session.epoch = epoch;
+        session.stats.protocol = protocol;
+        let (info, reversed) = (session.info, session.reversed);
+        let pending = session.pending.take();
+        self.counters.add(Count::Confirmed, 1);
+        let key = self.endpoint(index);
+        if self.is_cached(&key) {
+            self.endpoints.confirmed(key, parser, self.clock);
+        }
+        self.note(index, Some(parser), "confirm", if verdict == Verdict::Request { "request" } else { "response" }, 0, "");
+        sink.identified(&info, protocol, reversed);
+        if let Some(pending) = pending {
+            for item in pending.items() {
+                let gap = if item.kind == KIND_DATA { 0 } else { item.wire_len };
+                let piece = Piece {
+                    offset: item.offset,
+                    seq: item.seq,
+                    time_ns: item.time_ns,
+                    data: pending.data(item),
+                    gap,
+                    truncated: false,
+                };
+                self.to_parser(index, parser, item.kind, item.direction, item.flags, &piece, sink);
+            }
+            self.recycle_pending(pending);
+        }
+        if self.sessions.peek(index).closing {
+            self.send_close(index, parser, sink);
+        }
+    }
+
+    /// The flow belongs to nobody.
+    pub fn give_up(&mut self, index: u32, reason: &str, sink: &mut dyn L7Sink) {
+        let session = self.sessions.at(index);
+        session.state = State::Ignored;
+        let waiting = session.pending.as_ref().map_or(0, |pending| {
+            let data = pending.items().iter().filter(|item| item.kind == KIND_DATA);
+            data.map(|item| u64::from(item.wire_len)).sum()
+        });
+        self.drop_pending(index);
+        self.unparsed(index, waiting);
+        self.counters.add(Count::GivenUp, 1);
+        self.counters.add_reason("infer", &format!("given up: {reason}"), 1);
+        self.note(index, None, "give_up", "", 0, reason);
+        let key = self.endpoint(index);
+        if self.is_cached(&key) {
+            self.endpoints.failed(key, self.clock);
+        }
+        if self.sessions.peek(index).closing {
+            self.finalise(index, sink);
+        }
+    }
+
+    /// The confirmed parser withdraws. Returns whether the flow may be offered to others.
+    pub fn violated(&mut self, index: u32, parser: u16, offset: u64, reason: &str, sink: &mut dyn L7Sink) -> bool {
+        self.counters.add(Count::Violations, 1);
+        self.note(index, Some(parser), "violate", "", offset, reason);
+        if let Some(slot) = self.parsers.get(usize::from(parser)) {
+            let words = format!("{} withdrew: {reason}", slot.description.name);
+            self.counters.add_reason("infer", &words, 1);
+        }
+        self.flush_session(index, sink);
+        // The parser is told to forget the session; that this is not its end is seen from the state below.
+        let mut head = self.head(index, 0);
+        head.kind = crate::abi::ids::KIND_CLOSE;
+        head.time_ns = self.clock;
+        if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
+            slot.push(Op::Parse, head, &[]);
+        }
+        let key = self.endpoint(index);
+        if self.is_cached(&key) {
+            self.endpoints.failed(key, self.clock);
+        }
+        let session = self.sessions.at(index);
+        session.reversed = false;
+        session.stats.protocol = 0;
+        session.skipped = [true; 2];
+        let infer = &mut session.infer;
+        infer.violations = infer.violations.saturating_add(1);
+        infer.violated |= 1 << (parser & 127);
+        infer.asking = Asking::Payload;
+        infer.refused = 0;
+        infer.in_a_row = 0;
+        session.state = State::Inferring;
+        if session.infer.violations > MAX_VIOLATIONS {
+            self.give_up(index, "its parsers withdrew", sink);
+            return false;
+        }
+        true
+    }
+}

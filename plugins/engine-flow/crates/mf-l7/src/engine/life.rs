@@ -1,0 +1,64 @@
+//! The end of sessions.
+
+use super::core::Core;
+use crate::abi::ids::KIND_CLOSE;
+use crate::infer::Asking;
+use crate::session::State;
+use crate::sink::L7Sink;
+use crate::stream::Piece;
+
+impl Core {
+    /// No more payload comes. What waits for parsers is still worked on; then the session ends.
+    pub fn begin_close(&mut self, index: u32, sink: &mut dyn L7Sink) {
+        let session = self.sessions.at(index);
+        if session.closing {
+            return;
+        }
+        session.closing = true;
+        match (session.state, session.infer.asking) {
+            (State::Confirmed(parser), _) => self.send_close(index, parser, sink),
+            (State::Ignored, _) | (State::Inferring, Asking::Payload) => self.finalise(index, sink),
+            (State::Inferring, Asking::Verdict(_)) => {}
+            (State::Inferring, Asking::More(parser)) => {
+                self.refuse(index, parser, 0, "the flow ended before the parser could tell");
+                self.ask_next(index, sink);
+            }
+        }
+    }
+
+    /// Tells the parser that the session is over; the session ends when the parser has seen it.
+    pub fn send_close(&mut self, index: u32, parser: u16, sink: &mut dyn L7Sink) {
+        let piece = Piece { offset: 0, seq: 0, time_ns: self.clock, data: &[], gap: 0, truncated: false };
+        self.to_parser(index, parser, KIND_CLOSE, 0, 0, &piece, sink);
+    }
+
+    /// Ends a session: what waits for its other half is told.
+    pub fn finalise(&mut self, index: u32, sink: &mut dyn L7Sink) {
+        if self.sessions.peek(index).ended {
+            return;
+        }
+        self.flush_session(index, sink);
+        self.drop_pending(index);
+        let session = self.sessions.at(index);
+        session.ended = true;
+        session.state = State::Ignored;
+        if !session.held {
+            self.release(index, sink);
+        }
+    }
+
+    /// The caller gave its handle back.
+    pub fn let_go(&mut self, index: u32, sink: &mut dyn L7Sink) {
+        let session = self.sessions.at(index);
+        session.held = false;
+        if session.ended {
+            self.release(index, sink);
+        }
+    }
+
+    fn release(&mut self, index: u32, sink: &mut dyn L7Sink) {
+        let session = self.sessions.peek(index);
+        sink.ended(&session.info, &session.stats, &session.domain);
+        self.sessions.release(index);
+    }
+}

@@ -1,0 +1,243 @@
+//! The rules by which responses find their requests.
+
+use super::core::Core;
+use crate::abi::ids::status;
+use crate::abi::Texts;
+use crate::counters::Count;
+use crate::pair::{Message, SessionPairs, NIL};
+use crate::parser::{Pairing, MAX_PARSERS};
+use crate::sink::L7Sink;
+
+/// The lane of responses that came before their request.
+const EARLY_LANE: u16 = MAX_PARSERS as u16;
+
+/// How a waiting request ends when it is not by its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its time is over.
+    Timeout,
+    /// Nobody will know (limit, gap, lost batch); a timeout when the time passed.
+    Unknown,
+}
+
+impl Core {
+    fn pairing(&self, parser: u16) -> (Pairing, u64) {
+        self.parsers.get(usize::from(parser)).map_or((Pairing::None, 0), |slot| {
+            (slot.description.pairing, slot.description.session_timeout_ns)
+        })
+    }
+
+    /// Works with a session's chains, which are kept in the session, on the pool, which is kept here.
+    fn unlink(&mut self, index: u32, at: u32) {
+        let own: &mut SessionPairs = &mut self.sessions.at(index).pairs;
+        self.pairs.unlink(own, at);
+    }
+
+    /// A request: counted now, and kept until its response comes.
+    pub fn request(&mut self, index: u32, parser: u16, message: &Message, texts: &Texts<'_>, sink: &mut dyn L7Sink) {
+        self.count_request(index, message, texts, sink);
+        let (pairing, timeout) = self.pairing(parser);
+        if pairing == Pairing::None {
+            return self.lone_row(index, parser, message, texts, message.status.unwrap_or(status::UNKNOWN));
+        }
+        let keyed = pairing == Pairing::Keyed;
+        let early = self.find_early(index, message, keyed);
+        if early != NIL {
+            self.unlink(index, early);
+            self.pair(index, parser, message, texts, early, timeout, sink);
+            return self.pairs.free(early);
+        }
+        if keyed {
+            // The same key again: the older request will not be answered any more.
+            let same = self.pairs.find(index, message.stream_id, false);
+            if same != NIL {
+                self.end_request(index, same, End::Unknown, sink);
+            }
+        }
+        while self.sessions.peek(index).pairs.count >= self.options.pending_per_flow.max(1) {
+            let pairs = &self.sessions.peek(index).pairs;
+            let oldest = if pairs.requests.head != NIL { pairs.requests.head } else { pairs.early.head };
+            self.push_out(oldest, sink);
+        }
+        while self.pairs.len() >= self.options.pending_total.max(1) {
+            self.push_out(self.pairs.oldest(), sink);
+        }
+        let own = &mut self.sessions.at(index).pairs;
+        self.pairs.insert(own, index, parser, false, keyed, self.clock, *message, texts);
+    }
+
+    /// A response: counted now, and put together with its request.
+    pub fn response(&mut self, index: u32, parser: u16, message: &Message, texts: &Texts<'_>, sink: &mut dyn L7Sink) {
+        let (pairing, timeout) = self.pairing(parser);
+        let found = match pairing {
+            Pairing::None => NIL,
+            Pairing::Keyed => self.pairs.find(index, message.stream_id, false),
+            Pairing::Fifo => self.find_in_order(index, message, sink),
+        };
+        if found == NIL {
+            self.count_response(index, message, texts, None, sink);
+            if pairing == Pairing::None || self.options.early_response_ns == 0 {
+                return self.lone_response(index, parser, message, texts);
+            }
+            if self.pairs.len() >= self.options.pending_total.max(1)
+                || self.sessions.peek(index).pairs.count >= self.options.pending_per_flow.max(1)
+            {
+                self.counters.add(Count::PendingFull, 1);
+                return self.lone_response(index, parser, message, texts);
+            }
+            let keyed = pairing == Pairing::Keyed;
+            if keyed {
+                let same = self.pairs.find(index, message.stream_id, true);
+                if same != NIL {
+                    self.end_early(index, same);
+                }
+            }
+            let own = &mut self.sessions.at(index).pairs;
+            let at = self.pairs.insert(own, index, EARLY_LANE, true, keyed, self.clock, *message, texts);
+            if let Some(slot) = self.pairs.get_mut(at) {
+                slot.parser = parser;
+            }
+            return;
+        }
+        let Some(waiting) = self.pairs.get(found) else { return };
+        let waited = message.time_ns.saturating_sub(waiting.message.time_ns);
+        if waiting.partner == NIL && waited > timeout {
+            self.end_request(index, found, End::Timeout, sink);
+            self.count_response(index, message, texts, None, sink);
+            return self.lone_response(index, parser, message, texts);
+        }
+        let first = waiting.partner == NIL;
+        if message.continues() || !first {
+            self.add_part(index, found, message, texts, first, waited, sink);
+            if !message.continues() {
+                self.unlink(index, found);
+                self.pair_parts(index, parser, found);
+                self.pairs.free(found);
+            }
+            return;
+        }
+        self.unlink(index, found);
+        self.answer(index, parser, found, message, texts, waited, sink);
+        self.pairs.free(found);
+    }
+
+    /// The request a response of an ordered protocol belongs to.
+    fn find_in_order(&mut self, index: u32, message: &Message, sink: &mut dyn L7Sink) -> u32 {
+        loop {
+            let session = self.sessions.peek(index);
+            let (head, gap_time) = (session.pairs.requests.head, session.gap_time);
+            let Some(waiting) = self.pairs.get(head) else { return NIL };
+            if waiting.message.time_ns > message.time_ns {
+                // It was sent before the oldest request: its own request was not captured.
+                return NIL;
+            }
+            if gap_time == 0 || waiting.message.time_ns >= gap_time || waiting.partner != NIL {
+                return head;
+            }
+            // A gap since: the response may have been in it. It was, when a later request came before this one.
+            let mut next = self.pairs.next_in_session(head);
+            let mut later = false;
+            while let Some(slot) = self.pairs.get(next) {
+                if slot.message.time_ns >= gap_time && slot.message.time_ns <= message.time_ns {
+                    later = true;
+                    break;
+                }
+                next = self.pairs.next_in_session(next);
+            }
+            if !later || message.time_ns < gap_time {
+                return head;
+            }
+            self.end_request(index, head, End::Unknown, sink);
+        }
+    }
+
+    /// A response that came before this request, when there is one.
+    fn find_early(&mut self, index: u32, message: &Message, keyed: bool) -> u32 {
+        if keyed {
+            let at = self.pairs.find(index, message.stream_id, true);
+            let fits = self.pairs.get(at).is_some_and(|slot| slot.message.time_ns >= message.time_ns);
+            if at != NIL && !fits {
+                self.end_early(index, at);
+            }
+            return if fits { at } else { NIL };
+        }
+        loop {
+            let head = self.sessions.peek(index).pairs.early.head;
+            let Some(waiting) = self.pairs.get(head) else { return NIL };
+            if waiting.message.time_ns >= message.time_ns {
+                return head;
+            }
+            self.end_early(index, head);
+        }
+    }
+
+    /// Ends requests and early responses whose time is over.
+    pub fn expire_pairs(&mut self, sink: &mut dyn L7Sink) {
+        for parser in 0..self.parsers.len() as u16 {
+            let timeout = self.pairing(parser).1;
+            while let Some(slot) = self.pairs.get(self.pairs.lane_head(parser)) {
+                if self.clock.saturating_sub(slot.since) < timeout {
+                    break;
+                }
+                let (index, at) = (slot.session, self.pairs.lane_head(parser));
+                self.end_request(index, at, End::Timeout, sink);
+            }
+        }
+        while let Some(slot) = self.pairs.get(self.pairs.lane_head(EARLY_LANE)) {
+            if self.clock.saturating_sub(slot.since) < self.options.early_response_ns {
+                break;
+            }
+            self.end_early(slot.session, self.pairs.lane_head(EARLY_LANE));
+        }
+    }
+
+    /// Ends everything a session has waiting.
+    pub fn flush_session(&mut self, index: u32, sink: &mut dyn L7Sink) {
+        while self.sessions.peek(index).pairs.requests.head != NIL {
+            self.end_request(index, self.sessions.peek(index).pairs.requests.head, End::Unknown, sink);
+        }
+        while self.sessions.peek(index).pairs.early.head != NIL {
+            self.end_early(index, self.sessions.peek(index).pairs.early.head);
+        }
+    }
+
+    /// Ends every request of a parser.
+    pub fn flush_lane(&mut self, parser: u16, sink: &mut dyn L7Sink) {
+        while let Some(slot) = self.pairs.get(self.pairs.lane_head(parser)) {
+            self.end_request(slot.session, self.pairs.lane_head(parser), End::Unknown, sink);
+        }
+    }
+
+    fn push_out(&mut self, at: u32, sink: &mut dyn L7Sink) {
+        let Some(slot) = self.pairs.get(at) else { return };
+        let (index, early) = (slot.session, slot.lane == EARLY_LANE);
+        self.counters.add(Count::PendingFull, 1);
+        if early {
+            self.end_early(index, at);
+        } else {
+            self.end_request(index, at, End::Unknown, sink);
+        }
+    }
+
+    /// A request gets no (further) response.
+    fn end_request(&mut self, index: u32, at: u32, end: End, sink: &mut dyn L7Sink) {
+        self.unlink(index, at);
+        let Some(slot) = self.pairs.get(at) else { return };
+        let parser = slot.lane;
+        if slot.partner != NIL {
+            self.pair_parts(index, parser, at);
+        } else {
+            let timeout = self.pairing(parser).1;
+            let due = slot.message.time_ns.saturating_add(timeout);
+            let timed_out = end == End::Timeout || self.clock >= due;
+            self.unanswered(index, parser, at, timed_out, due, sink);
+        }
+        self.pairs.free(at);
+    }
+
+    fn end_early(&mut self, index: u32, at: u32) {
+        self.unlink(index, at);
+        self.lone_early(index, at);
+        self.pairs.free(at);
+    }
+}

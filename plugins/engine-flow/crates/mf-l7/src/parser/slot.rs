@@ -1,0 +1,117 @@
+//! A registered parser and its batches.
+
+use std::collections::VecDeque;
+
+use super::description::ParserDescription;
+use super::fault::FaultState;
+use super::runtime::{Op, Runtime};
+use crate::abi::{Batch, SegmentHead};
+
+/// Parsers one engine can have: sets of them are bits of a u128.
+pub const MAX_PARSERS: usize = 128;
+/// Emptied batches kept for reuse.
+const KEEP_SPARE: usize = 4;
+
+/// One parser: its description, its runtime, the batches being filled and those that wait.
+#[derive(Debug)]
+pub struct Slot {
+    /// What it says of itself.
+    pub description: ParserDescription,
+    /// `None` while the engine is calling it.
+    pub runtime: Option<Runtime>,
+    /// First bytes of flows, for `mf_check`.
+    pub check: Batch,
+    /// Segments, for `mf_parse`.
+    pub parse: Batch,
+    /// Full batches of an external parser, with their size in sum.
+    sealed: VecDeque<(Op, Batch)>,
+    sealed_bytes: usize,
+    /// The batch the host has.
+    pub in_flight: Option<(Op, Batch)>,
+    spare: Vec<Batch>,
+    /// Its faults.
+    pub faults: FaultState,
+    /// Counts restarts: sessions confirmed before the last one are new to the instance.
+    pub epoch: u32,
+    /// The instance could not be made anew yet.
+    pub dead: bool,
+}
+
+impl Slot {
+    /// A parser that has seen nothing.
+    pub fn new(description: ParserDescription, runtime: Runtime) -> Self {
+        Slot {
+            description,
+            runtime: Some(runtime),
+            check: Batch::default(),
+            parse: Batch::default(),
+            sealed: VecDeque::new(),
+            sealed_bytes: 0,
+            in_flight: None,
+            spare: Vec::new(),
+            faults: FaultState::default(),
+            epoch: 0,
+            dead: false,
+        }
+    }
+
+    /// Whether the host runs it.
+    pub fn is_external(&self) -> bool {
+        matches!(self.runtime, Some(Runtime::External))
+    }
+
+    /// The batch being filled for an operation.
+    pub fn filling(&mut self, op: Op) -> &mut Batch {
+        match op {
+            Op::Check => &mut self.check,
+            Op::Parse => &mut self.parse,
+        }
+    }
+
+    /// Adds a segment to the batch being filled.
+    #[inline]
+    pub fn push(&mut self, op: Op, head: SegmentHead, payload: &[u8]) {
+        self.filling(op).push(head, payload);
+    }
+
+    /// Takes the batch being filled and starts an empty one.
+    pub fn take_filling(&mut self, op: Op) -> Batch {
+        let empty = self.spare.pop().unwrap_or_default();
+        std::mem::replace(self.filling(op), empty)
+    }
+
+    /// Gives an emptied batch's memory back.
+    pub fn recycle(&mut self, mut batch: Batch) {
+        if self.spare.len() < KEEP_SPARE {
+            batch.clear();
+            self.spare.push(batch);
+        }
+    }
+
+    /// Bytes that wait in sealed batches.
+    pub fn sealed_bytes(&self) -> usize {
+        self.sealed_bytes
+    }
+
+    /// Moves the batch being filled to those that wait for the host.
+    pub fn seal(&mut self, op: Op) {
+        let batch = self.take_filling(op);
+        if batch.is_empty() {
+            self.recycle(batch);
+            return;
+        }
+        self.sealed_bytes += batch.bytes().len();
+        self.sealed.push_back((op, batch));
+    }
+
+    /// The next batch for the host: sealed ones in order, then what is being filled.
+    pub fn next_batch(&mut self) -> Option<(Op, Batch)> {
+        if self.sealed.is_empty() {
+            self.seal(Op::Check);
+            self.seal(Op::Parse);
+        }
+        let (op, batch) = self.sealed.pop_front()?;
+        self.sealed_bytes = self.sealed_bytes.saturating_sub(batch.bytes().len());
+        Some((op, batch))
+    }
+}

@@ -1,0 +1,231 @@
+//! One row for each exchange, lone request, lone response or one-way message.
+
+use mf_column::{Field, Schema, Table, Type};
+
+use super::ends::{attributes, text, write_ends};
+use super::RowFlow;
+use crate::abi::ids::{flag, text as t};
+use crate::abi::Texts;
+use crate::pair::Message;
+
+/// `flow_log.l7_flow_log`, the columns an engine knows (deepflow-model.md section 1.4; tags come later).
+pub static L7_FLOW_LOG: Schema = Schema {
+    name: "l7_flow_log",
+    fields: &[
+        Field::new("start_time_ns", Type::U64),
+        Field::new("end_time_ns", Type::U64),
+        Field::new("flow_id", Type::U64),
+        Field::new("is_ipv4", Type::Bool),
+        Field::new("ip4_0", Type::U32),
+        Field::new("ip4_1", Type::U32),
+        Field::new("ip6_0", Type::Fixed16),
+        Field::new("ip6_1", Type::Fixed16),
+        Field::new("protocol", Type::U8),
+        Field::new("client_port", Type::U16),
+        Field::new("server_port", Type::U16),
+        Field::new("signal_source", Type::U8),
+        Field::new("tunnel_type", Type::U8),
+        Field::new("capture_nic", Type::U32),
+        Field::new("capture_nic_type", Type::U8),
+        Field::new("capture_network_type_id", Type::U8),
+        Field::new("nat_source", Type::U8),
+        Field::new("observation_point", Type::Utf8),
+        Field::new("agent_id", Type::U16),
+        Field::new("req_tcp_seq", Type::U32),
+        Field::new("resp_tcp_seq", Type::U32),
+        Field::new("l7_protocol", Type::U8),
+        Field::new("biz_protocol", Type::Utf8),
+        Field::new("version", Type::Utf8),
+        Field::new("type", Type::U8),
+        Field::new("is_tls", Type::Bool),
+        Field::new("is_async", Type::Bool),
+        Field::new("is_reversed", Type::Bool),
+        Field::new("request_type", Type::Utf8),
+        Field::new("request_domain", Type::Utf8),
+        Field::new("request_resource", Type::Utf8),
+        Field::new("endpoint", Type::Utf8),
+        Field::nullable("request_id", Type::U64),
+        Field::new("response_status", Type::U8),
+        Field::nullable("response_code", Type::I32),
+        Field::new("response_exception", Type::Utf8),
+        Field::new("response_result", Type::Utf8),
+        Field::new("trace_id", Type::Utf8),
+        Field::new("_trace_id_2", Type::Utf8),
+        Field::new("span_id", Type::Utf8),
+        Field::new("parent_span_id", Type::Utf8),
+        Field::new("x_request_id_0", Type::Utf8),
+        Field::new("x_request_id_1", Type::Utf8),
+        Field::new("http_proxy_client", Type::Utf8),
+        Field::new("app_service", Type::Utf8),
+        Field::new("app_instance", Type::Utf8),
+        Field::nullable("response_duration", Type::U64),
+        Field::nullable("request_length", Type::U64),
+        Field::nullable("response_length", Type::U64),
+        Field::nullable("sql_affected_rows", Type::U64),
+        Field::new("captured_request_byte", Type::U32),
+        Field::new("captured_response_byte", Type::U32),
+        Field::new("direction_score", Type::U8),
+        Field::new("attribute_names", Type::ListUtf8),
+        Field::new("attribute_values", Type::ListUtf8),
+        Field::new("biz_type", Type::U8),
+    ],
+};
+
+const START_TIME_NS: usize = L7_FLOW_LOG.column("start_time_ns");
+const END_TIME_NS: usize = L7_FLOW_LOG.column("end_time_ns");
+const FLOW_ID: usize = L7_FLOW_LOG.column("flow_id");
+const SIGNAL_SOURCE: usize = L7_FLOW_LOG.column("signal_source");
+const TUNNEL_TYPE: usize = L7_FLOW_LOG.column("tunnel_type");
+const CAPTURE_NIC: usize = L7_FLOW_LOG.column("capture_nic");
+const CAPTURE_NIC_TYPE: usize = L7_FLOW_LOG.column("capture_nic_type");
+const CAPTURE_NETWORK_TYPE_ID: usize = L7_FLOW_LOG.column("capture_network_type_id");
+const NAT_SOURCE: usize = L7_FLOW_LOG.column("nat_source");
+const OBSERVATION_POINT: usize = L7_FLOW_LOG.column("observation_point");
+const AGENT_ID: usize = L7_FLOW_LOG.column("agent_id");
+const REQ_TCP_SEQ: usize = L7_FLOW_LOG.column("req_tcp_seq");
+const RESP_TCP_SEQ: usize = L7_FLOW_LOG.column("resp_tcp_seq");
+const L7_PROTOCOL: usize = L7_FLOW_LOG.column("l7_protocol");
+const BIZ_PROTOCOL: usize = L7_FLOW_LOG.column("biz_protocol");
+const VERSION: usize = L7_FLOW_LOG.column("version");
+const TYPE: usize = L7_FLOW_LOG.column("type");
+const IS_TLS: usize = L7_FLOW_LOG.column("is_tls");
+const IS_ASYNC: usize = L7_FLOW_LOG.column("is_async");
+const IS_REVERSED: usize = L7_FLOW_LOG.column("is_reversed");
+const REQUEST_TYPE: usize = L7_FLOW_LOG.column("request_type");
+const REQUEST_DOMAIN: usize = L7_FLOW_LOG.column("request_domain");
+const REQUEST_RESOURCE: usize = L7_FLOW_LOG.column("request_resource");
+const ENDPOINT: usize = L7_FLOW_LOG.column("endpoint");
+const REQUEST_ID: usize = L7_FLOW_LOG.column("request_id");
+const RESPONSE_STATUS: usize = L7_FLOW_LOG.column("response_status");
+const RESPONSE_CODE: usize = L7_FLOW_LOG.column("response_code");
+const RESPONSE_EXCEPTION: usize = L7_FLOW_LOG.column("response_exception");
+const RESPONSE_RESULT: usize = L7_FLOW_LOG.column("response_result");
+const TRACE_ID: usize = L7_FLOW_LOG.column("trace_id");
+const TRACE_ID_2: usize = L7_FLOW_LOG.column("_trace_id_2");
+const SPAN_ID: usize = L7_FLOW_LOG.column("span_id");
+const PARENT_SPAN_ID: usize = L7_FLOW_LOG.column("parent_span_id");
+const X_REQUEST_ID_0: usize = L7_FLOW_LOG.column("x_request_id_0");
+const X_REQUEST_ID_1: usize = L7_FLOW_LOG.column("x_request_id_1");
+const HTTP_PROXY_CLIENT: usize = L7_FLOW_LOG.column("http_proxy_client");
+const APP_SERVICE: usize = L7_FLOW_LOG.column("app_service");
+const APP_INSTANCE: usize = L7_FLOW_LOG.column("app_instance");
+const RESPONSE_DURATION: usize = L7_FLOW_LOG.column("response_duration");
+const REQUEST_LENGTH: usize = L7_FLOW_LOG.column("request_length");
+const RESPONSE_LENGTH: usize = L7_FLOW_LOG.column("response_length");
+const SQL_AFFECTED_ROWS: usize = L7_FLOW_LOG.column("sql_affected_rows");
+const CAPTURED_REQUEST_BYTE: usize = L7_FLOW_LOG.column("captured_request_byte");
+const CAPTURED_RESPONSE_BYTE: usize = L7_FLOW_LOG.column("captured_response_byte");
+const DIRECTION_SCORE: usize = L7_FLOW_LOG.column("direction_score");
+const ATTRIBUTE_NAMES: usize = L7_FLOW_LOG.column("attribute_names");
+const BIZ_TYPE: usize = L7_FLOW_LOG.column("biz_type");
+
+/// What a row tells; at least one half is there.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    /// 0 request, 1 response, 2 session.
+    pub row_type: u8,
+    /// `response_status`.
+    pub status: u8,
+    /// Name of the protocol.
+    pub protocol_name: &'a str,
+    /// The request (a one-way message is one too), or an exchange that the parser paired itself.
+    pub request: Option<(&'a Message, Texts<'a>)>,
+    /// The response.
+    pub response: Option<(&'a Message, Texts<'a>)>,
+    /// Microseconds from the request's first byte to the response's.
+    pub duration_us: Option<u64>,
+}
+
+/// Writes one row.
+pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>) {
+    let Some((first, _)) = row.request.as_ref().or(row.response.as_ref()) else { return };
+    let last = row.response.as_ref().map_or(*first, |half| half.0);
+    let info = flow.info;
+    table.u64(START_TIME_NS, first.time_ns);
+    table.u64(END_TIME_NS, last.end_time_ns.max(first.end_time_ns));
+    write_ends(table, FLOW_ID, flow);
+    table.u8(SIGNAL_SOURCE, info.signal_source);
+    table.u8(TUNNEL_TYPE, info.tunnel_type);
+    table.u32(CAPTURE_NIC, info.capture_nic);
+    table.u8(CAPTURE_NIC_TYPE, info.capture_nic_type);
+    table.u8(CAPTURE_NETWORK_TYPE_ID, info.capture_network_type_id);
+    table.u8(NAT_SOURCE, info.nat_source);
+    text(table, OBSERVATION_POINT, info.observation_point);
+    table.u16(AGENT_ID, info.agent_id);
+    table.u8(DIRECTION_SCORE, info.direction_score);
+    table.u8(L7_PROTOCOL, first.protocol);
+    text(table, BIZ_PROTOCOL, row.protocol_name);
+    table.u8(TYPE, row.row_type);
+    let flags = first.flags | last.flags;
+    table.bool(IS_TLS, flags & flag::TLS != 0);
+    table.bool(IS_ASYNC, flags & flag::ASYNC != 0);
+    table.bool(IS_REVERSED, flags & flag::REVERSED != 0);
+    table.u8(RESPONSE_STATUS, row.status);
+    if let Some((request, _)) = &row.request {
+        table.u32(REQ_TCP_SEQ, request.seq);
+        if let Some(length) = request.length {
+            table.u64(REQUEST_LENGTH, length);
+        }
+        table.u32(CAPTURED_REQUEST_BYTE, request.captured);
+    }
+    if let Some((response, _)) = &row.response {
+        table.u32(RESP_TCP_SEQ, response.seq);
+        if let Some(length) = response.length {
+            table.u64(RESPONSE_LENGTH, length);
+        }
+        table.u32(CAPTURED_RESPONSE_BYTE, response.captured);
+    }
+    if let Some(duration) = row.duration_us {
+        table.u64(RESPONSE_DURATION, duration);
+    }
+    if let Some(id) = first.request_id.or(last.request_id) {
+        table.u64(REQUEST_ID, id);
+    }
+    if let Some(code) = last.code {
+        table.i32(RESPONSE_CODE, code);
+    }
+    if let Some(rows) = last.affected_rows {
+        table.u64(SQL_AFFECTED_ROWS, rows);
+    }
+    write_texts(table, row);
+    table.end_row();
+}
+
+fn write_texts(table: &mut Table, row: &Exchange<'_>) {
+    let request = row.request.as_ref().map_or(&Texts::NONE, |half| &half.1);
+    let response = row.response.as_ref().map_or(&Texts::NONE, |half| &half.1);
+    let (request, response) = (&request.0, &response.0);
+    // What describes the request: its own words first, the response's where it has none.
+    for (column, position) in FROM_REQUEST {
+        let own = request[position];
+        text(table, column, if own.is_empty() { response[position] } else { own });
+    }
+    for (column, position) in FROM_RESPONSE {
+        let own = response[position];
+        text(table, column, if own.is_empty() { request[position] } else { own });
+    }
+    text(table, X_REQUEST_ID_0, request[t::X_REQUEST_ID]);
+    text(table, X_REQUEST_ID_1, response[t::X_REQUEST_ID]);
+    attributes(table, ATTRIBUTE_NAMES, &[request[t::ATTRIBUTES], response[t::ATTRIBUTES]]);
+    let biz_type = if request[t::BIZ_TYPE].is_empty() { response[t::BIZ_TYPE] } else { request[t::BIZ_TYPE] };
+    if let Ok(number) = biz_type.parse() {
+        table.u8(BIZ_TYPE, number);
+    }
+}
+
+const FROM_REQUEST: [(usize, usize); 12] = [
+    (VERSION, t::VERSION),
+    (REQUEST_TYPE, t::REQUEST_TYPE),
+    (REQUEST_DOMAIN, t::REQUEST_DOMAIN),
+    (REQUEST_RESOURCE, t::REQUEST_RESOURCE),
+    (ENDPOINT, t::ENDPOINT),
+    (TRACE_ID, t::TRACE_ID),
+    (TRACE_ID_2, t::TRACE_ID_2),
+    (SPAN_ID, t::SPAN_ID),
+    (PARENT_SPAN_ID, t::PARENT_SPAN_ID),
+    (HTTP_PROXY_CLIENT, t::PROXY_CLIENT),
+    (APP_SERVICE, t::APP_SERVICE),
+    (APP_INSTANCE, t::APP_INSTANCE),
+];
+
+const FROM_RESPONSE: [(usize, usize); 2] = [(RESPONSE_EXCEPTION, t::EXCEPTION), (RESPONSE_RESULT, t::RESULT)];

@@ -1,0 +1,142 @@
+//! One row for each message.
+
+use mf_column::{Field, Schema, Table, Type};
+
+use super::ends::{attributes, text, write_ends};
+use super::RowFlow;
+use crate::abi::ids::{flag, kind, text as t};
+use crate::abi::Texts;
+use crate::pair::Message;
+
+/// `l7_message`: enumerations are their numbers (direction 0 c2s, 1 s2c; type 0 request, 1 response, 2 session).
+pub static L7_MESSAGE: Schema = Schema {
+    name: "l7_message",
+    fields: &[
+        Field::new("time_ns", Type::U64),
+        Field::new("end_time_ns", Type::U64),
+        Field::new("flow_id", Type::U64),
+        Field::new("is_ipv4", Type::Bool),
+        Field::new("ip4_0", Type::U32),
+        Field::new("ip4_1", Type::U32),
+        Field::new("ip6_0", Type::Fixed16),
+        Field::new("ip6_1", Type::Fixed16),
+        Field::new("protocol", Type::U8),
+        Field::new("client_port", Type::U16),
+        Field::new("server_port", Type::U16),
+        Field::new("direction", Type::U8),
+        Field::new("l7_protocol", Type::U8),
+        Field::new("type", Type::U8),
+        Field::new("is_tls", Type::Bool),
+        Field::new("version", Type::Utf8),
+        Field::new("request_type", Type::Utf8),
+        Field::new("request_domain", Type::Utf8),
+        Field::new("request_resource", Type::Utf8),
+        Field::new("endpoint", Type::Utf8),
+        Field::nullable("request_id", Type::U64),
+        Field::new("response_status", Type::U8),
+        Field::nullable("response_code", Type::I32),
+        Field::new("response_exception", Type::Utf8),
+        Field::new("response_result", Type::Utf8),
+        Field::new("trace_id", Type::Utf8),
+        Field::new("span_id", Type::Utf8),
+        Field::new("parent_span_id", Type::Utf8),
+        Field::new("x_request_id", Type::Utf8),
+        Field::new("http_proxy_client", Type::Utf8),
+        Field::nullable("sql_affected_rows", Type::U64),
+        Field::new("attribute_names", Type::ListUtf8),
+        Field::new("attribute_values", Type::ListUtf8),
+        Field::new("parser", Type::Utf8),
+        Field::new("stream_offset", Type::U64),
+        Field::nullable("length", Type::U64),
+        Field::new("tcp_seq", Type::U32),
+    ],
+};
+
+const TIME_NS: usize = L7_MESSAGE.column("time_ns");
+const END_TIME_NS: usize = L7_MESSAGE.column("end_time_ns");
+const FLOW_ID: usize = L7_MESSAGE.column("flow_id");
+const DIRECTION: usize = L7_MESSAGE.column("direction");
+const L7_PROTOCOL: usize = L7_MESSAGE.column("l7_protocol");
+const TYPE: usize = L7_MESSAGE.column("type");
+const IS_TLS: usize = L7_MESSAGE.column("is_tls");
+const VERSION: usize = L7_MESSAGE.column("version");
+const REQUEST_TYPE: usize = L7_MESSAGE.column("request_type");
+const REQUEST_DOMAIN: usize = L7_MESSAGE.column("request_domain");
+const REQUEST_RESOURCE: usize = L7_MESSAGE.column("request_resource");
+const ENDPOINT: usize = L7_MESSAGE.column("endpoint");
+const REQUEST_ID: usize = L7_MESSAGE.column("request_id");
+const RESPONSE_STATUS: usize = L7_MESSAGE.column("response_status");
+const RESPONSE_CODE: usize = L7_MESSAGE.column("response_code");
+const RESPONSE_EXCEPTION: usize = L7_MESSAGE.column("response_exception");
+const RESPONSE_RESULT: usize = L7_MESSAGE.column("response_result");
+const TRACE_ID: usize = L7_MESSAGE.column("trace_id");
+const SPAN_ID: usize = L7_MESSAGE.column("span_id");
+const PARENT_SPAN_ID: usize = L7_MESSAGE.column("parent_span_id");
+const X_REQUEST_ID: usize = L7_MESSAGE.column("x_request_id");
+const HTTP_PROXY_CLIENT: usize = L7_MESSAGE.column("http_proxy_client");
+const SQL_AFFECTED_ROWS: usize = L7_MESSAGE.column("sql_affected_rows");
+const ATTRIBUTE_NAMES: usize = L7_MESSAGE.column("attribute_names");
+const PARSER: usize = L7_MESSAGE.column("parser");
+const STREAM_OFFSET: usize = L7_MESSAGE.column("stream_offset");
+const LENGTH: usize = L7_MESSAGE.column("length");
+const TCP_SEQ: usize = L7_MESSAGE.column("tcp_seq");
+
+/// Writes a message. `status` is what its `response_status` shall say.
+pub fn write_message(
+    table: &mut Table,
+    flow: &RowFlow<'_>,
+    message: &Message,
+    texts: &Texts<'_>,
+    status: u8,
+    parser: &str,
+) {
+    table.u64(TIME_NS, message.time_ns);
+    table.u64(END_TIME_NS, message.end_time_ns);
+    write_ends(table, FLOW_ID, flow);
+    table.u8(DIRECTION, message.direction);
+    table.u8(L7_PROTOCOL, message.protocol);
+    let row_type = match message.kind {
+        kind::REQUEST => 0,
+        kind::RESPONSE => 1,
+        _ => 2,
+    };
+    table.u8(TYPE, row_type);
+    table.bool(IS_TLS, message.flags & flag::TLS != 0);
+    table.u8(RESPONSE_STATUS, status);
+    if let Some(id) = message.request_id {
+        table.u64(REQUEST_ID, id);
+    }
+    if let Some(code) = message.code {
+        table.i32(RESPONSE_CODE, code);
+    }
+    if let Some(rows) = message.affected_rows {
+        table.u64(SQL_AFFECTED_ROWS, rows);
+    }
+    let texts = &texts.0;
+    for (column, position) in TEXTS {
+        text(table, column, texts[position]);
+    }
+    attributes(table, ATTRIBUTE_NAMES, &[texts[t::ATTRIBUTES]]);
+    text(table, PARSER, parser);
+    table.u64(STREAM_OFFSET, message.offset);
+    if let Some(length) = message.length {
+        table.u64(LENGTH, length);
+    }
+    table.u32(TCP_SEQ, message.seq);
+    table.end_row();
+}
+
+const TEXTS: [(usize, usize); 12] = [
+    (VERSION, t::VERSION),
+    (REQUEST_TYPE, t::REQUEST_TYPE),
+    (REQUEST_DOMAIN, t::REQUEST_DOMAIN),
+    (REQUEST_RESOURCE, t::REQUEST_RESOURCE),
+    (ENDPOINT, t::ENDPOINT),
+    (RESPONSE_EXCEPTION, t::EXCEPTION),
+    (RESPONSE_RESULT, t::RESULT),
+    (TRACE_ID, t::TRACE_ID),
+    (SPAN_ID, t::SPAN_ID),
+    (PARENT_SPAN_ID, t::PARENT_SPAN_ID),
+    (X_REQUEST_ID, t::X_REQUEST_ID),
+    (HTTP_PROXY_CLIENT, t::PROXY_CLIENT),
+];

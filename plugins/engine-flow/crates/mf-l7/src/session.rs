@@ -1,0 +1,164 @@
+//! The L7 state of open flows.
+
+use crate::flow::{FlowInfo, L7Flow};
+use crate::infer::{Inference, Pending};
+use crate::pair::SessionPairs;
+use crate::sink::L7Stats;
+
+/// What happens to a session's payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Its parser is being looked for.
+    Inferring,
+    /// This parser gets it.
+    Confirmed(u16),
+    /// Nobody wants it.
+    Ignored,
+}
+
+/// One flow.
+#[derive(Debug)]
+pub struct Session {
+    /// Counts the flows that had this slot.
+    pub generation: u32,
+    /// Whether the slot is in use.
+    pub live: bool,
+    /// The flow.
+    pub info: FlowInfo,
+    /// See [`State`].
+    pub state: State,
+    /// Side 1 is the client.
+    pub reversed: bool,
+    /// Payload was dropped before the parser saw it, by direction: it starts in the middle.
+    pub skipped: [bool; 2],
+    /// The parser instance that knows the session.
+    pub epoch: u32,
+    /// No more payload comes; what waits is still worked on.
+    pub closing: bool,
+    /// Everything was told.
+    pub ended: bool,
+    /// The caller still holds the handle.
+    pub held: bool,
+    /// Whether it stands in the engine's list of sessions with holes.
+    pub listed: bool,
+    /// The search for a parser.
+    pub infer: Inference,
+    /// Payload that waits for a verdict.
+    pub pending: Option<Box<Pending>>,
+    /// Messages that wait for their other half.
+    pub pairs: SessionPairs,
+    /// Packet time of the last gap, 0 when there was none: pairs from before it are uncertain.
+    pub gap_time: u64,
+    /// Totals since they were last taken.
+    pub stats: L7Stats,
+    /// The last `request_domain`.
+    pub domain: String,
+}
+
+impl Session {
+    fn new(generation: u32, info: FlowInfo) -> Self {
+        Session {
+            generation,
+            live: true,
+            info,
+            state: State::Inferring,
+            reversed: false,
+            skipped: [false; 2],
+            epoch: 0,
+            closing: false,
+            ended: false,
+            held: true,
+            listed: false,
+            infer: Inference::default(),
+            pending: None,
+            pairs: SessionPairs::default(),
+            gap_time: 0,
+            stats: L7Stats::default(),
+            domain: String::new(),
+        }
+    }
+
+    /// The side that is the server.
+    pub fn server_side(&self) -> usize {
+        usize::from(!self.reversed)
+    }
+}
+
+/// All sessions, by slot.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    slots: Vec<Session>,
+    free: Vec<u32>,
+}
+
+impl Sessions {
+    /// Number of slots, used or not.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Number of sessions.
+    pub fn live(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Opens a session.
+    pub fn open(&mut self, info: &FlowInfo) -> L7Flow {
+        match self.free.pop() {
+            Some(index) => {
+                let slot = &mut self.slots[index as usize];
+                let generation = slot.generation.wrapping_add(1);
+                *slot = Session::new(generation, *info);
+                L7Flow { index, generation }
+            }
+            None => {
+                let index = self.slots.len() as u32;
+                self.slots.push(Session::new(1, *info));
+                L7Flow { index, generation: 1 }
+            }
+        }
+    }
+
+    /// The session of a handle, `None` when it is stale.
+    #[inline]
+    pub fn find(&mut self, flow: L7Flow) -> Option<&mut Session> {
+        self.slots.get_mut(flow.index as usize).filter(|slot| slot.live && slot.generation == flow.generation)
+    }
+
+    /// The session that a parser knows by this id.
+    #[inline]
+    pub fn by_id(&self, session_id: u64) -> Option<u32> {
+        let index = session_id as u32;
+        let slot = self.slots.get(index as usize)?;
+        (slot.live && slot.generation == (session_id >> 32) as u32).then_some(index)
+    }
+
+    /// The session in a slot.
+    #[inline]
+    pub fn at(&mut self, index: u32) -> &mut Session {
+        &mut self.slots[index as usize]
+    }
+
+    /// The session in a slot.
+    #[inline]
+    pub fn peek(&self, index: u32) -> &Session {
+        &self.slots[index as usize]
+    }
+
+    /// The handle of the session in a slot, when it is in use.
+    pub fn handle(&self, index: u32) -> Option<L7Flow> {
+        let slot = self.slots.get(index as usize).filter(|slot| slot.live)?;
+        Some(L7Flow { index, generation: slot.generation })
+    }
+
+    /// Frees a slot.
+    pub fn release(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            if slot.live {
+                slot.live = false;
+                slot.pending = None;
+                self.free.push(index);
+            }
+        }
+    }
+}
