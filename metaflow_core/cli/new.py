@@ -21,12 +21,18 @@ def new() -> None:
     """Start a plugin of your own from a template."""
 
 
-@new.command("plugin", epilog="The package that is made installs, is listed by 'mflow plugins list', and passes its tests.")
+@new.command(
+    "plugin", epilog="The package that is made installs, is listed by 'mflow plugins list', and passes its tests."
+)
 @click.argument("kind", type=click.Choice(_KINDS))
 @click.argument("name")
 @click.option("--wasm", is_flag=True, help="A WebAssembly parser instead of a Python one (kind parser only).")
-@click.option("--lang", type=click.Choice(_LANGUAGES), default="c", show_default=True, help="Language of a --wasm parser.")
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to make; default metaflow-KIND-NAME.")
+@click.option(
+    "--lang", type=click.Choice(_LANGUAGES), default="c", show_default=True, help="Language of a --wasm parser."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=None, help="Folder to make; default metaflow-KIND-NAME."
+)
 def plugin(*, kind: str, name: str, wasm: bool, lang: str, out: Path | None) -> int:
     """Make a plugin package of a KIND called NAME.
 
@@ -45,7 +51,9 @@ def plugin(*, kind: str, name: str, wasm: bool, lang: str, out: Path | None) -> 
     if folder.exists() and any(folder.iterdir()):
         raise click.UsageError(f"the folder {folder} exists and is not empty; choose another with --out.")
     made = _render_wasm(name, lang, folder) if wasm else render(kind, name, folder)
-    print_lines((f"Made {folder} with {len(made)} files. Next:", "", f"  cd {folder}", "  pip install -e .", "  pytest"))
+    print_lines(
+        (f"Made {folder} with {len(made)} files. Next:", "", f"  cd {folder}", "  pip install -e .", "  pytest")
+    )
     print_lines(("  mflow plugins list", ""))
     return exits.OK
 
@@ -80,7 +88,9 @@ def render(kind: str, name: str, folder: Path) -> list[Path]:
     for source in sorted([*(templates / "common").iterdir(), *(templates / kind).iterdir()]):
         target = folder / _place(source.name, kind, name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        text = re.sub(r"@\w+@", lambda match: values.get(match.group(), match.group()), source.read_text(encoding="utf-8"))
+        text = re.sub(
+            r"@\w+@", lambda match: values.get(match.group(), match.group()), source.read_text(encoding="utf-8")
+        )
         target.write_text(text, encoding="utf-8")
         made.append(target)
     return made

@@ -55,8 +55,8 @@ class EngineContract(ComponentContract):
 
     def test_garbage_is_counted(self, component: Any) -> None:
         """Bytes that are no packets neither raise nor vanish."""
-        for format in BlockFormat:
-            component.push(PacketBlock(bytes(range(256)) * 64, format, 1, 1000 + int(format)))
+        for layout in BlockFormat:
+            component.push(PacketBlock(bytes(range(256)) * 64, layout, 1, 1000 + int(layout)))
         component.finish()
         list(component.drain())
         assert any(sample.value for sample in component.counters()), "garbage was not counted"

@@ -29,7 +29,9 @@ class StorageContract(ComponentContract):
         table = load_catalog().table(self.table)
         data = pa.record_batch(
             {
-                "time_ns": pa.array([1_700_000_000_000_000_000 + (first + i) * 1_000_000_000 for i in range(rows)], pa.int64()),
+                "time_ns": pa.array(
+                    [1_700_000_000_000_000_000 + (first + i) * 1_000_000_000 for i in range(rows)], pa.int64()
+                ),
                 "flow_id": pa.array([first + i for i in range(rows)], pa.uint64()),
                 "request_type": pa.array([f"verb-{(first + i) % 3}" for i in range(rows)], pa.string()),
             }
