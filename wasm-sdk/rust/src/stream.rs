@@ -101,6 +101,17 @@ impl StreamBuffer {
         lost
     }
 
+    /// Appending this segment would leave a hole: the last chance to look at the bytes before it.
+    pub fn is_broken_by(&self, segment: &Segment) -> bool {
+        let ahead = segment.stream_offset.wrapping_sub(self.end()) as i64;
+        let missing = match segment.kind {
+            Kind::Data => ahead,
+            Kind::Gap => ahead.saturating_add(i64::from(segment.wire_len)),
+            Kind::Close => 0,
+        };
+        self.started && missing > 0 && self.skip < missing as u64
+    }
+
     /// The bytes that are there, in order and without holes.
     #[inline]
     pub fn bytes(&self) -> &[u8] {

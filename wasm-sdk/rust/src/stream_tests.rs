@@ -59,6 +59,9 @@ fn skipped_bytes_are_not_buffered_and_a_gap_inside_them_is_no_loss() {
 fn a_jump_forward_is_a_gap_and_old_bytes_are_ignored() {
     let mut stream = StreamBuffer::default();
     data(&mut stream, 0, 1, b"abc");
+    assert!(!stream.is_broken_by(&segment(Kind::Data, 1, 2, b"bcde", 4)));
+    assert!(stream.is_broken_by(&segment(Kind::Data, 10, 2, b"xyz", 3)));
+    assert!(stream.is_broken_by(&segment(Kind::Gap, 3, 2, b"", 1)));
     assert_eq!(data(&mut stream, 1, 2, b"bcde"), Appended::InOrder);
     assert_eq!(stream.bytes(), b"abcde");
     assert_eq!(data(&mut stream, 0, 3, b"abc"), Appended::InOrder);

@@ -1,0 +1,140 @@
+//! A connection: its two directions, and what one says about the other.
+
+use crate::message::{self, Body, Extent, Next, Place, Sink};
+use crate::pending::Pending;
+use crate::side::{Phase, Progress, Side};
+use metaflow_parser_sdk::{Appended, Direction, Kind, Segment};
+
+const GAP: &str = "bytes lost in the capture";
+
+/// The state of one connection.
+#[derive(Default)]
+pub(crate) struct Session {
+    sides: [Side; 2],
+    pending: Pending,
+    is_started: [bool; 2],
+}
+
+impl Session {
+    /// Take a data or gap segment.
+    pub fn take(&mut self, segment: &Segment, sink: &mut Sink) {
+        let side = segment.direction.index();
+        if segment.is_mid_stream() && !self.is_started[side] {
+            self.sides[side].start_in_the_middle(segment.stream_offset, segment.timestamp_ns);
+        }
+        self.is_started[side] = true;
+        self.append(segment, sink);
+        let captured = segment.payload.len() as u32;
+        if segment.kind == Kind::Data && segment.wire_len > captured {
+            // The capture cut the packet: what it left out is a gap that is known now.
+            let rest = Segment {
+                kind: Kind::Gap,
+                stream_offset: segment.stream_offset.wrapping_add(u64::from(captured)),
+                wire_len: segment.wire_len - captured,
+                payload: &[],
+                ..*segment
+            };
+            self.append(&rest, sink);
+        }
+    }
+
+    /// The connection ends.
+    pub fn close(&mut self, sink: &mut Sink) {
+        for side in &mut self.sides {
+            side.close(sink.out);
+        }
+    }
+
+    fn append(&mut self, segment: &Segment, sink: &mut Sink) {
+        if self.sides[segment.direction.index()].stream.is_broken_by(segment) {
+            self.lose(segment, sink);
+        }
+        let side = &mut self.sides[segment.direction.index()];
+        if let Appended::Overflow { .. } = side.stream.append(segment, sink.options.max_head_bytes.max(64 << 10)) {
+            side.lose_by_error("more bytes than the parser keeps", 0);
+        }
+        self.advance(segment.direction, sink);
+    }
+
+    /// A hole is about to open behind what there is: report the head that it cuts, as far as it goes.
+    fn lose(&mut self, segment: &Segment, sink: &mut Sink) {
+        let side = &self.sides[segment.direction.index()];
+        let is_used = side.phase == Phase::Head && !side.stream.is_empty() && {
+            let length = side.stream.len();
+            self.report(segment.direction, length, Extent::Cut, sink).is_some()
+        };
+        self.sides[segment.direction.index()].lose_by_gap(is_used, segment.timestamp_ns, GAP);
+        // Requests or responses may have been lost with the bytes: which answers which is not known any more.
+        self.pending.clear();
+    }
+
+    fn advance(&mut self, direction: Direction, sink: &mut Sink) {
+        loop {
+            let side = &mut self.sides[direction.index()];
+            match side.advance(sink.options.max_head_bytes, sink.out) {
+                Progress::Wait => return,
+                Progress::Violation => {
+                    let (offset, time_ns) = side.lost_at();
+                    return self.withdraw(offset, time_ns, "no HTTP message for a long time", sink);
+                }
+                Progress::TooLong => {
+                    let length = sink.options.max_head_bytes;
+                    self.report(direction, length, Extent::TooLong, sink);
+                    let side = &mut self.sides[direction.index()];
+                    side.consume(length);
+                    side.lose_by_error("the rest of a head that is too long", 0);
+                }
+                Progress::Head(length) => {
+                    let next = self.report(direction, length, Extent::Whole, sink);
+                    let time_ns = self.sides[direction.index()].stream.time_ns();
+                    self.sides[direction.index()].consume(length);
+                    self.go_on(direction, next, time_ns, sink);
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, direction: Direction, length: usize, extent: Extent, sink: &mut Sink) -> Option<Next> {
+        let stream = &self.sides[direction.index()].stream;
+        let place = Place {
+            direction,
+            offset: stream.offset(),
+            time_ns: stream.time_ns(),
+            end_time_ns: stream.time_at(length.saturating_sub(1)),
+            extent,
+        };
+        let pending = &mut self.pending;
+        let next = message::report(stream.bytes().get(..length)?, place, sink, || pending.pop());
+        if let Some(Next::Request(asked, _)) = next {
+            self.pending.push(asked);
+        }
+        next
+    }
+
+    fn go_on(&mut self, direction: Direction, next: Option<Next>, time_ns: u64, sink: &mut Sink) {
+        let side = &mut self.sides[direction.index()];
+        match next {
+            None => side.lose_by_error("no first line of HTTP where one belongs", 0),
+            Some(Next::Interim) => {}
+            Some(Next::Request(_, body) | Next::Response(body)) => match body {
+                Body::None => {}
+                Body::Bytes(length) => side.skip_body(length),
+                Body::Chunked => side.phase = Phase::ChunkSize,
+                Body::UntilClose => side.skip_until_close(),
+                Body::Unknown(reason) => side.lose_by_error(reason, 0),
+            },
+            Some(Next::WebSocket) => self.sides.iter_mut().for_each(|side| side.tunnel(Some("websocket"), time_ns)),
+            Some(Next::Other(reason)) => {
+                let offset = side.stream.offset();
+                self.withdraw(offset, time_ns, reason, sink);
+            }
+        }
+    }
+
+    /// Give the connection back: another protocol begins.
+    fn withdraw(&mut self, offset: u64, time_ns: u64, reason: &str, sink: &mut Sink) {
+        sink.out.violation(offset, time_ns, reason);
+        self.sides.iter_mut().for_each(|side| side.tunnel(None, time_ns));
+        self.pending.clear();
+    }
+}

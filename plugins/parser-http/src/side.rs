@@ -1,0 +1,249 @@
+//! One direction of a connection: where in a message it is.
+
+use crate::chunked::{self, ChunkLine};
+use crate::resync::{self, Resync};
+use crate::{scan, start_line};
+use metaflow_parser_sdk::{Records, StreamBuffer};
+
+/// Bytes without a message after which a connection that lost its place through an error (not a gap) is given up.
+const LONGEST_ERROR: u64 = 64 << 10;
+
+/// What comes next in the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    #[default]
+    Head,
+    /// The rest of a body of known length.
+    Body,
+    ChunkSize,
+    /// The line end behind a chunk's data, once the data is skipped.
+    ChunkEnd,
+    Trailers,
+    /// Nothing but a body.
+    UntilClose,
+    /// The place is lost.
+    Lost,
+    /// Bytes of another protocol, counted as skipped under this name (not at all without one).
+    Tunnel(Option<&'static str>),
+}
+
+/// Where bytes began to be of no use, and why.
+#[derive(Clone, Copy, Debug, Default)]
+struct Since {
+    offset: u64,
+    time_ns: u64,
+    reason: &'static str,
+    /// The bytes are wrong, rather than missing.
+    is_error: bool,
+}
+
+/// What moving on gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// A head of this many bytes is there.
+    Head(usize),
+    /// A head that is longer than the limit begins here.
+    TooLong,
+    /// More bytes are needed.
+    Wait,
+    /// This is not HTTP.
+    Violation,
+}
+
+/// One direction.
+#[derive(Default)]
+pub(crate) struct Side {
+    pub stream: StreamBuffer,
+    pub phase: Phase,
+    /// Bytes of the head that were searched for its end.
+    scanned: usize,
+    /// The first line was found good.
+    is_verified: bool,
+    since: Since,
+}
+
+impl Side {
+    /// Move on as far as the bytes allow, up to the next head.
+    pub fn advance(&mut self, max_head: usize, out: &mut Records) -> Progress {
+        loop {
+            let bytes = self.stream.bytes();
+            match self.phase {
+                Phase::Head => {
+                    let empty = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+                    if empty > 0 {
+                        // Empty lines before a message are to be ignored (RFC 9112, 2.2).
+                        self.consume(empty);
+                        continue;
+                    }
+                    if bytes.is_empty() {
+                        return Progress::Wait;
+                    }
+                    match head(bytes, max_head, &mut self.scanned, &mut self.is_verified) {
+                        Ok(progress) => return progress,
+                        Err(reason) => self.lose_by_error(reason, 1),
+                    }
+                }
+                Phase::Body if self.stream.skipping() == 0 => self.phase = Phase::Head,
+                Phase::ChunkSize => match chunked::size(bytes) {
+                    ChunkLine::More => return Progress::Wait,
+                    ChunkLine::Wrong => self.lose_by_error("no chunk size where one belongs", 0),
+                    ChunkLine::Size(line, 0) => {
+                        self.consume(line);
+                        self.phase = Phase::Trailers;
+                    }
+                    ChunkLine::Size(line, size) => {
+                        self.consume(line);
+                        self.stream.skip(size);
+                        self.phase = Phase::ChunkEnd;
+                    }
+                },
+                Phase::ChunkEnd if self.stream.skipping() == 0 => match chunked::end(bytes) {
+                    None => return Progress::Wait,
+                    Some(0) => self.lose_by_error("a chunk without a line end", 0),
+                    Some(length) => {
+                        self.consume(length);
+                        self.phase = Phase::ChunkSize;
+                    }
+                },
+                Phase::Trailers => match scan::line(&bytes[..bytes.len().min(max_head)], 0) {
+                    None if bytes.len() < max_head => return Progress::Wait,
+                    None => self.lose_by_error("a trailer without an end", 0),
+                    Some((line, next)) => {
+                        if line.is_empty() {
+                            self.phase = Phase::Head;
+                        }
+                        self.consume(next);
+                    }
+                },
+                Phase::Lost => match resync::find(bytes) {
+                    Resync::Found(at) => {
+                        self.consume(at);
+                        if self.is_hopeless() {
+                            return Progress::Violation;
+                        }
+                        self.tell_skipped(self.stream.offset(), out);
+                        self.phase = Phase::Head;
+                    }
+                    Resync::Wait(at) => {
+                        self.consume(at);
+                        return if self.is_hopeless() { Progress::Violation } else { Progress::Wait };
+                    }
+                },
+                Phase::Body | Phase::ChunkEnd | Phase::UntilClose | Phase::Tunnel(_) => return Progress::Wait,
+            }
+        }
+    }
+
+    pub fn consume(&mut self, count: usize) {
+        self.stream.consume(count);
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        self.scanned = 0;
+        self.is_verified = false;
+    }
+
+    /// Pass over the next bytes and go on with what is behind them.
+    pub fn skip_body(&mut self, length: u64) {
+        self.stream.skip(length);
+        self.phase = Phase::Body;
+    }
+
+    /// Everything from here on is a body.
+    pub fn skip_until_close(&mut self) {
+        self.stream.skip(u64::MAX);
+        self.phase = Phase::UntilClose;
+    }
+
+    /// Everything from here on is another protocol; with a name it is counted when the connection ends.
+    pub fn tunnel(&mut self, name: Option<&'static str>, time_ns: u64) {
+        if self.phase != Phase::Lost {
+            self.since = Since { offset: self.stream.offset(), time_ns, reason: "", is_error: false };
+        }
+        self.stream.clear();
+        self.stream.skip(u64::MAX);
+        self.restart();
+        self.phase = Phase::Tunnel(name);
+    }
+
+    /// The bytes that come are wrong; `step` of them are passed over, so that the search does not find them again.
+    pub fn lose_by_error(&mut self, reason: &'static str, step: usize) {
+        self.since = Since { offset: self.stream.offset(), time_ns: self.stream.time_ns(), reason, is_error: true };
+        self.consume(step);
+        self.phase = Phase::Lost;
+    }
+
+    /// Bytes are missing from the end of what there is. `used`: the bytes before them were reported.
+    pub fn lose_by_gap(&mut self, used: bool, time_ns: u64, reason: &'static str) {
+        if self.phase != Phase::Lost {
+            let seen = if used { self.stream.len() as u64 } else { 0 };
+            let offset = self.stream.offset().wrapping_add(seen).wrapping_add(self.stream.skipping());
+            let has_bytes = !used && !self.stream.is_empty();
+            let time_ns = if has_bytes { self.stream.time_ns() } else { time_ns };
+            self.since = Since { offset, time_ns, reason, is_error: false };
+        }
+        self.since.is_error = false;
+        self.restart();
+        self.phase = Phase::Lost;
+    }
+
+    /// The flow was seen from its middle on: look for the first message.
+    pub fn start_in_the_middle(&mut self, offset: u64, time_ns: u64) {
+        self.since = Since { offset, time_ns, reason: "the start of the flow was not seen", is_error: false };
+        self.phase = Phase::Lost;
+    }
+
+    /// The connection ends: tell what was of no use.
+    pub fn close(&mut self, out: &mut Records) {
+        match self.phase {
+            Phase::Head if !self.stream.is_empty() => {
+                self.since = Since {
+                    offset: self.stream.offset(),
+                    time_ns: self.stream.time_ns(),
+                    reason: "the flow ended inside a head",
+                    is_error: false,
+                };
+            }
+            Phase::Tunnel(Some(name)) => self.since.reason = name,
+            Phase::Lost => {}
+            _ => return,
+        }
+        self.tell_skipped(self.stream.offset().wrapping_add(self.stream.len() as u64), out);
+    }
+
+    fn tell_skipped(&self, end: u64, out: &mut Records) {
+        let length = end.wrapping_sub(self.since.offset);
+        if length as i64 > 0 {
+            out.skipped(self.since.offset, self.since.time_ns, length, self.since.reason);
+        }
+    }
+
+    /// An error that lasts: this is not HTTP any more.
+    fn is_hopeless(&self) -> bool {
+        self.since.is_error && self.stream.offset().wrapping_sub(self.since.offset) > LONGEST_ERROR
+    }
+
+    /// Where and when the bytes that are of no use began.
+    pub fn lost_at(&self) -> (u64, u64) {
+        (self.since.offset, self.since.time_ns)
+    }
+}
+
+/// The head at the start of the bytes; an error says why they are not one.
+fn head(bytes: &[u8], max_head: usize, scanned: &mut usize, is_verified: &mut bool) -> Result<Progress, &'static str> {
+    let within = &bytes[..bytes.len().min(max_head)];
+    if !*is_verified {
+        // Look at the first line as soon as it is there: what is no head must not be waited for.
+        let verdict = match start_line::first(within) {
+            Some((verdict, _)) => verdict.map(|_| true),
+            None => start_line::could_begin(within).map(|()| false),
+        };
+        *is_verified = verdict.map_err(|_| "no first line of HTTP where one belongs")?;
+    }
+    match scan::head_end(within, scanned) {
+        Some(length) => Ok(Progress::Head(length)),
+        None if bytes.len() >= max_head => Ok(Progress::TooLong),
+        None => Ok(Progress::Wait),
+    }
+}
