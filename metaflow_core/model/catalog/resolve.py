@@ -8,7 +8,7 @@ from metaflow_core.errors import ConfigError, QuerySyntaxError
 from metaflow_core.model.catalog.names import suggestion
 from metaflow_core.model.catalog.rows import Row
 from metaflow_core.model.catalog.values import Column, Enum, Metric
-from metaflow_core.model.expression import Compare, Expr, In, Literal, Ref, parse_expression, rewrite
+from metaflow_core.model.expression import Call, Compare, Expr, In, Literal, Ref, parse_expression, rewrite
 
 __all__ = ["enum_values", "resolve_metrics"]
 
@@ -69,8 +69,15 @@ def resolve_metrics(
             raise ConfigError([row.problem(f"the metric is made of itself: {' -> '.join((*path, name))}")])
 
         def change(node: Expr) -> Expr:
-            if not isinstance(node, Ref) or node.name in columns:
+            # Places in the data's text would mislead whoever reads a mistake in a query.
+            if isinstance(node, Literal):
+                return Literal(node.value)
+            if isinstance(node, Call):
+                return Call(node.name, node.arguments)
+            if not isinstance(node, Ref):
                 return node
+            if node.name in columns:
+                return Ref(node.name)
             if node.name not in declared:
                 near = suggestion(node.name, [*columns, *declared])
                 raise ConfigError(

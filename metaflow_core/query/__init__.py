@@ -1,0 +1,53 @@
+"""Questions as plans: what dialects compile to and storages execute."""
+
+from __future__ import annotations
+
+from metaflow_core.query.late import late
+from metaflow_core.query.plan import (
+    Aggregate,
+    Combine,
+    Fill,
+    Filter,
+    Fold,
+    Grid,
+    Limit,
+    Measure,
+    Named,
+    Plan,
+    Project,
+    Resolution,
+    Resolve,
+    Scan,
+    SemiJoin,
+    Sort,
+    SortKey,
+    TimeRange,
+    inputs,
+)
+from metaflow_core.query.prepare import prepare
+from metaflow_core.query.where import parse_where
+
+__all__ = [
+    "Aggregate",
+    "Combine",
+    "Fill",
+    "Filter",
+    "Fold",
+    "Grid",
+    "Limit",
+    "Measure",
+    "Named",
+    "Plan",
+    "Project",
+    "Resolution",
+    "Resolve",
+    "Scan",
+    "SemiJoin",
+    "Sort",
+    "SortKey",
+    "TimeRange",
+    "inputs",
+    "late",
+    "parse_where",
+    "prepare",
+]
