@@ -28,6 +28,7 @@ from metaflow_core.testing.contracts import (
 from metaflow_core.testing.doubles import MemoryCollector, MemoryExporter, MemoryStorage
 from metaflow_core.testing.golden import Golden
 from metaflow_core.testing.replay import replay
+from metaflow_core.testing.rows import plain_rows
 
 __all__ = [
     "CollectorContract",
@@ -46,5 +47,6 @@ __all__ = [
     "StorageContract",
     "TaggerContract",
     "build_context",
+    "plain_rows",
     "replay",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow_core.api import Emit, Emitted, RecordBatch, Resource
 from metaflow_core.errors import StorageError, UnsupportedQuery
+from metaflow_core.testing.rows import plain_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,7 +102,7 @@ class MemoryStorage:
     def rows(self, table: str) -> Sequence[Mapping[str, Any]]:
         """Rows of a table as dictionaries; empty when nothing was written to it."""
         found = self.tables().get(table)
-        return [] if found is None else found.to_pylist()
+        return [] if found is None else plain_rows(found)
 
 
 class MemoryExporter:

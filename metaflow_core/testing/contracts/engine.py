@@ -7,6 +7,7 @@ from typing import Any
 
 from metaflow_core.api import BlockFormat, BuildContext, PacketBlock, ParserBinding
 from metaflow_core.testing.contracts.base import ComponentContract
+from metaflow_core.testing.rows import plain_rows
 
 __all__ = ["EngineContract"]
 
@@ -29,9 +30,9 @@ class EngineContract(ComponentContract):
         found: list[tuple[str, list[dict[str, Any]]]] = []
         for block in blocks:
             engine.push(block)
-            found.extend((batch.table, batch.data.to_pylist()) for batch in engine.drain())
+            found.extend((batch.table, plain_rows(batch.data)) for batch in engine.drain())
         engine.finish()
-        found.extend((batch.table, batch.data.to_pylist()) for batch in engine.drain())
+        found.extend((batch.table, plain_rows(batch.data)) for batch in engine.drain())
         merged: dict[str, list[dict[str, Any]]] = {}
         for table, rows in found:
             merged.setdefault(table, []).extend(rows)

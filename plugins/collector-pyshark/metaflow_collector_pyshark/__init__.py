@@ -1,0 +1,1 @@
+"""Wireshark's dissectors as a slow, broad second opinion on capture files."""
