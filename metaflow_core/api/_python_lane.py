@@ -10,6 +10,7 @@ from metaflow_core.api.stream import Incomplete, NotThisProtocol, Stream
 
 if TYPE_CHECKING:
     from metaflow_core.api.python_parser import PythonParser, Session
+    from metaflow_core.api.wire.message import Message
     from metaflow_core.api.wire.segments import Segment
 
 __all__ = ["Lane"]
@@ -19,27 +20,48 @@ _HALF = 1 << 63
 _MOST_FAILURES = 8
 """Messages in a row that a parser may fail on before the session is given up as another protocol."""
 
-Emit = Callable[[dict[str, Any]], None]
+Emit = Callable[[tuple[int, int, int, int, int | None, Any]], None]
+"""Takes (segment_index, type, stream_offset, time_ns, length, message)."""
 
 
 class Lane:
     """What is known of one direction. The usual segment begins and ends with a message and touches little of this."""
 
     __slots__ = (
-        "_checking", "_dropped", "_emit", "_expected", "_failures", "_held", "_limit", "_marks", "_parser", "_part",
-        "_resyncing", "_session", "_skip", "_stream", "_time", "_type",
+        "_checking",
+        "_dropped",
+        "_emit",
+        "_failures",
+        "_held",
+        "_limit",
+        "_marks",
+        "_message",
+        "_parser",
+        "_part",
+        "_resyncing",
+        "_session",
+        "_skip",
+        "_stream",
+        "_time",
+        "_type",
+        "expected",
+        "quiet",
     )  # fmt: skip
 
     def __init__(self, parser: PythonParser[Any], session: Session, direction: int, emit: Emit) -> None:
         self._parser = parser
         self._session = session
         self._emit = emit
+        self._message = parser.message
+        self.quiet = False
         self._stream = Stream(direction)
         self._limit = parser.max_message_bytes
         self._type = abi.RECORD_TYPE_REQUEST if direction == abi.DIRECTION_C2S else abi.RECORD_TYPE_RESPONSE
-        self._expected = -1  # offset of the next byte; -1 before the first
+        self.expected = -1  # offset of the next byte; -1 before the first
         self._skip = 0  # bytes to come that the parser passes over
-        self._held: dict[str, Any] | None = None  # a message whose skipped bytes have not all come
+        self._held: tuple[int, int, int, int | None, Any] | None = (
+            None  # a message whose skipped bytes have not all come
+        )
         self._part: tuple[int, int] | None = None  # offset and time of a message whose beginning was taken
         self._marks: list[tuple[int, int]] = []  # (end offset, time) of buffered pieces
         self._time = 0
@@ -48,19 +70,63 @@ class Lane:
         self._dropped: tuple[int, int, int, str] | None = None  # offset, time, bytes, why: not told of yet
         self._failures = 0
 
+    def whole(self, position: int, time: int, offset: int, payload: bytes) -> None:
+        """Take the next segment of a quiet lane: nothing waits, so it begins with a message, and mostly is one."""
+        session = self._session
+        if session.ended:
+            return
+        stream = self._stream
+        stream.data = payload
+        stream.base = offset
+        stream.pos = stream.start = 0
+        size = len(payload)
+        self.expected = offset + size
+        self._time = time
+        if size > self._limit:
+            self._settle(position)
+            return
+        stream.end = size
+        try:
+            found = self._message(stream, session)
+        except Exception:  # noqa: BLE001 - the careful way meets it again and says what it means
+            stream.pos = 0
+            self._settle(position)
+            return
+        if found is not None and stream.pos == size:
+            self._emit((position, self._type, offset, time, size, found))
+            return
+        if stream.pos:
+            self._take(position, 0, found)
+        self._settle(position)
+
+    def _settle(self, position: int) -> None:
+        stream = self._stream
+        self._drain(position)
+        self.quiet = (
+            stream.pos >= len(stream.data)
+            and not self._skip
+            and not self._resyncing
+            and self._part is None
+            and not self._failures
+            and not self._session.ended
+        )
+
     def data(self, segment: Segment) -> None:
-        """Take a data segment of a stream."""
+        """Take any data segment of a stream."""
+        self.quiet = False
+        if self._session.ended:
+            return
         time, offset, payload = segment[6], segment[7], segment[11]
-        if offset != self._expected:
+        if offset != self.expected:
             seen = self._align(segment)
             if seen >= len(payload) > 0:
                 return
             payload = payload[seen:]
             offset = (offset + seen) & _MASK
-        self._expected = (offset + len(payload)) & _MASK
+        self.expected = (offset + len(payload)) & _MASK
         if self._skip:
             payload = self._pass_over(segment[0], payload)
-            offset = (self._expected - len(payload)) & _MASK
+            offset = (self.expected - len(payload)) & _MASK
         stream = self._stream
         if stream.pos >= len(stream.data):
             stream.data = bytes(payload)
@@ -75,10 +141,12 @@ class Lane:
             return
         if self._resyncing and not self._found(segment[0]):
             return
-        self._drain(segment[0])
+        self._settle(segment[0])
 
     def datagram(self, segment: Segment) -> None:
         """Take a datagram: it holds whole messages."""
+        if self._session.ended:
+            return
         stream = self._stream
         stream.data, stream.base, stream.pos = bytes(segment[11]), segment[7], 0
         self._marks.clear()
@@ -92,27 +160,32 @@ class Lane:
 
     def gap(self, segment: Segment) -> None:
         """Take a gap segment."""
-        if self._expected < 0:
-            self._expected = segment[7]
-        behind = (segment[7] + segment[10] - self._expected) & _MASK
+        self.quiet = False
+        if self._session.ended:
+            return
+        if self.expected < 0:
+            self.expected = segment[7]
+        behind = (segment[7] + segment[10] - self.expected) & _MASK
         if 0 < behind < _HALF:
             self._time = segment[6] if not self._stream.data else self._time
             self._lose(segment[0], behind, segment[6])
 
     def close(self, position: int) -> None:
         """The session ends: say what is known and not yet said."""
+        if self._session.ended:
+            return
         self._release(position)
         self._tell_dropped(position)
 
     def _align(self, segment: Segment) -> int:
         """Compare the segment's offset with the one expected; returns how many of its bytes were seen before."""
         offset = segment[7]
-        if self._expected < 0:
+        if self.expected < 0:
             if segment[4] & abi.SEGMENT_FLAG_MID_STREAM:
                 self._checking = segment
-            self._expected = offset
+            self.expected = offset
             return 0
-        ahead = (offset - self._expected) & _MASK
+        ahead = (offset - self.expected) & _MASK
         if ahead >= _HALF:
             return (1 << 64) - ahead
         if ahead:
@@ -121,8 +194,8 @@ class Lane:
 
     def _lose(self, position: int, missing: int, time: int) -> None:
         """Account for bytes that never came."""
-        lost_at = self._expected
-        self._expected = (self._expected + missing) & _MASK
+        lost_at = self.expected
+        self.expected = (self.expected + missing) & _MASK
         if self._skip >= missing:
             self._skip -= missing
             if not self._skip:
@@ -142,10 +215,10 @@ class Lane:
         self._part = None
         self._checking = None
         if self._dropped is None:
-            self._dropped = (lost_at, time, (self._expected - lost_at) & _MASK, "bytes lost in the capture")
+            self._dropped = (lost_at, time, (self.expected - lost_at) & _MASK, "bytes lost in the capture")
         else:
             lost_at, time, _, reason = self._dropped
-            self._dropped = (lost_at, time, (self._expected - lost_at) & _MASK, reason)
+            self._dropped = (lost_at, time, (self.expected - lost_at) & _MASK, reason)
         self._resyncing = True
         self._parser.lost(self._stream, self._session)
 
@@ -204,10 +277,8 @@ class Lane:
 
     def _drain(self, position: int) -> None:
         """Give every message that is there."""
-        stream, session, emit, limit = self._stream, self._session, self._emit, self._limit
-        message = self._parser.message
-        data = stream.data
-        size, start = len(data), stream.pos
+        stream, session, limit, message = self._stream, self._session, self._limit, self._message
+        size, start = len(stream.data), stream.pos
         while start < size and not session.ended:
             stream.start = start
             stream.end = size if size - start <= limit else start + limit
@@ -230,30 +301,28 @@ class Lane:
                 start = self._failed(position, start, ValueError("the parser read nothing"))
                 continue
             self._failures = 0
-            if self._part is None:
-                offset, time = (stream.base + start) & _MASK, self._time_at(start) if self._marks else self._time
-            else:
-                offset, time = self._part
-            if found is None:
-                self._part = (offset, time)
-            else:
-                self._part = None
-                row: dict[str, Any] = {
-                    "segment_index": position,
-                    "type": self._type,
-                    "stream_offset": offset,
-                    "time_ns": time,
-                    "length": (stream.base + stop - offset) & _MASK,
-                    **found,
-                }
-                if stop > size:
-                    self._held = row
-                else:
-                    emit(row)
+            self._take(position, start, found)
             start = stop
         if stream.pos > size:
             self._skip = stream.pos - size
             stream.pos = size
+
+    def _take(self, position: int, start: int, found: Message | None) -> None:
+        """Emit the message that was read from ``start`` to the stream's position, or keep what it says."""
+        stream, part = self._stream, self._part
+        if part is None:
+            offset, time = (stream.base + start) & _MASK, self._time_at(start) if self._marks else self._time
+        else:
+            offset, time = part
+        if found is None:
+            self._part = (offset, time)
+            return
+        self._part = None
+        length = (stream.base + stream.pos - offset) & _MASK
+        if stream.pos > len(stream.data):
+            self._held = (self._type, offset, time, length, found)
+        else:
+            self._emit((position, self._type, offset, time, length, found))
 
     def _give_up(self, position: int, stop: int, reason: str) -> int:
         """Pass over the bytes up to ``stop``, then look for the next message; returns where to go on."""
@@ -287,34 +356,17 @@ class Lane:
     def violate(self, position: int, reason: str, start: int) -> None:
         """Withdraw from the session."""
         stream = self._stream
-        self._emit(
-            {
-                "segment_index": position,
-                "type": abi.RECORD_TYPE_VIOLATION,
-                "stream_offset": (stream.base + start) & _MASK,
-                "time_ns": self._time_at(start),
-                "exception": reason,
-            }
-        )
+        offset, time = (stream.base + start) & _MASK, self._time_at(start)
+        self._emit((position, abi.RECORD_TYPE_VIOLATION, offset, time, None, {"exception": reason}))
         self._session.ended = True
         stream.pos = len(stream.data)
 
     def _release(self, position: int) -> None:
         if self._held is not None:
             held, self._held = self._held, None
-            held["segment_index"] = position
-            self._emit(held)
+            self._emit((position, *held))
 
     def _tell_dropped(self, position: int) -> None:
         if self._dropped is not None:
             (offset, time, length, reason), self._dropped = self._dropped, None
-            self._emit(
-                {
-                    "segment_index": position,
-                    "type": abi.RECORD_TYPE_SKIPPED,
-                    "stream_offset": offset,
-                    "time_ns": time,
-                    "length": length,
-                    "exception": reason,
-                }
-            )
+            self._emit((position, abi.RECORD_TYPE_SKIPPED, offset, time, length, {"exception": reason}))

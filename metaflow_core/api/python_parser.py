@@ -46,9 +46,10 @@ class Session:
 
     :ivar id: its id. :ivar server_port: as the first segment told. :ivar client_port: likewise.
     :ivar transport: IP protocol number. :ivar state: what the parser keeps; made by ``new_state``.
+    :ivar ended: it is another protocol after all; what comes is ignored.
     """
 
-    __slots__ = ("_lanes", "client_port", "ended", "id", "server_port", "state", "transport")
+    __slots__ = ("client_port", "ended", "id", "server_port", "state", "transport")
 
     def __init__(self, segment: Segment, state: Any) -> None:
         self.id = segment.session_id
@@ -57,7 +58,6 @@ class Session:
         self.transport = segment.transport
         self.state = state
         self.ended = False
-        self._lanes: tuple[Lane, Lane] | None = None
 
 
 class PythonParser(Generic[C]):
@@ -142,9 +142,9 @@ class PythonRuntime:
     def __init__(self, create: Callable[[], PythonParser[Any]], private: dict[str, int] | None = None) -> None:
         self._create = create
         self._records = RecordBuilder(private)
-        self._emit: Callable[[Any], None] = self._records.add
-        self._young: dict[int, Session] = {}
-        self._old: dict[int, Session] = {}
+        self._emit: Callable[[Any], None] = self._records.place
+        self._young: dict[int, tuple[Lane, Lane]] = {}
+        self._old: dict[int, tuple[Lane, Lane]] = {}
         self._parser = create()
 
     def check(self, batch: memoryview) -> bytes:
@@ -160,29 +160,39 @@ class PythonRuntime:
 
     def parse(self, batch: memoryview) -> bytes:
         """See :meth:`metaflow_core.api.parsing.ParserRuntime.parse`."""
-        young = self._young
+        data = bytes(batch)  # slices of bytes are bytes: one copy of the batch instead of one of each payload
+        lanes = self._young
         try:
-            for segment in SegmentBatch(batch):
-                key = segment[5]
-                session = young.get(key) or self._session(segment)
-                if segment[1] == abi.SEGMENT_KIND_CLOSE:
-                    self._close(segment)
-                    young = self._young
-                    continue
-                if session.ended:
-                    continue
-                young = self._young
-                lane = session._lanes[segment[2]]  # type: ignore[index] # noqa: SLF001 - set by _session
-                if segment[1] == abi.SEGMENT_KIND_GAP:
-                    lane.gap(segment)
-                elif segment[3] == abi.TRANSPORT_TCP:
-                    lane.data(segment)
-                else:
-                    lane.datagram(segment)
+            segments = SegmentBatch(data)
+            for position, header, body in segments.headers():
+                pair = lanes.get(header[5])
+                if pair is not None and not header[1] and header[2] <= 1:
+                    lane = pair[header[2]]
+                    if lane.quiet and lane.expected == header[7]:
+                        lane.whole(position, header[6], header[7], data[body : body + header[11]])
+                        continue
+                self._careful(segments.segment(position, header, body))
+                lanes = self._young
         except ParseError as error:
             self._records.finish()
             raise ParserFault(f"malformed batch: {error}") from error
         return self._records.finish()
+
+    def _careful(self, segment: Segment) -> None:
+        """Any segment: of a new session, a gap, the end, a datagram, or one that does not begin with a message."""
+        if segment.direction > abi.DIRECTION_S2C or segment.kind > abi.SEGMENT_KIND_CLOSE:
+            return
+        if segment.kind == abi.SEGMENT_KIND_CLOSE:
+            for lane in self._young.pop(segment.session_id, None) or self._old.pop(segment.session_id, None) or ():
+                lane.close(segment.position)
+            return
+        lane = (self._young.get(segment.session_id) or self._lanes(segment))[segment.direction]
+        if segment.kind == abi.SEGMENT_KIND_GAP:
+            lane.gap(segment)
+        elif segment.transport == abi.TRANSPORT_TCP:
+            lane.data(segment)
+        else:
+            lane.datagram(segment)
 
     def restart(self) -> None:
         """Forget every session and begin with a new parser."""
@@ -194,25 +204,19 @@ class PythonRuntime:
         self._young, self._old = {}, {}
         self._records.finish()
 
-    def _session(self, segment: Segment) -> Session:
-        """A session that is not among the young ones: two generations bound the table at the cost of one look-up."""
-        session = self._old.pop(segment.session_id, None)
-        if session is None:
+    def _lanes(self, segment: Segment) -> tuple[Lane, Lane]:
+        """The lanes of a session that is not young: two generations bound the table at the cost of one look-up."""
+        lanes = self._old.pop(segment.session_id, None)
+        if lanes is None:
             session = Session(segment, self._parser.new_state())
-            session._lanes = (  # noqa: SLF001 - the driver's own part of it
+            lanes = (
                 Lane(self._parser, session, abi.DIRECTION_C2S, self._emit),
                 Lane(self._parser, session, abi.DIRECTION_S2C, self._emit),
             )
         if len(self._young) >= self._parser.max_sessions:
             self._old, self._young = self._young, {}
-        self._young[segment.session_id] = session
-        return session
-
-    def _close(self, segment: Segment) -> None:
-        session = self._young.pop(segment.session_id, None)
-        if session is not None and session._lanes is not None and not session.ended:  # noqa: SLF001
-            for lane in session._lanes:  # noqa: SLF001
-                lane.close(segment.position)
+        self._young[segment.session_id] = lanes
+        return lanes
 
 
 def parser_factory(

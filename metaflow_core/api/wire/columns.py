@@ -43,17 +43,18 @@ def encode_numbers(identity: int, kind: str, values: Sequence[int | None]) -> by
         return _framed(identity, _NUMBERS[kind], 0, _little(array(_TYPECODES[kind], values)))  # type: ignore[arg-type]
     except (TypeError, OverflowError, ValueError):
         pass  # there are holes: the usual case of an optional column
-    low, high = _RANGES[kind]
-    bits, present = bytearray((len(values) + 63) // 64 * 8), False
-    filled = array(_TYPECODES[kind], bytes(len(values) * WIDTHS[_NUMBERS[kind]]))
-    for row, value in enumerate(values):
-        if isinstance(value, int) and low <= value <= high:
-            filled[row] = value
-            bits[row >> 3] |= 1 << (row & 7)
-            present = True
+    try:
+        filled = array(_TYPECODES[kind], [0 if value is None else value for value in values])
+    except (TypeError, OverflowError, ValueError):
+        low, high = _RANGES[kind]
+        values = [value if isinstance(value, int) and low <= value <= high else None for value in values]
+        filled = array(_TYPECODES[kind], [value or 0 for value in values])
+    # the first row is the lowest bit of the first byte: the number whose binary digits are the rows from the last on
+    present = int("".join(["0" if value is None else "1" for value in reversed(values)]) or "0", 2)
     if not present:
         return b""
-    return _framed(identity, _NUMBERS[kind], abi.COLUMN_FLAG_VALIDITY, bytes(bits) + _little(filled))
+    bits = present.to_bytes((len(values) + 63) // 64 * 8, "little")
+    return _framed(identity, _NUMBERS[kind], abi.COLUMN_FLAG_VALIDITY, bits + _little(filled))
 
 
 def encode_texts(identity: int, values: Sequence[Any]) -> bytes:

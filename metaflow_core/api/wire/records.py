@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from metaflow_core.api import _abi_generated as abi
@@ -16,6 +16,11 @@ __all__ = ["RecordBuilder", "read_records"]
 
 _BY_NAME = {name: (identity, kind) for identity, (name, kind) in abi.RECORD_COLUMNS.items()}
 _ORDER = list(_BY_NAME)
+_PLACED = ("segment_index", "type", "stream_offset", "time_ns", "length")
+"""Columns that nearly every record has, in the order in which :meth:`RecordBuilder.place` takes them."""
+
+Placed = tuple[int, int, int, int, int | None, Any]
+_NOWHERE: tuple[None, None, None, None, None] = (None, None, None, None, None)
 
 
 class RecordBuilder:
@@ -40,20 +45,38 @@ class RecordBuilder:
 
     def add(self, message: Message | Record) -> None:
         """Add a record; the dictionary is kept until :meth:`finish`. Keys that are no column are ignored."""
-        self._rows.append(message)
+        self._rows.append((*_NOWHERE, message))
+
+    @property
+    def place(self) -> Callable[[Placed], None]:
+        """Add ``(segment_index, type, stream_offset, time_ns, length, message)``: what the message says wins.
+
+        The fast way for drivers, a list's own ``append``; it is always of this builder.
+        """
+        return self._rows.append
 
     def finish(self) -> bytes:
         """The ``MFR1`` bytes; the builder is then empty."""
-        rows, self._rows = self._rows, []
-        if not rows:
+        placed = self._rows
+        if not placed:
             return HEADER.pack(abi.MAGIC_RECORDS, 0, 0, 0)
+        *known, rows = zip(*placed, strict=True)
+        placed.clear()
         used: set[str] = set().union(*rows)
+        common = dict(zip(_PLACED, known, strict=True))
         columns: list[bytes] = []
         for name in _ORDER:
-            if name not in used:
-                continue
             identity, kind = _BY_NAME[name]
-            values = [row.get(name) for row in rows]
+            values: Sequence[Any]
+            if name in used:
+                values = [row.get(name) for row in rows]
+                if name in common:
+                    pairs = zip(values, common[name], strict=True)
+                    values = [default if value is None else value for value, default in pairs]
+            elif name in common:
+                values = common[name]
+            else:
+                continue
             if kind != "utf8":
                 columns.append(encode_numbers(identity, kind, values))
             elif name == "attributes":

@@ -93,30 +93,36 @@ class SegmentBatch:
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[Segment]:
+    def headers(self) -> Iterator[tuple[int, tuple[int, ...], int]]:
+        """``(position, header, start of the payload)`` of each segment, every length checked.
+
+        The fast way for drivers; the header is the 13 fields of the wire in their order. Unknown kinds are not left out.
+        """
         view = self._bytes
         end = len(view)
         at = abi.BUFFER_HEADER_SIZE
-        unpack, header, new = SEGMENT_HEADER.unpack_from, abi.SEGMENT_SIZE, tuple.__new__
-        for index in range(self.count):
-            if at + header > end:
-                raise ParseError(f"segment {index} at byte {at} is cut: the batch ends at byte {end}")
-            (
-                size, kind, direction, transport, flags, session, time, offset, server, client, wire_len, cap_len, _,
-            ) = unpack(view, at)  # fmt: skip
-            body = at + header
-            if size < header + cap_len or at + size > end:
+        unpack, header_size = SEGMENT_HEADER.unpack_from, abi.SEGMENT_SIZE
+        for position in range(self.count):
+            body = at + header_size
+            if body > end:
+                raise ParseError(f"segment {position} at byte {at} is cut: the batch ends at byte {end}")
+            header = unpack(view, at)
+            size = header[0]
+            if size < header_size + header[11] or at + size > end:
                 raise ParseError(
-                    f"segment {index} at byte {at} claims {size} bytes with {cap_len} of payload; "
-                    f"{end - at} bytes are left, and a header has {header}"
+                    f"segment {position} at byte {at} claims {size} bytes with {header[11]} of payload; "
+                    f"{end - at} bytes are left, and a header has {header_size}"
                 )
+            yield position, header, body
             at += size
-            if kind > abi.SEGMENT_KIND_CLOSE or direction > abi.DIRECTION_S2C:
+
+    def segment(self, position: int, header: tuple[int, ...], body: int) -> Segment:
+        """The segment that :meth:`headers` told of."""
+        return Segment._make((position, *header[1:11], self._bytes[body : body + header[11]]))
+
+    def __iter__(self) -> Iterator[Segment]:
+        view, new = self._bytes, tuple.__new__
+        for position, header, body in self.headers():
+            if header[1] > abi.SEGMENT_KIND_CLOSE or header[2] > abi.DIRECTION_S2C:
                 continue
-            yield new(
-                Segment,
-                (
-                    index, kind, direction, transport, flags, session, time, offset, server, client, wire_len,
-                    view[body : body + cap_len],
-                ),
-            )  # fmt: skip
+            yield new(Segment, (position, *header[1:11], view[body : body + header[11]]))
