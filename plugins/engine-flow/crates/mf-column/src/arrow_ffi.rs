@@ -70,11 +70,7 @@ pub unsafe fn export(batch: Batch, array: *mut ArrowArray, schema: *mut ArrowSch
     let fields = batch.schema().fields;
     let rows = batch.rows();
     let schemas = fields.iter().map(field_schema).map(boxed).collect();
-    let arrays = batch
-        .columns
-        .into_iter()
-        .map(|column| boxed(column_array(column, rows)))
-        .collect();
+    let arrays = batch.columns.into_iter().map(|column| boxed(column_array(column, rows))).collect();
     // SAFETY: the caller promises that both are valid for writes.
     unsafe {
         schema.write(make_schema("+s", "", 0, schemas, null_mut()));
@@ -88,15 +84,7 @@ fn boxed<T>(value: T) -> *mut T {
 
 fn field_schema(field: &Field) -> ArrowSchema {
     let flags = if field.nullable { NULLABLE } else { 0 };
-    let item = |format| {
-        vec![boxed(make_schema(
-            format,
-            "item",
-            NULLABLE,
-            Vec::new(),
-            null_mut(),
-        ))]
-    };
+    let item = |format| vec![boxed(make_schema(format, "item", NULLABLE, Vec::new(), null_mut()))];
     let (format, children, dictionary) = match field.ty {
         Type::U8 => ("C", Vec::new(), null_mut()),
         Type::U16 => ("S", Vec::new(), null_mut()),
@@ -110,11 +98,7 @@ fn field_schema(field: &Field) -> ArrowSchema {
         Type::Fixed16 => ("w:16", Vec::new(), null_mut()),
         Type::ListUtf8 => ("+l", item("u"), null_mut()),
         Type::ListF64 => ("+l", item("g"), null_mut()),
-        Type::DictUtf8 => (
-            "i",
-            Vec::new(),
-            boxed(make_schema("u", "", NULLABLE, Vec::new(), null_mut())),
-        ),
+        Type::DictUtf8 => ("i", Vec::new(), boxed(make_schema("u", "", NULLABLE, Vec::new(), null_mut()))),
     };
     make_schema(format, field.name, flags, children, dictionary)
 }
@@ -150,11 +134,7 @@ fn column_array(column: Column, rows: usize) -> ArrowArray {
     let nulls = column.null_count;
     // A vector's memory does not move when the vector does, so the addresses stay right inside the box.
     let column = Box::new(column);
-    let validity = column
-        .validity
-        .as_ref()
-        .filter(|_| nulls > 0)
-        .map_or(null(), |map| address(map.bytes()));
+    let validity = column.validity.as_ref().filter(|_| nulls > 0).map_or(null(), |map| address(map.bytes()));
     let mut buffers = vec![validity];
     match &column.data {
         Data::U8(v) => buffers.push(address(v)),
@@ -167,33 +147,19 @@ fn column_array(column: Column, rows: usize) -> ArrowArray {
         Data::Bool(v) => buffers.push(address(v.bytes())),
         Data::Fixed16(v) => buffers.push(address(v)),
         Data::Utf8(v) => buffers.extend([address(&v.offsets), address(&v.bytes)]),
-        Data::Dict(_) | Data::ListUtf8(..) | Data::ListF64(..) => {
-            return nested_array(*column, rows, validity)
-        }
+        Data::Dict(_) | Data::ListUtf8(..) | Data::ListF64(..) => return nested_array(*column, rows, validity),
     }
     make_array(rows, nulls, Some(column), buffers, Vec::new(), null_mut())
 }
 
 /// Dictionaries and lists: the inner array may be moved away and released by itself, so it owns its own memory.
 fn nested_array(column: Column, rows: usize, validity: *const c_void) -> ArrowArray {
-    let Column {
-        validity: map,
-        null_count,
-        data,
-        ..
-    } = column;
+    let Column { validity: map, null_count, data, .. } = column;
     match data {
         Data::Dict(dict) => {
             let buffers = vec![validity, address(&dict.indices)];
             let values = text_array(dict.values);
-            make_array(
-                rows,
-                null_count,
-                Some(Box::new((map, dict.indices))),
-                buffers,
-                Vec::new(),
-                boxed(values),
-            )
+            make_array(rows, null_count, Some(Box::new((map, dict.indices))), buffers, Vec::new(), boxed(values))
         }
         Data::ListUtf8(offsets, items) => {
             let buffers = vec![validity, address(&offsets)];
@@ -209,22 +175,8 @@ fn nested_array(column: Column, rows: usize, validity: *const c_void) -> ArrowAr
         Data::ListF64(offsets, items) => {
             let buffers = vec![validity, address(&offsets)];
             let inner = vec![null(), address(&items)];
-            let child = make_array(
-                items.len(),
-                0,
-                Some(Box::new(items)),
-                inner,
-                Vec::new(),
-                null_mut(),
-            );
-            make_array(
-                rows,
-                null_count,
-                Some(Box::new((map, offsets))),
-                buffers,
-                vec![boxed(child)],
-                null_mut(),
-            )
+            let child = make_array(items.len(), 0, Some(Box::new(items)), inner, Vec::new(), null_mut());
+            make_array(rows, null_count, Some(Box::new((map, offsets))), buffers, vec![boxed(child)], null_mut())
         }
         // Flat columns never come here.
         _ => make_array(0, 0, None, vec![null(), null()], Vec::new(), null_mut()),
@@ -233,14 +185,7 @@ fn nested_array(column: Column, rows: usize, validity: *const c_void) -> ArrowAr
 
 fn text_array(items: crate::strings::Strings) -> ArrowArray {
     let buffers = vec![null(), address(&items.offsets), address(&items.bytes)];
-    make_array(
-        items.len(),
-        0,
-        Some(Box::new((items.offsets, items.bytes))),
-        buffers,
-        Vec::new(),
-        null_mut(),
-    )
+    make_array(items.len(), 0, Some(Box::new((items.offsets, items.bytes))), buffers, Vec::new(), null_mut())
 }
 
 fn address<T>(values: &[T]) -> *const c_void {
@@ -255,12 +200,7 @@ fn make_array(
     children: Vec<*mut ArrowArray>,
     dictionary: *mut ArrowArray,
 ) -> ArrowArray {
-    let mut parts = Box::new(ArrayParts {
-        _column: column,
-        buffers,
-        children,
-        dictionary,
-    });
+    let mut parts = Box::new(ArrayParts { _column: column, buffers, children, dictionary });
     ArrowArray {
         length: length as i64,
         null_count: null_count as i64,
@@ -288,13 +228,7 @@ unsafe extern "C" fn release_schema(schema: *mut ArrowSchema) {
         }
         let parts = Box::from_raw(schema.private_data.cast::<SchemaParts>());
         schema.private_data = null_mut();
-        for child in parts
-            .children
-            .iter()
-            .copied()
-            .chain([parts.dictionary])
-            .filter(|child| !child.is_null())
-        {
+        for child in parts.children.iter().copied().chain([parts.dictionary]).filter(|child| !child.is_null()) {
             let mut child = Box::from_raw(child);
             if let Some(release) = child.release {
                 release(&mut *child);
@@ -313,13 +247,7 @@ unsafe extern "C" fn release_array(array: *mut ArrowArray) {
         }
         let parts = Box::from_raw(array.private_data.cast::<ArrayParts>());
         array.private_data = null_mut();
-        for child in parts
-            .children
-            .iter()
-            .copied()
-            .chain([parts.dictionary])
-            .filter(|child| !child.is_null())
-        {
+        for child in parts.children.iter().copied().chain([parts.dictionary]).filter(|child| !child.is_null()) {
             let mut child = Box::from_raw(child);
             if let Some(release) = child.release {
                 release(&mut *child);

@@ -34,11 +34,7 @@ pub enum Value<'a> {
 
 impl Batch {
     pub(crate) fn new(schema: &'static Schema, rows: usize, columns: Vec<Column>) -> Self {
-        Batch {
-            schema,
-            rows,
-            columns,
-        }
+        Batch { schema, rows, columns }
     }
 
     /// The schema of the rows.
@@ -58,9 +54,7 @@ impl Batch {
 
     /// The value of a column by name; `Null` when there is none.
     pub fn named(&self, row: usize, name: &str) -> Value<'_> {
-        self.schema
-            .find(name)
-            .map_or(Value::Null, |column| self.value(row, column))
+        self.schema.find(name).map_or(Value::Null, |column| self.value(row, column))
     }
 
     fn get(&self, row: usize, index: usize) -> Option<Value<'_>> {
@@ -68,11 +62,7 @@ impl Batch {
         if column.validity.as_ref().is_some_and(|map| !map.get(row)) {
             return None;
         }
-        let size = |offsets: &Vec<i32>| {
-            Some(Value::List(
-                (offsets.get(row + 1)? - offsets.get(row)?) as usize,
-            ))
-        };
+        let size = |offsets: &Vec<i32>| Some(Value::List((offsets.get(row + 1)? - offsets.get(row)?) as usize));
         match &column.data {
             Data::U8(v) => v.get(row).map(|v| Value::U64(u64::from(*v))),
             Data::U16(v) => v.get(row).map(|v| Value::U64(u64::from(*v))),
@@ -92,9 +82,7 @@ impl Batch {
     /// The texts of a `ListUtf8` value; empty for null and for other types.
     pub fn list_str(&self, row: usize, column: usize) -> Vec<&str> {
         match self.columns.get(column).map(|column| &column.data) {
-            Some(Data::ListUtf8(offsets, items)) => range(offsets, row)
-                .filter_map(|item| items.get(item))
-                .collect(),
+            Some(Data::ListUtf8(offsets, items)) => range(offsets, row).filter_map(|item| items.get(item)).collect(),
             _ => Vec::new(),
         }
     }
@@ -102,9 +90,9 @@ impl Batch {
     /// The numbers of a `ListF64` value; empty for null and for other types.
     pub fn list_f64(&self, row: usize, column: usize) -> Vec<f64> {
         match self.columns.get(column).map(|column| &column.data) {
-            Some(Data::ListF64(offsets, items)) => range(offsets, row)
-                .filter_map(|item| items.get(item).copied())
-                .collect(),
+            Some(Data::ListF64(offsets, items)) => {
+                range(offsets, row).filter_map(|item| items.get(item).copied()).collect()
+            }
             _ => Vec::new(),
         }
     }

@@ -44,8 +44,7 @@ impl Bitmap {
             count -= 1;
         }
         let whole = count / 8;
-        self.bytes
-            .resize(self.bytes.len() + whole, if bit { 0xff } else { 0 });
+        self.bytes.resize(self.bytes.len() + whole, if bit { 0xff } else { 0 });
         self.len += whole * 8;
         for _ in 0..count % 8 {
             self.push(bit);
@@ -68,11 +67,7 @@ impl Bitmap {
 
     /// The bit at `index`; false past the end.
     pub fn get(&self, index: usize) -> bool {
-        index < self.len
-            && self
-                .bytes
-                .get(index / 8)
-                .is_some_and(|byte| byte >> (index & 7) & 1 == 1)
+        index < self.len && self.bytes.get(index / 8).is_some_and(|byte| byte >> (index & 7) & 1 == 1)
     }
 
     /// The bytes, `len` bits rounded up.

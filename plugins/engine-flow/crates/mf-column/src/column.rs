@@ -57,12 +57,8 @@ impl Data {
             Data::Utf8(v) => v.extend_empty(count),
             Data::Dict(v) => v.extend_empty(count),
             Data::Fixed16(v) => zeros(v, count),
-            Data::ListUtf8(offsets, items) => {
-                offsets.resize(offsets.len() + count, items.len() as i32)
-            }
-            Data::ListF64(offsets, items) => {
-                offsets.resize(offsets.len() + count, items.len() as i32)
-            }
+            Data::ListUtf8(offsets, items) => offsets.resize(offsets.len() + count, items.len() as i32),
+            Data::ListF64(offsets, items) => offsets.resize(offsets.len() + count, items.len() as i32),
         }
     }
 
@@ -135,9 +131,7 @@ impl Column {
         } else {
             let missing = rows - self.len;
             if self.nullable {
-                self.validity
-                    .get_or_insert_with(|| Bitmap::filled(self.len, true))
-                    .extend(missing, false);
+                self.validity.get_or_insert_with(|| Bitmap::filled(self.len, true)).extend(missing, false);
                 self.null_count += missing;
             }
             self.data.extend_zero(missing);

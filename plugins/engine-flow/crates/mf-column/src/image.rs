@@ -57,38 +57,18 @@ fn write_column(column: &Column, at: usize, out: &mut Vec<u8>) {
         }
         buffer(out, at, 0, |out| out.extend_from_slice(map.bytes()));
     }
-    let offsets = |values: &[i32], out: &mut Vec<u8>| {
-        values
-            .iter()
-            .for_each(|v| out.extend_from_slice(&v.to_le_bytes()))
-    };
+    let offsets =
+        |values: &[i32], out: &mut Vec<u8>| values.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
     match &column.data {
         Data::U8(v) => buffer(out, at, 1, |out| out.extend_from_slice(v)),
-        Data::U16(v) => buffer(out, at, 1, |out| {
-            v.iter()
-                .for_each(|v| out.extend_from_slice(&v.to_le_bytes()))
-        }),
-        Data::U32(v) => buffer(out, at, 1, |out| {
-            v.iter()
-                .for_each(|v| out.extend_from_slice(&v.to_le_bytes()))
-        }),
-        Data::U64(v) => buffer(out, at, 1, |out| {
-            v.iter()
-                .for_each(|v| out.extend_from_slice(&v.to_le_bytes()))
-        }),
+        Data::U16(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
+        Data::U32(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
+        Data::U64(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
         Data::I32(v) => buffer(out, at, 1, |out| offsets(v, out)),
-        Data::I64(v) => buffer(out, at, 1, |out| {
-            v.iter()
-                .for_each(|v| out.extend_from_slice(&v.to_le_bytes()))
-        }),
-        Data::F64(v) => buffer(out, at, 1, |out| {
-            v.iter()
-                .for_each(|v| out.extend_from_slice(&v.to_le_bytes()))
-        }),
+        Data::I64(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
+        Data::F64(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
         Data::Bool(v) => buffer(out, at, 1, |out| out.extend_from_slice(v.bytes())),
-        Data::Fixed16(v) => buffer(out, at, 1, |out| {
-            v.iter().for_each(|v| out.extend_from_slice(v))
-        }),
+        Data::Fixed16(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(v))),
         Data::Utf8(v) => {
             buffer(out, at, 1, |out| offsets(&v.offsets, out));
             buffer(out, at, 2, |out| out.extend_from_slice(&v.bytes));
@@ -105,11 +85,7 @@ fn write_column(column: &Column, at: usize, out: &mut Vec<u8>) {
         }
         Data::ListF64(list, items) => {
             buffer(out, at, 1, |out| offsets(list, out));
-            buffer(out, at, 2, |out| {
-                items
-                    .iter()
-                    .for_each(|v| out.extend_from_slice(&v.to_le_bytes()))
-            });
+            buffer(out, at, 2, |out| items.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())));
         }
     }
 }
@@ -119,16 +95,8 @@ fn buffer(out: &mut Vec<u8>, column: usize, slot: usize, fill: impl FnOnce(&mut 
     let start = out.len();
     fill(out);
     let length = out.len() - start;
-    put(
-        out,
-        column + BUFFERS + slot * 16,
-        &(start as u64).to_le_bytes(),
-    );
-    put(
-        out,
-        column + BUFFERS + slot * 16 + 8,
-        &(length as u64).to_le_bytes(),
-    );
+    put(out, column + BUFFERS + slot * 16, &(start as u64).to_le_bytes());
+    put(out, column + BUFFERS + slot * 16 + 8, &(length as u64).to_le_bytes());
 }
 
 fn text(out: &mut Vec<u8>, at: usize, text: &str) {

@@ -46,20 +46,12 @@ pub struct Field {
 impl Field {
     /// A column in which an unset value is zero or empty.
     pub const fn new(name: &'static str, ty: Type) -> Self {
-        Field {
-            name,
-            ty,
-            nullable: false,
-        }
+        Field { name, ty, nullable: false }
     }
 
     /// A column in which an unset value is null.
     pub const fn nullable(name: &'static str, ty: Type) -> Self {
-        Field {
-            name,
-            ty,
-            nullable: true,
-        }
+        Field { name, ty, nullable: true }
     }
 }
 

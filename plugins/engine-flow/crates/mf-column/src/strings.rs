@@ -9,10 +9,7 @@ pub(crate) struct Strings {
 
 impl Default for Strings {
     fn default() -> Self {
-        Strings {
-            offsets: vec![0],
-            bytes: Vec::new(),
-        }
+        Strings { offsets: vec![0], bytes: Vec::new() }
     }
 }
 
@@ -31,8 +28,7 @@ impl Strings {
     }
 
     pub fn extend_empty(&mut self, count: usize) {
-        self.offsets
-            .resize(self.offsets.len() + count, self.bytes.len() as i32);
+        self.offsets.resize(self.offsets.len() + count, self.bytes.len() as i32);
     }
 
     pub fn truncate(&mut self, len: usize) {
@@ -61,11 +57,7 @@ pub(crate) struct Dict {
 
 impl Default for Dict {
     fn default() -> Self {
-        Dict {
-            indices: Vec::new(),
-            values: Strings::default(),
-            slots: vec![0; 64],
-        }
+        Dict { indices: Vec::new(), values: Strings::default(), slots: vec![0; 64] }
     }
 }
 

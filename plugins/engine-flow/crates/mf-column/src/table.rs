@@ -35,11 +35,7 @@ macro_rules! push_fixed {
 impl Table {
     /// An empty table.
     pub fn new(schema: &'static Schema) -> Self {
-        Table {
-            schema,
-            columns: schema.fields.iter().map(Column::new).collect(),
-            rows: 0,
-        }
+        Table { schema, columns: schema.fields.iter().map(Column::new).collect(), rows: 0 }
     }
 
     /// The schema it was made with.
@@ -108,11 +104,7 @@ impl Table {
                 return;
             }
         }
-        debug_assert!(
-            false,
-            "column {index} of {} is not a list of texts",
-            self.schema.name
-        );
+        debug_assert!(false, "column {index} of {} is not a list of texts", self.schema.name);
     }
 
     /// Sets a `ListF64` column of the current row.
@@ -125,11 +117,7 @@ impl Table {
                 return;
             }
         }
-        debug_assert!(
-            false,
-            "column {index} of {} is not a list of doubles",
-            self.schema.name
-        );
+        debug_assert!(false, "column {index} of {} is not a list of doubles", self.schema.name);
     }
 
     /// Takes back what the current row set in a column: null, or zero when the column is not nullable.
@@ -158,11 +146,7 @@ impl Table {
     /// Moves the ended rows out and starts again empty. A row that was begun but not ended is dropped.
     pub fn take(&mut self) -> Batch {
         let rows = std::mem::take(&mut self.rows);
-        let columns = self
-            .columns
-            .iter_mut()
-            .map(|column| column.take(rows))
-            .collect();
+        let columns = self.columns.iter_mut().map(|column| column.take(rows)).collect();
         Batch::new(self.schema, rows, columns)
     }
 }

@@ -35,10 +35,7 @@ fn fill(table: &mut Table, row: u64) {
     table.str(TEXT, &format!("row {row} é"));
     table.str(9, ["GET", "POST", "PUT"][row as usize % 3]);
     table.bytes16(10, [row as u8; 16]);
-    table.list_str(
-        11,
-        (0..row % 4).map(|n| if n % 2 == 0 { "even" } else { "odd" }),
-    );
+    table.list_str(11, (0..row % 4).map(|n| if n % 2 == 0 { "even" } else { "odd" }));
     table.list_f64(12, (0..row % 3).map(|n| n as f64));
 }
 
@@ -75,29 +72,11 @@ fn unset_columns_are_null_or_zero_wherever_they_are() {
     for row in 0..100 {
         let set = row % 7 == 3;
         assert_eq!(batch.value(row, 3) == Value::Null, !set, "u64 of row {row}");
-        assert_eq!(
-            batch.value(row, 8) == Value::Null,
-            !set,
-            "text of row {row}"
-        );
-        assert_eq!(
-            batch.value(row, 11) == Value::Null,
-            !set,
-            "list of row {row}"
-        );
-        assert_eq!(
-            batch.value(row, 5),
-            Value::I64(if set { -(row as i64) } else { 0 })
-        );
-        assert_eq!(
-            batch.value(row, 9) == Value::Str(""),
-            !set,
-            "dict of row {row}"
-        );
-        assert_eq!(
-            batch.value(row, 12),
-            Value::List(if set { row % 3 } else { 0 })
-        );
+        assert_eq!(batch.value(row, 8) == Value::Null, !set, "text of row {row}");
+        assert_eq!(batch.value(row, 11) == Value::Null, !set, "list of row {row}");
+        assert_eq!(batch.value(row, 5), Value::I64(if set { -(row as i64) } else { 0 }));
+        assert_eq!(batch.value(row, 9) == Value::Str(""), !set, "dict of row {row}");
+        assert_eq!(batch.value(row, 12), Value::List(if set { row % 3 } else { 0 }));
     }
 }
 
@@ -119,16 +98,9 @@ fn the_last_write_wins_and_rows_can_be_cancelled() {
     assert_eq!(batch.value(1, TEXT), Value::Str("row 2 é"));
     assert_eq!(batch.value(1, 3), Value::Null);
     assert_eq!(batch.list_str(1, 11), ["even", "odd"]);
-    assert_eq!(
-        (batch.value(2, 0), batch.value(2, TEXT)),
-        (Value::U64(9), Value::Null)
-    );
+    assert_eq!((batch.value(2, 0), batch.value(2, TEXT)), (Value::U64(9), Value::Null));
     table.end_row();
-    assert_eq!(
-        table.take().value(0, 0),
-        Value::U64(0),
-        "nothing of the dropped row is left"
-    );
+    assert_eq!(table.take().value(0, 0), Value::U64(0), "nothing of the dropped row is left");
 }
 
 #[test]
@@ -164,10 +136,7 @@ fn sample(rows: u64) -> Batch {
 }
 
 fn number(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
 #[test]
@@ -179,18 +148,12 @@ fn the_image_describes_itself_and_is_the_same_every_time() {
     assert_eq!(&first[..4], b"MFT1");
     assert_eq!((number(&first[4..8]), number(&first[8..16])), (13, 10));
     let column = &first[24 + 88 * TEXT..][..88];
-    let (name, length) = (
-        number(&column[..4]) as usize,
-        number(&column[4..8]) as usize,
-    );
+    let (name, length) = (number(&column[..4]) as usize, number(&column[4..8]) as usize);
     assert_eq!(&first[name..name + length], b"text");
     assert_eq!((column[8], column[9], number(&column[16..24])), (9, 3, 5));
     let at = |slot: usize| number(&column[24 + 16 * slot..][..8]) as usize;
     let offsets = &first[at(1)..][..44];
-    assert_eq!(
-        &first[at(2)..][..number(&offsets[4..8]) as usize],
-        "row 0 é".as_bytes()
-    );
+    assert_eq!(&first[at(2)..][..number(&offsets[4..8]) as usize], "row 0 é".as_bytes());
     assert_eq!(first[at(0)], 0b0101_0101);
     assert!((0..4).all(|slot| at(slot) % 8 == 0));
 }

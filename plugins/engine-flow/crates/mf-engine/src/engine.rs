@@ -1,0 +1,229 @@
+//! One engine: everything between blocks of bytes and tables of rows. Used by one thread at a time.
+
+use mf_column::Batch;
+use mf_flow::FlowTable;
+use mf_l7::{L7Engine, L7Table, ParserDescription, Runtime, Work};
+use mf_packet::{Decoder, Format};
+
+use crate::options::Options;
+use crate::output::Output;
+use crate::sources::Sources;
+use crate::wiring::{FlowExt, Wiring};
+
+/// Number of tables; their ids are those of `docs/explanation/data-plane.md`.
+pub const TABLES: u32 = 12;
+const SECOND: u64 = 1_000_000_000;
+
+/// An engine, or one shard of several that see the same blocks.
+pub struct Engine {
+    shards: u64,
+    shard: u64,
+    most_sources: usize,
+    sources: Sources,
+    decoder: Decoder,
+    flows: FlowTable<FlowExt>,
+    wiring: Wiring,
+    clock: Clock,
+    counts: Counts,
+    finished: bool,
+}
+
+/// The newest packet's time, and the second up to which flows of other shards' packets were told it.
+#[derive(Debug, Default)]
+struct Clock {
+    now_ns: u64,
+    told: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    blocks: u64,
+    bytes: u64,
+    frames: u64,
+    packets: u64,
+    other_shards: u64,
+}
+
+impl Engine {
+    /// An engine without parsers.
+    pub fn new(options: Options) -> Self {
+        Engine {
+            shards: options.shards,
+            shard: options.shard,
+            most_sources: options.sources,
+            sources: Sources::default(),
+            decoder: Decoder::new(options.decoder.clone()),
+            flows: FlowTable::new(options.flow.clone()),
+            wiring: Wiring { out: Output::new(&options), l7: L7Engine::new(options.l7) },
+            clock: Clock::default(),
+            counts: Counts::default(),
+            finished: false,
+        }
+    }
+
+    /// Adds a parser; the order is the order of priority. Returns its index.
+    ///
+    /// # Errors
+    /// A sentence when the description is wrong or there is no room.
+    pub fn add_parser(&mut self, description: ParserDescription, runtime: Runtime) -> Result<u16, String> {
+        self.wiring.l7.add_parser(description, runtime)
+    }
+
+    /// Takes a block and runs native parsers on what came of it. Returns the number of frames in it.
+    ///
+    /// # Errors
+    /// A sentence when the format is unknown or there are too many sources; damaged frames are counted, not errors.
+    pub fn push(&mut self, source: u32, format: u32, flags: u32, link_type: u32, block: &[u8]) -> Result<u64, String> {
+        let format = Format::from_id(format)
+            .ok_or_else(|| format!("block format {format}: expected 0 records, 1 pcap, 2 pcapng or 3 tpacket3"))?;
+        let link_type = u16::try_from(link_type)
+            .map_err(|_| format!("link type {link_type}: expected a number of the pcap registry, at most 65535"))?;
+        self.settle();
+        self.finished = false;
+        let reader = self.sources.reader(source, format, flags, link_type, self.most_sources)?;
+        let (decoder, flows, wiring) = (&mut self.decoder, &mut self.flows, &mut self.wiring);
+        let (clock, counts) = (&mut self.clock, &mut self.counts);
+        let (shards, shard) = (self.shards, self.shard);
+        let frames = reader.read(block, |frame| {
+            let Some(packet) = decoder.decode(&frame) else { return };
+            clock.now_ns = clock.now_ns.max(packet.time_ns);
+            counts.packets += 1;
+            if shards > 1 && packet.symmetric_hash() % shards != shard {
+                counts.other_shards += 1;
+                // All shards report and time out at the same packet.
+                let second = packet.time_ns / SECOND;
+                if second > clock.told {
+                    clock.told = second;
+                    flows.tick(packet.time_ns, wiring);
+                }
+                return;
+            }
+            flows.push(&packet, wiring);
+        });
+        self.counts.blocks += 1;
+        self.counts.bytes += block.len() as u64;
+        self.counts.frames += frames;
+        self.wiring.l7.flush_block(self.clock.now_ns, &mut self.wiring.out);
+        Ok(frames)
+    }
+
+    /// Lets time go on without packets.
+    pub fn tick(&mut self, now_ns: u64) {
+        self.clock.now_ns = self.clock.now_ns.max(now_ns);
+        self.flows.tick(now_ns, &mut self.wiring);
+        self.wiring.l7.tick(now_ns, &mut self.wiring.out);
+    }
+
+    /// The end of the input: every flow is reported and closed, what waits for an answer is given up.
+    pub fn finish(&mut self) {
+        self.sources.finish();
+        self.flows.finish(&mut self.wiring);
+        self.wiring.l7.finish(&mut self.wiring.out);
+        self.clock = Clock::default();
+        self.finished = true;
+    }
+
+    /// A batch for a parser that the host runs; the same one until it is completed.
+    pub fn work(&mut self) -> Option<Work<'_>> {
+        self.wiring.l7.next_work()
+    }
+
+    /// The result of the last batch, empty when the parser failed.
+    ///
+    /// # Errors
+    /// A sentence when no batch was handed out.
+    pub fn complete(&mut self, result: &[u8]) -> Result<(), String> {
+        self.wiring.l7.complete(result, &mut self.wiring.out)
+    }
+
+    /// Closes seconds and minutes, once parsers have said everything about the blocks so far: what the host's parsers
+    /// find belongs to the packets' time, however late it comes.
+    fn settle(&mut self) {
+        if self.wiring.l7.next_work().is_some() {
+            return;
+        }
+        if self.finished {
+            self.wiring.out.finish();
+        } else {
+            self.wiring.out.advance(self.clock.now_ns);
+        }
+    }
+
+    /// Rows ready in a table.
+    pub fn ready(&mut self, table: u32) -> usize {
+        self.settle();
+        let (l7, out) = (&mut self.wiring.l7, &self.wiring.out);
+        match table {
+            0 => l7.table(L7Table::Message).rows(),
+            1 => l7.table(L7Table::FlowLog).rows(),
+            2 => out.flows.rows(),
+            3..=6 => out.network.ready(table as usize - 3),
+            7..=10 => out.application.ready(table as usize - 7),
+            11 => l7.table(L7Table::Explain).rows(),
+            _ => 0,
+        }
+    }
+
+    /// Moves a table's rows out.
+    ///
+    /// # Errors
+    /// A sentence when there is no such table.
+    pub fn take(&mut self, table: u32) -> Result<Batch, String> {
+        self.settle();
+        let (l7, out) = (&mut self.wiring.l7, &mut self.wiring.out);
+        let batch = match table {
+            0 => Some(l7.table(L7Table::Message).take()),
+            1 => Some(l7.table(L7Table::FlowLog).take()),
+            2 => Some(out.flows.take()),
+            3..=6 => out.network.take(table as usize - 3),
+            7..=10 => out.application.take(table as usize - 7),
+            11 => Some(l7.table(L7Table::Explain).take()),
+            _ => None,
+        };
+        batch.ok_or_else(|| format!("table {table}: expected 0 to {}", TABLES - 1))
+    }
+
+    /// `stage<TAB>reason<TAB>value` lines of every counter that is not zero, ordered.
+    pub fn counters(&self) -> String {
+        let counts = &self.counts;
+        let mut rows: Vec<(String, String, u64)> = Vec::new();
+        let mut add = |stage: &str, reason: &str, value: u64| {
+            if value > 0 {
+                let clean = |text: &str| text.replace(['\t', '\n', '\r'], " ");
+                rows.push((clean(stage), clean(reason), value));
+            }
+        };
+        add("received", "blocks", counts.blocks);
+        add("received", "bytes", counts.bytes);
+        add("received", "frames", counts.frames);
+        add("decode", "packets", counts.packets);
+        add("decode", "packets_of_other_shards", counts.other_shards);
+        add("flow", "open_flows", self.flows.len() as u64);
+        for counters in [&self.sources.counters(), self.decoder.counters(), self.flows.counters()] {
+            for row in counters.sorted() {
+                add(row.stage, row.reason, row.value);
+            }
+        }
+        for (stage, reason, value) in self.wiring.l7.counters() {
+            add(stage, reason, value);
+        }
+        for (late, early) in [self.wiring.out.network.counters(), self.wiring.out.application.counters()] {
+            add("aggregate", "late_events", late);
+            add("aggregate", "closed_early_too_many_keys", early);
+        }
+        rows.sort();
+        rows.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0 && later.1 == earlier.1;
+            if same {
+                earlier.2 += later.2;
+            }
+            same
+        });
+        rows.iter().map(|(stage, reason, value)| format!("{stage}\t{reason}\t{value}\n")).collect()
+    }
+
+    /// How a flow's protocol was inferred, a line a step.
+    pub fn explain(&self, flow_id: u64) -> String {
+        self.wiring.l7.explain_text(flow_id)
+    }
+}

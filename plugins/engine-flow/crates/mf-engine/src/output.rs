@@ -1,0 +1,326 @@
+//! What the engine writes beside the L7 tables: documents and flow rows, fed by flow reports and by exchanges.
+
+use mf_column::Table;
+use mf_flow::{Endpoint, FlowReport, FlowView, ObservationPoint, ReportKind};
+use mf_l7::{ExchangeEvent, FlowInfo, L7Sink, L7Stats};
+use mf_packet::{ethertype, proto};
+
+use crate::aggregate::{
+    AppKey, AppMeter, AppTags, Documents, ExchangeCount, Latency, NetworkKey, NetworkMeter, Path, APP_SCHEMAS,
+    NETWORK_SCHEMAS,
+};
+use crate::l4::{write_flow, L7Part, L4_FLOW_LOG};
+use crate::options::Options;
+
+/// What is kept of a flow that the L7 side knows, from its first payload until its last message was told.
+#[derive(Debug)]
+pub struct Slot {
+    /// the flow's key in the documents, client and server as the flow table has them now
+    pub path: Path,
+    /// the flow table has the ends the other way round than when the L7 side got to know the flow
+    pub flipped: bool,
+    /// the flow's last row, waiting for what parsers still have to say
+    last_row: Option<Box<FlowReport>>,
+    /// a parser recognised the flow: the value says whether client and server are the other way round than at first
+    pub recognised: Option<bool>,
+    /// the last response was free of errors
+    pub ok_response: bool,
+}
+
+/// Tables and documents.
+#[derive(Debug)]
+pub struct Output {
+    agent_id: u16,
+    capture_network_type_id: u8,
+    metrics: bool,
+    l4_rows: bool,
+    /// `network` and `network_map`
+    pub network: Documents<NetworkKey, NetworkMeter>,
+    /// `application` and `application_map`
+    pub application: Documents<AppKey, AppMeter>,
+    /// `l4_flow_log`
+    pub flows: Table,
+    slots: Vec<Option<Slot>>,
+    free: Vec<u32>,
+}
+
+impl Output {
+    /// Nothing written yet.
+    pub fn new(options: &Options) -> Self {
+        Output {
+            agent_id: options.agent_id,
+            capture_network_type_id: options.capture_network_type_id,
+            metrics: options.metrics,
+            l4_rows: options.l4_flow_log,
+            network: Documents::new(&NETWORK_SCHEMAS, options.aggregate),
+            application: Documents::new(&APP_SCHEMAS, options.aggregate),
+            flows: Table::new(&L4_FLOW_LOG),
+            slots: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+
+    /// Makes room for a flow that the L7 side gets to know; returns its number.
+    pub fn open(&mut self, view: &FlowView) -> u32 {
+        let slot = Slot { path: self.path(view), flipped: false, last_row: None, recognised: None, ok_response: false };
+        match self.free.pop() {
+            Some(number) => {
+                self.slots[number as usize] = Some(slot);
+                number
+            }
+            None => {
+                self.slots.push(Some(slot));
+                self.slots.len() as u32 - 1
+            }
+        }
+    }
+
+    /// A flow's slot.
+    pub fn slot(&mut self, number: u32) -> Option<&mut Slot> {
+        self.slots.get_mut(number as usize)?.as_mut()
+    }
+
+    /// The flow as the L7 side wants to know it; `slot` comes back with everything it tells.
+    pub fn info(&self, view: &FlowView, slot: u32) -> FlowInfo {
+        let (client, server) = (view.client(), view.server());
+        let is_ipv4 = view.eth_type == ethertype::IPV4;
+        FlowInfo {
+            is_ipv4,
+            ip: [bytes(client.addr, is_ipv4), bytes(server.addr, is_ipv4)],
+            port: [client.port, server.port],
+            direction_certain: view.direction_score == u8::MAX,
+            direction_score: view.direction_score,
+            observation_point: view.observation_point.name(),
+            tunnel_type: client.tunnel.kind as u8,
+            capture_nic: u32::from(view.interface),
+            capture_network_type_id: self.capture_network_type_id,
+            agent_id: self.agent_id,
+            tag: u64::from(slot),
+            ..FlowInfo::new(view.flow_id, view.protocol)
+        }
+    }
+
+    fn path(&self, view: &FlowView) -> Path {
+        let flow = Seen {
+            client: view.client(),
+            server: view.server(),
+            eth_type: view.eth_type,
+            protocol: view.protocol,
+            direction_score: view.direction_score,
+            observation_point: view.observation_point,
+            interface: view.interface,
+        };
+        self.key(&flow)
+    }
+
+    fn key(&self, flow: &Seen<'_>) -> Path {
+        Path {
+            server: flow.server.addr,
+            client: flow.client.addr,
+            is_ipv4: flow.eth_type == ethertype::IPV4,
+            server_port: flow.server.port,
+            is_key_service: flow.direction_score == u8::MAX,
+            protocol: flow.protocol,
+            observation_point: flow.observation_point.name(),
+            capture_nic: u32::from(flow.interface),
+            capture_nic_type: 0,
+            capture_network_type_id: self.capture_network_type_id,
+            tunnel_type: flow.client.tunnel.kind as u8,
+            nat_source: 0,
+            agent_id: self.agent_id,
+            signal_source: 0,
+        }
+    }
+
+    /// The flow table turned client and server round, or knows more of the direction.
+    pub fn update(&mut self, number: u32, view: &FlowView, flipped: bool) {
+        let path = self.path(view);
+        if let Some(slot) = self.slot(number) {
+            slot.path = path;
+            slot.flipped = flipped;
+        }
+    }
+
+    /// Counts a flow's second in the network documents.
+    pub fn second(&mut self, report: &FlowReport, slot: Option<u32>) {
+        if !self.metrics || report.kind != ReportKind::Second {
+            return;
+        }
+        let path = self.key(&Seen {
+            client: &report.client,
+            server: &report.server,
+            eth_type: report.eth_type,
+            protocol: report.protocol,
+            direction_score: report.direction_score,
+            observation_point: report.observation_point,
+            interface: report.interface,
+        });
+        if let Some(slot) = slot.and_then(|number| self.slot(number)) {
+            slot.path = path;
+        }
+        add_network(&mut self.network, report.period_ns, &path, &meter(report));
+    }
+
+    /// Writes the row of a flow's minute.
+    pub fn minute(&mut self, report: &FlowReport, stats: &L7Stats, domain: &str) {
+        if !self.l4_rows {
+            return;
+        }
+        let l7 =
+            L7Part { stats, domain, agent_id: self.agent_id, capture_network_type_id: self.capture_network_type_id };
+        write_flow(&mut self.flows, report, &l7);
+    }
+
+    /// Keeps a flow's last row until the L7 side has told everything.
+    pub fn keep_last_row(&mut self, number: u32, report: &FlowReport) {
+        if let Some(slot) = self.slot(number) {
+            slot.last_row = Some(Box::new(report.clone()));
+        }
+    }
+
+    /// Closes the seconds and minutes that ended long enough ago.
+    pub fn advance(&mut self, now_ns: u64) {
+        self.network.advance(now_ns);
+        self.application.advance(now_ns);
+    }
+
+    /// Closes every second and minute.
+    pub fn finish(&mut self) {
+        self.network.finish();
+        self.application.finish();
+    }
+}
+
+/// What a flow's view and its reports have in common.
+struct Seen<'a> {
+    client: &'a Endpoint,
+    server: &'a Endpoint,
+    eth_type: u16,
+    protocol: u8,
+    direction_score: u8,
+    observation_point: ObservationPoint,
+    interface: u16,
+}
+
+/// The address as the L7 side has it: an IPv4 address in the first four bytes.
+fn bytes(address: mf_packet::Addr, is_ipv4: bool) -> [u8; 16] {
+    if !is_ipv4 {
+        return address.octets();
+    }
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip((address.lo as u32).to_be_bytes()) {
+        *to = from;
+    }
+    bytes
+}
+
+fn add_network(documents: &mut Documents<NetworkKey, NetworkMeter>, time_ns: u64, path: &Path, meter: &NetworkMeter) {
+    let second = documents.second(time_ns);
+    let hash = path.hash(second.hasher()).finish();
+    let sum = match second.find(hash, |key| key.0 == *path) {
+        Some(sum) => sum,
+        None => second.insert(hash, NetworkKey(*path)),
+    };
+    sum.add(meter);
+}
+
+fn meter(report: &FlowReport) -> NetworkMeter {
+    let counts = &report.counts;
+    let pair = |value: fn(&mf_flow::Traffic) -> u64| [value(&counts.tx), value(&counts.rx)];
+    let delay = |from: &mf_flow::Latency| Latency { sum: from.sum, count: u64::from(from.count), max: from.max };
+    let mut meter = NetworkMeter {
+        packet: pair(|side| side.packets),
+        byte: pair(|side| side.bytes),
+        l3_byte: pair(|side| side.l3_bytes),
+        l4_byte: pair(|side| side.l4_bytes),
+        retrans: pair(|side| u64::from(side.retrans)),
+        zero_win: pair(|side| u64::from(side.zero_win)),
+        ooo: pair(|side| u64::from(side.ooo)),
+        new_flow: u64::from(report.is_new_flow),
+        closed_flow: u64::from(report.closing),
+        syn_count: u64::from(counts.syn),
+        synack_count: u64::from(counts.synack),
+        retrans_syn: u64::from(counts.retrans_syn),
+        retrans_synack: u64::from(counts.retrans_synack),
+        rtt: delay(&counts.rtt),
+        rtt_client: delay(&counts.rtt_client),
+        rtt_server: delay(&counts.rtt_server),
+        srt: delay(&counts.srt),
+        art: delay(&counts.art),
+        cit: delay(&counts.cit),
+        flow_load: u64::from(counts.tx.packets + counts.rx.packets > 0),
+        direction_score: report.direction_score,
+        ..NetworkMeter::default()
+    };
+    if report.closing {
+        meter.close(report.close_type as u16 as u8, report.protocol == proto::TCP);
+    }
+    meter
+}
+
+impl L7Sink for Output {
+    fn exchange(&mut self, event: &ExchangeEvent<'_>) {
+        let Some(Some(slot)) = self.slots.get_mut(event.info.tag as usize) else { return };
+        if event.response > 0 {
+            slot.ok_response = event.client_error == 0 && event.server_error == 0;
+        }
+        if !self.metrics {
+            return;
+        }
+        let mut path = slot.path;
+        if event.reversed != slot.flipped {
+            // The parser knows better than the flow table, which will hear of it at its next report.
+            std::mem::swap(&mut path.client, &mut path.server);
+            path.server_port = event.info.port[usize::from(!event.reversed)];
+        }
+        let mut rrt = Latency::default();
+        if let Some(us) = event.rrt_us {
+            rrt.add(us);
+        }
+        let network = NetworkMeter {
+            l7_request: u64::from(event.request),
+            l7_response: u64::from(event.response),
+            l7_client_error: u64::from(event.client_error),
+            l7_server_error: u64::from(event.server_error),
+            l7_timeout: u64::from(event.timeout),
+            rrt,
+            ..NetworkMeter::default()
+        };
+        add_network(&mut self.network, event.time_ns, &path, &network);
+        self.application.exchange(&ExchangeCount {
+            time_ns: event.time_ns,
+            path: &path,
+            tags: AppTags {
+                l7_protocol: event.protocol,
+                biz_type: event.biz_type,
+                app_service: event.app_service,
+                app_instance: event.app_instance,
+                endpoint: event.endpoint,
+            },
+            meter: AppMeter {
+                request: u64::from(event.request),
+                response: u64::from(event.response),
+                rrt,
+                client_error: u64::from(event.client_error),
+                server_error: u64::from(event.server_error),
+                timeout: u64::from(event.timeout),
+                direction_score: event.info.direction_score,
+            },
+        });
+    }
+
+    fn identified(&mut self, info: &FlowInfo, _protocol: u8, reversed: bool) {
+        if let Some(slot) = self.slot(info.tag as u32) {
+            slot.recognised = Some(reversed);
+        }
+    }
+
+    fn ended(&mut self, info: &FlowInfo, stats: &L7Stats, last_domain: &str) {
+        let number = info.tag as u32;
+        let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::take) else { return };
+        self.free.push(number);
+        if let Some(report) = slot.last_row {
+            self.minute(&report, stats, last_domain);
+        }
+    }
+}
