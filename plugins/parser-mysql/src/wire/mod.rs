@@ -1,0 +1,9 @@
+//! From the bytes of one direction to packets: frames, and the compressed protocol below them.
+
+mod compressed;
+mod framer;
+mod inflate;
+
+pub use compressed::{Codec, Inflow, Piece, CUT};
+pub use framer::{Framer, Packet};
+pub use inflate::Inflater;
