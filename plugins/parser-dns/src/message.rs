@@ -1,0 +1,172 @@
+//! One message: read into a scratch that is reused, then written as one record.
+
+use crate::header::{self, Header};
+use crate::wire::{fault, u16_at, u32_at, Fault};
+use crate::{name, rdata, types};
+
+const OPT: u16 = 41;
+const SOA: u16 = 6;
+/// IXFR and AXFR: their answer may take many messages.
+const TRANSFERS: [u16; 2] = [251, 252];
+/// Bytes of answers as text that are kept; the ABI cuts a cell at 65,535.
+const LONGEST_RESULT: usize = 8 << 10;
+
+/// What a message says. Clear it by reading the next one.
+#[derive(Default)]
+pub(crate) struct Message {
+    pub id: u16,
+    pub is_response: bool,
+    pub opcode: u8,
+    /// With the high bits of EDNS.
+    pub rcode: u16,
+    /// Set flags as `dig` writes them, `do` included.
+    pub flags: String,
+    /// First question.
+    pub domain: String,
+    /// All questions, joined by `;`.
+    pub resource: String,
+    /// Types of the questions, joined by `;` where they differ.
+    pub kinds: String,
+    /// Answers, joined by `;`.
+    pub result: String,
+    /// The question asks for a zone transfer.
+    pub is_transfer: bool,
+    /// Answers, and whether the first and the last of them are SOA records.
+    pub answers: u16,
+    pub starts_with_soa: bool,
+    pub ends_with_soa: bool,
+    /// What is wrong behind the questions; what stands before it is good.
+    pub damage: Option<Fault>,
+}
+
+/// A resource record without its owner name.
+struct Record {
+    kind: u16,
+    ttl: u32,
+    start: usize,
+    end: usize,
+}
+
+impl Message {
+    /// Read a message. A fault behind the questions is kept in `damage`: the rest is still worth a row.
+    ///
+    /// # Errors
+    /// A fault in the header or the questions: this is not a message.
+    pub fn read(&mut self, message: &[u8], wire_len: usize) -> Result<(), Fault> {
+        let header = Header::read(message)?;
+        header.check(wire_len)?;
+        self.id = header.id;
+        self.is_response = header.is_response();
+        self.opcode = header.opcode();
+        self.rcode = header.rcode();
+        self.flags.clear();
+        for name in header.flag_names() {
+            push_joined(&mut self.flags, " ", name);
+        }
+        self.result.clear();
+        self.answers = header.answers;
+        self.starts_with_soa = false;
+        self.ends_with_soa = false;
+        let at = self.read_questions(message, &header)?;
+        self.damage = self.read_records(message, at, &header).err();
+        Ok(())
+    }
+
+    fn read_questions(&mut self, message: &[u8], header: &Header) -> Result<usize, Fault> {
+        self.domain.clear();
+        self.resource.clear();
+        self.kinds.clear();
+        self.is_transfer = false;
+        let mut at = header::SIZE;
+        for index in 0..header.questions {
+            if index > 0 {
+                self.resource.push(';');
+            }
+            let start = self.resource.len();
+            at = name::read(message, at, &mut self.resource)?;
+            let kind = u16_at(message, at)?;
+            check_class(u16_at(message, at + 2)?, at + 2)?;
+            at += 4;
+            self.is_transfer |= TRANSFERS.contains(&kind);
+            let kind = types::name(kind);
+            if index == 0 {
+                // Names differ by case only where a resolver mixes it against spoofing.
+                self.domain.push_str(&self.resource[start..]);
+                self.domain.make_ascii_lowercase();
+                self.kinds.push_str(&kind);
+            } else if !self.kinds.split(';').any(|known| known == kind) {
+                push_joined(&mut self.kinds, ";", &kind);
+            }
+        }
+        Ok(at)
+    }
+
+    fn read_records(&mut self, message: &[u8], mut at: usize, header: &Header) -> Result<(), Fault> {
+        for index in 0..header.answers {
+            if header.questions == 0 && index == 0 && self.resource.is_empty() {
+                // A message of answers only (mDNS): the first owner is what it is about.
+                name::read(message, at, &mut self.resource)?;
+                self.domain.push_str(&self.resource);
+                self.domain.make_ascii_lowercase();
+            }
+            let record = read_record(message, at)?;
+            if header.questions == 0 && index == 0 {
+                self.kinds.push_str(&types::name(record.kind));
+            }
+            self.starts_with_soa |= index == 0 && record.kind == SOA;
+            self.ends_with_soa = record.kind == SOA;
+            if self.is_response && self.result.len() < LONGEST_RESULT {
+                if !self.result.is_empty() {
+                    self.result.push(';');
+                }
+                rdata::write(message, record.kind, record.start, record.end, &mut self.result)?;
+            }
+            at = record.end;
+        }
+        for _ in 0..u32::from(header.authorities) + u32::from(header.additionals) {
+            let record = read_record(message, at)?;
+            if record.kind == OPT {
+                // RFC 6891, 6.1.3: the TTL holds the high bits of the response code, the version and DO.
+                self.rcode |= (record.ttl >> 24 << 4) as u16;
+                if record.ttl & 0x8000 != 0 {
+                    push_joined(&mut self.flags, " ", "do");
+                }
+            }
+            at = record.end;
+        }
+        if at < message.len() {
+            return fault("bytes behind the last record", at);
+        }
+        Ok(())
+    }
+}
+
+/// IN, CH, HS, NONE and ANY; mDNS uses the highest bit for itself (RFC 6762, 5.4 and 10.2).
+fn check_class(class: u16, at: usize) -> Result<(), Fault> {
+    match class & 0x7fff {
+        1 | 3 | 4 | 254 | 255 => Ok(()),
+        _ => fault("a class that is not assigned", at),
+    }
+}
+
+fn read_record(message: &[u8], at: usize) -> Result<Record, Fault> {
+    let at = name::skip(message, at)?;
+    let kind = u16_at(message, at)?;
+    let ttl = u32_at(message, at + 4)?;
+    if kind != OPT {
+        check_class(u16_at(message, at + 2)?, at + 2)?;
+    }
+    let start = at + 10;
+    let end = start + usize::from(u16_at(message, at + 8)?);
+    if end > message.len() {
+        return fault("a record longer than the message", at + 8);
+    }
+    Ok(Record { kind, ttl, start, end })
+}
+
+fn push_joined(text: &mut String, separator: &str, item: &str) {
+    if !text.is_empty() {
+        text.push_str(separator);
+    }
+    text.push_str(item);
+}
