@@ -114,7 +114,10 @@ impl Sessions {
             None => {
                 let index = self.slots.len() as u32;
                 self.slots.push(Session::new(1, *info));
-                L7Flow { index, generation: 1 }
+                L7Flow {
+                    index,
+                    generation: 1,
+                }
             }
         }
     }
@@ -122,7 +125,9 @@ impl Sessions {
     /// The session of a handle, `None` when it is stale.
     #[inline]
     pub fn find(&mut self, flow: L7Flow) -> Option<&mut Session> {
-        self.slots.get_mut(flow.index as usize).filter(|slot| slot.live && slot.generation == flow.generation)
+        self.slots
+            .get_mut(flow.index as usize)
+            .filter(|slot| slot.live && slot.generation == flow.generation)
     }
 
     /// The session that a parser knows by this id.
@@ -148,7 +153,10 @@ impl Sessions {
     /// The handle of the session in a slot, when it is in use.
     pub fn handle(&self, index: u32) -> Option<L7Flow> {
         let slot = self.slots.get(index as usize).filter(|slot| slot.live)?;
-        Some(L7Flow { index, generation: slot.generation })
+        Some(L7Flow {
+            index,
+            generation: slot.generation,
+        })
     }
 
     /// Frees a slot.

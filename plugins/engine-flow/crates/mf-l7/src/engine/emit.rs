@@ -9,7 +9,12 @@ use crate::rows::{write_exchange, write_message, Exchange, RowFlow};
 use crate::sink::{ExchangeEvent, L7Sink};
 
 /// An event of nothing, to be filled in.
-fn event<'a>(info: &'a crate::flow::FlowInfo, reversed: bool, message: &Message, texts: &Texts<'a>) -> ExchangeEvent<'a> {
+fn event<'a>(
+    info: &'a crate::flow::FlowInfo,
+    reversed: bool,
+    message: &Message,
+    texts: &Texts<'a>,
+) -> ExchangeEvent<'a> {
     ExchangeEvent {
         info,
         reversed,
@@ -40,9 +45,19 @@ impl Core {
             return;
         }
         let session = self.sessions.peek(index);
-        let flow = RowFlow { info: &session.info, reversed: session.reversed };
-        let said = message.status.unwrap_or(if message.kind == kind::REQUEST { status::UNKNOWN } else { status::OK });
-        let name = self.parsers.get(usize::from(parser)).map_or("", |slot| &slot.description.name);
+        let flow = RowFlow {
+            info: &session.info,
+            reversed: session.reversed,
+        };
+        let said = message.status.unwrap_or(if message.kind == kind::REQUEST {
+            status::UNKNOWN
+        } else {
+            status::OK
+        });
+        let name = self
+            .parsers
+            .get(usize::from(parser))
+            .map_or("", |slot| &slot.description.name);
         write_message(&mut self.tables.messages, &flow, message, texts, said, name);
     }
 
@@ -59,17 +74,40 @@ impl Core {
         if !self.options.flow_log {
             return;
         }
-        let protocol = request.as_ref().or(response.as_ref()).map_or(0, |half| half.0.protocol);
+        let protocol = request
+            .as_ref()
+            .or(response.as_ref())
+            .map_or(0, |half| half.0.protocol);
         let session = self.sessions.peek(index);
-        let flow = RowFlow { info: &session.info, reversed: session.reversed };
-        let description = self.parsers.get(usize::from(parser)).map(|slot| &slot.description);
-        let protocol_name = description.map_or("", |description| description.protocol_name(protocol));
-        let row = Exchange { row_type, status: said, protocol_name, request, response, duration_us };
+        let flow = RowFlow {
+            info: &session.info,
+            reversed: session.reversed,
+        };
+        let description = self
+            .parsers
+            .get(usize::from(parser))
+            .map(|slot| &slot.description);
+        let protocol_name =
+            description.map_or("", |description| description.protocol_name(protocol));
+        let row = Exchange {
+            row_type,
+            status: said,
+            protocol_name,
+            request,
+            response,
+            duration_us,
+        };
         write_exchange(&mut self.tables.flow_log, &flow, &row);
     }
 
     /// Counts a request at its own time.
-    pub fn count_request(&mut self, index: u32, message: &Message, texts: &Texts<'_>, sink: &mut dyn L7Sink) {
+    pub fn count_request(
+        &mut self,
+        index: u32,
+        message: &Message,
+        texts: &Texts<'_>,
+        sink: &mut dyn L7Sink,
+    ) {
         let session = self.sessions.at(index);
         session.stats.requests = session.stats.requests.saturating_add(1);
         let mut event = event(&session.info, session.reversed, message, texts);
@@ -106,21 +144,46 @@ impl Core {
     }
 
     /// A one-way message, or an exchange that the parser paired itself.
-    pub fn alone(&mut self, index: u32, parser: u16, message: &Message, texts: &Texts<'_>, sink: &mut dyn L7Sink) {
+    pub fn alone(
+        &mut self,
+        index: u32,
+        parser: u16,
+        message: &Message,
+        texts: &Texts<'_>,
+        sink: &mut dyn L7Sink,
+    ) {
         self.count_request(index, message, texts, sink);
         let mut duration = None;
         if message.kind == kind::EXCHANGE {
             duration = Some(message.end_time_ns.saturating_sub(message.time_ns) / 1000);
-            let answer = Message { time_ns: message.end_time_ns.max(message.time_ns), ..*message };
+            let answer = Message {
+                time_ns: message.end_time_ns.max(message.time_ns),
+                ..*message
+            };
             self.count_response(index, &answer, texts, duration, sink);
             self.counters.add(Count::Paired, 1);
         }
         let said = message.status.unwrap_or(status::OK);
-        self.exchange_row(index, parser, 2, said, Some((message, *texts)), None, duration);
+        self.exchange_row(
+            index,
+            parser,
+            2,
+            said,
+            Some((message, *texts)),
+            None,
+            duration,
+        );
     }
 
     /// A request that is not paired by design.
-    pub fn lone_row(&mut self, index: u32, parser: u16, message: &Message, texts: &Texts<'_>, said: u8) {
+    pub fn lone_row(
+        &mut self,
+        index: u32,
+        parser: u16,
+        message: &Message,
+        texts: &Texts<'_>,
+        said: u8,
+    ) {
         self.exchange_row(index, parser, 0, said, Some((message, *texts)), None, None);
     }
 
@@ -139,10 +202,29 @@ impl Core {
     }
 
     /// A request that got no response (already unlinked).
-    pub fn unanswered(&mut self, index: u32, parser: u16, at: u32, timed_out: bool, due: u64, sink: &mut dyn L7Sink) {
+    pub fn unanswered(
+        &mut self,
+        index: u32,
+        parser: u16,
+        at: u32,
+        timed_out: bool,
+        due: u64,
+        sink: &mut dyn L7Sink,
+    ) {
         self.with_waiting(at, |core, message, texts, _| {
-            let said = if timed_out { status::TIMEOUT } else { status::UNKNOWN };
-            core.counters.add(if timed_out { Count::Timeouts } else { Count::Unanswered }, 1);
+            let said = if timed_out {
+                status::TIMEOUT
+            } else {
+                status::UNKNOWN
+            };
+            core.counters.add(
+                if timed_out {
+                    Count::Timeouts
+                } else {
+                    Count::Unanswered
+                },
+                1,
+            );
             if timed_out {
                 let session = core.sessions.at(index);
                 session.stats.timeouts = session.stats.timeouts.saturating_add(1);
@@ -169,7 +251,16 @@ impl Core {
     ) {
         self.with_waiting(at, |core, request, request_texts, _| {
             let rrt = (message.time_ns >= request.time_ns).then_some(waited_ns / 1000);
-            core.paired(index, parser, request, request_texts, message, texts, rrt, sink);
+            core.paired(
+                index,
+                parser,
+                request,
+                request_texts,
+                message,
+                texts,
+                rrt,
+                sink,
+            );
         });
     }
 
@@ -183,13 +274,23 @@ impl Core {
         texts: &Texts<'_>,
         early: u32,
         timeout: u64,
-        _sink: &mut dyn L7Sink,
+        sink: &mut dyn L7Sink,
     ) {
         self.with_waiting(early, |core, response, response_texts, _| {
             let waited = response.time_ns.saturating_sub(request.time_ns);
             let rrt = waited / 1000;
             if waited <= timeout {
-                let stats = &mut core.sessions.at(index).stats;
+                // The response was counted when it came; only now is it known how long it took.
+                let session = core.sessions.at(index);
+                let mut event = event(
+                    &session.info,
+                    session.reversed,
+                    response,
+                    &lend(response_texts, texts),
+                );
+                event.rrt_us = Some(rrt);
+                sink.exchange(&event);
+                let stats = &mut session.stats;
                 stats.rrt_sum = stats.rrt_sum.saturating_add(rrt);
                 stats.rrt_count = stats.rrt_count.saturating_add(1);
                 stats.rrt_max = stats.rrt_max.max(rrt);
@@ -217,7 +318,15 @@ impl Core {
         let lent = lend(texts, request_texts);
         self.count_response(index, response, &lent, rrt, sink);
         let said = response.status.unwrap_or(status::OK);
-        self.exchange_row(index, parser, 2, said, Some((request, *request_texts)), Some((response, *texts)), rrt);
+        self.exchange_row(
+            index,
+            parser,
+            2,
+            said,
+            Some((request, *request_texts)),
+            Some((response, *texts)),
+            rrt,
+        );
     }
 
     /// One of several responses to a request that stays open.
@@ -259,7 +368,10 @@ impl Core {
         self.with_waiting(at, |core, request, request_texts, _| {
             core.with_waiting(partner, |core, response, texts, _| {
                 core.counters.add(Count::Paired, 1);
-                let rrt = response.time_ns.checked_sub(request.time_ns).map(|ns| ns / 1000);
+                let rrt = response
+                    .time_ns
+                    .checked_sub(request.time_ns)
+                    .map(|ns| ns / 1000);
                 let said = response.status.unwrap_or(status::OK);
                 let halves = (Some((request, *request_texts)), Some((response, *texts)));
                 core.exchange_row(index, parser, 2, said, halves.0, halves.1, rrt);
@@ -269,7 +381,9 @@ impl Core {
 
     /// Lends a waiting message out while the engine is changed.
     fn with_waiting(&mut self, at: u32, work: impl FnOnce(&mut Core, &Message, &Texts<'_>, u16)) {
-        let Some(slot) = self.pairs.get_mut(at) else { return };
+        let Some(slot) = self.pairs.get_mut(at) else {
+            return;
+        };
         let (message, parser) = (slot.message, slot.parser);
         let texts = std::mem::take(&mut slot.texts);
         work(self, &message, &texts.get(), parser);

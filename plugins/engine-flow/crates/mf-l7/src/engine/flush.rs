@@ -12,7 +12,9 @@ use crate::sink::L7Sink;
 impl Core {
     /// A batch has no room: run it, or seal it for the host.
     pub fn full(&mut self, parser: u16, op: Op, sink: &mut dyn L7Sink) {
-        let Some(slot) = self.parsers.get_mut(usize::from(parser)) else { return };
+        let Some(slot) = self.parsers.get_mut(usize::from(parser)) else {
+            return;
+        };
         if slot.is_external() {
             slot.seal(op);
         } else {
@@ -50,8 +52,12 @@ impl Core {
             return;
         }
         let clock = self.clock;
-        let Some(slot) = self.parsers.get_mut(usize::from(parser)) else { return };
-        let Some(mut runtime) = slot.runtime.take() else { return };
+        let Some(slot) = self.parsers.get_mut(usize::from(parser)) else {
+            return;
+        };
+        let Some(mut runtime) = slot.runtime.take() else {
+            return;
+        };
         let batch = slot.take_filling(op);
         let quarantined = slot.faults.is_quarantined(clock);
         let mut dead = slot.dead;
@@ -96,7 +102,9 @@ impl Core {
         };
         self.busy = true;
         let result = if bytes.is_empty() {
-            Err(Fault::Trap("the host says that the parser failed".to_string()))
+            Err(Fault::Trap(
+                "the host says that the parser failed".to_string(),
+            ))
         } else {
             self.apply(parser, op, &batch, bytes, sink)
         };
@@ -136,14 +144,27 @@ impl Core {
     }
 
     /// After a batch: count, tell what was lost, end the sessions whose close was in it.
-    fn settle(&mut self, parser: u16, op: Op, batch: &Batch, fault: Option<Fault>, sink: &mut dyn L7Sink) {
+    fn settle(
+        &mut self,
+        parser: u16,
+        op: Op,
+        batch: &Batch,
+        fault: Option<Fault>,
+        sink: &mut dyn L7Sink,
+    ) {
         self.counters.add(Count::Batches, 1);
         if let Some(fault) = fault {
             self.lost(parser, op, batch, &fault, sink);
         }
         if op == Op::Parse {
-            for segment in batch.segments().iter().filter(|segment| segment.head.kind == KIND_CLOSE) {
-                let Some(index) = self.sessions.by_id(segment.head.session_id) else { continue };
+            for segment in batch
+                .segments()
+                .iter()
+                .filter(|segment| segment.head.kind == KIND_CLOSE)
+            {
+                let Some(index) = self.sessions.by_id(segment.head.session_id) else {
+                    continue;
+                };
                 let session = self.sessions.peek(index);
                 if session.closing && session.state == State::Confirmed(parser) {
                     self.finalise(index, sink);
@@ -155,8 +176,11 @@ impl Core {
     fn lost(&mut self, parser: u16, op: Op, batch: &Batch, fault: &Fault, sink: &mut dyn L7Sink) {
         self.counters.add(Count::BatchesLost, 1);
         self.counters.add(Count::SegmentsLost, batch.len() as u64);
-        let (limit, window, first) =
-            (self.options.fault_limit, self.options.fault_window_ns, self.options.quarantine_ns);
+        let (limit, window, first) = (
+            self.options.fault_limit,
+            self.options.fault_window_ns,
+            self.options.quarantine_ns,
+        );
         if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
             let words = format!("{}: {fault}", slot.description.name);
             // A new instance knows no session: their next segments are marked as starting in the middle.
@@ -176,7 +200,9 @@ impl Core {
         // All its requests are left without the one that would find their answers.
         self.flush_lane(parser, sink);
         for segment in batch.segments() {
-            let Some(index) = self.sessions.by_id(segment.head.session_id) else { continue };
+            let Some(index) = self.sessions.by_id(segment.head.session_id) else {
+                continue;
+            };
             match op {
                 Op::Check => self.verdict(index, parser, None, sink),
                 Op::Parse => self.unparsed(index, batch.payload(segment).len() as u64),

@@ -18,7 +18,12 @@ impl Core {
     fn endpoint(&self, index: u32) -> EndpointKey {
         let session = self.sessions.peek(index);
         let (info, side) = (&session.info, session.server_side());
-        EndpointKey { ip: info.ip[side], port: info.port[side], transport: info.transport, is_ipv4: info.is_ipv4 }
+        EndpointKey {
+            ip: info.ip[side],
+            port: info.port[side],
+            transport: info.transport,
+            is_ipv4: info.is_ipv4,
+        }
     }
 
     fn is_cached(&self, key: &EndpointKey) -> bool {
@@ -29,12 +34,20 @@ impl Core {
     pub fn ask(&mut self, index: u32, sink: &mut dyn L7Sink) {
         if !self.sessions.peek(index).infer.prepared {
             let key = self.endpoint(index);
-            let known =
-                if self.is_cached(&key) { self.endpoints.get(&key, self.clock) } else { Known::Nothing };
+            let known = if self.is_cached(&key) {
+                self.endpoints.get(&key, self.clock)
+            } else {
+                Known::Nothing
+            };
             let endpoint = match known {
                 Known::Unknown => {
                     self.counters.add(Count::KnownUnknown, 1);
-                    return self.give_up(index, "flows of this endpoint were given up many times", sink);
+                    // Not a failure of the endpoint again: after its time it shall be looked at anew.
+                    return self.ignore(
+                        index,
+                        "flows of this endpoint were given up many times",
+                        sink,
+                    );
                 }
                 Known::Parser(parser) => Some(parser),
                 Known::Nothing => None,
@@ -45,7 +58,9 @@ impl Core {
             infer.prepared = true;
         }
         let session = self.sessions.at(index);
-        let Some(pending) = session.pending.as_mut() else { return };
+        let Some(pending) = session.pending.as_mut() else {
+            return;
+        };
         let before = pending.size();
         let first = pending.first_data(0);
         let dropped = first.unwrap_or(pending.items().len());
@@ -67,7 +82,10 @@ impl Core {
         session.infer.direction = item.direction;
         session.infer.tried = session.infer.violated;
         let parsers = self.parsers.iter().map(|slot| &slot.description);
-        session.infer.candidates.look_at(parsers, pending.data(item));
+        session
+            .infer
+            .candidates
+            .look_at(parsers, pending.data(item));
         let after = pending.size();
         self.store.release(before.saturating_sub(after));
         self.ask_next(index, sink);
@@ -89,7 +107,9 @@ impl Core {
             };
             infer.asked = 0;
             self.note(index, Some(parser), "candidate", "", 0, why.word());
-            let Some(slot) = self.parsers.get(usize::from(parser)) else { return };
+            let Some(slot) = self.parsers.get(usize::from(parser)) else {
+                return;
+            };
             if !slot.faults.is_quarantined(self.clock) {
                 return self.show(index, parser, sink);
             }
@@ -101,7 +121,9 @@ impl Core {
     pub fn show(&mut self, index: u32, parser: u16, sink: &mut dyn L7Sink) {
         let max = self.options.infer_check_bytes;
         let (segments, bytes) = (self.options.batch_segments, self.options.batch_bytes);
-        let Some(slot) = self.parsers.get(usize::from(parser)) else { return };
+        let Some(slot) = self.parsers.get(usize::from(parser)) else {
+            return;
+        };
         if !self.busy && !slot.check.has_room(max, segments, bytes) {
             self.full(parser, Op::Check, sink);
         }
@@ -145,7 +167,11 @@ impl Core {
             self.refuse(index, parser, 0, "the parser failed");
             return self.ask_next(index, sink);
         };
-        let base = session.pending.as_ref().and_then(|pending| pending.items().first()).map_or(0, |item| item.offset);
+        let base = session
+            .pending
+            .as_ref()
+            .and_then(|pending| pending.items().first())
+            .map_or(0, |item| item.offset);
         let at = base.saturating_add(u64::from(offset));
         let word = ["no", "more", "request", "response"][verdict as usize];
         self.note(index, Some(parser), "check", word, at, reason);
@@ -160,15 +186,24 @@ impl Core {
     }
 
     fn wants_more(&mut self, index: u32, parser: u16, at: u64, sink: &mut dyn L7Sink) {
-        let max = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.description.max_check_segments);
+        let max = self
+            .parsers
+            .get(usize::from(parser))
+            .map_or(0, |slot| slot.description.max_check_segments);
         let check_bytes = self.options.infer_check_bytes;
         let session = self.sessions.at(index);
         let infer = &mut session.infer;
         let side = infer.direction;
         let (more, shown_bytes) = session.pending.as_ref().map_or((false, 0), |pending| {
             let new = pending.items().iter().skip(infer.shown as usize);
-            let own = pending.items().iter().filter(|item| item.direction == side && item.kind == KIND_DATA);
-            let shown: usize = own.take(infer.shown as usize).map(|item| item.wire_len as usize).sum();
+            let own = pending
+                .items()
+                .iter()
+                .filter(|item| item.direction == side && item.kind == KIND_DATA);
+            let shown: usize = own
+                .take(infer.shown as usize)
+                .map(|item| item.wire_len as usize)
+                .sum();
             (new.filter(|item| item.kind == KIND_DATA).count() > 0, shown)
         });
         let reason = if infer.asked >= max {
@@ -209,12 +244,18 @@ impl Core {
         }
         let side = session.infer.direction;
         session.skipped[usize::from(side & 1)] = true;
-        let Some(pending) = session.pending.as_mut() else { return };
+        let Some(pending) = session.pending.as_mut() else {
+            return;
+        };
         let before = pending.size();
         // Inside a long transfer the rest of it is dropped too.
         let dull = session.infer.in_a_row >= 4;
         let items = pending.items().iter();
-        let until = if dull { items.take_while(|item| item.direction == side).count() } else { 1 };
+        let until = if dull {
+            items.take_while(|item| item.direction == side).count()
+        } else {
+            1
+        };
         let bytes = pending.discard(until);
         let after = pending.size();
         self.store.release(before - after);
@@ -223,7 +264,9 @@ impl Core {
     }
 
     fn confirm(&mut self, index: u32, parser: u16, verdict: Verdict, sink: &mut dyn L7Sink) {
-        let Some(slot) = self.parsers.get(usize::from(parser)) else { return };
+        let Some(slot) = self.parsers.get(usize::from(parser)) else {
+            return;
+        };
         let (protocol, epoch) = (slot.description.protocol(), slot.epoch);
         let session = self.sessions.at(index);
         let client = session.infer.direction ^ u8::from(verdict == Verdict::Response);
@@ -240,11 +283,26 @@ impl Core {
         if self.is_cached(&key) {
             self.endpoints.confirmed(key, parser, self.clock);
         }
-        self.note(index, Some(parser), "confirm", if verdict == Verdict::Request { "request" } else { "response" }, 0, "");
+        self.note(
+            index,
+            Some(parser),
+            "confirm",
+            if verdict == Verdict::Request {
+                "request"
+            } else {
+                "response"
+            },
+            0,
+            "",
+        );
         sink.identified(&info, protocol, reversed);
         if let Some(pending) = pending {
             for item in pending.items() {
-                let gap = if item.kind == KIND_DATA { 0 } else { item.wire_len };
+                let gap = if item.kind == KIND_DATA {
+                    0
+                } else {
+                    item.wire_len
+                };
                 let piece = Piece {
                     offset: item.offset,
                     seq: item.seq,
@@ -253,7 +311,15 @@ impl Core {
                     gap,
                     truncated: false,
                 };
-                self.to_parser(index, parser, item.kind, item.direction, item.flags, &piece, sink);
+                self.to_parser(
+                    index,
+                    parser,
+                    item.kind,
+                    item.direction,
+                    item.flags,
+                    &piece,
+                    sink,
+                );
             }
             self.recycle_pending(pending);
         }
@@ -262,8 +328,18 @@ impl Core {
         }
     }
 
-    /// The flow belongs to nobody.
+    /// The flow belongs to nobody, and that is remembered of its endpoint.
     pub fn give_up(&mut self, index: u32, reason: &str, sink: &mut dyn L7Sink) {
+        self.counters.add(Count::GivenUp, 1);
+        let key = self.endpoint(index);
+        if self.is_cached(&key) {
+            self.endpoints.failed(key, self.clock);
+        }
+        self.ignore(index, reason, sink);
+    }
+
+    /// Nothing of the flow is looked at from here on.
+    fn ignore(&mut self, index: u32, reason: &str, sink: &mut dyn L7Sink) {
         let session = self.sessions.at(index);
         session.state = State::Ignored;
         let waiting = session.pending.as_ref().map_or(0, |pending| {
@@ -272,20 +348,23 @@ impl Core {
         });
         self.drop_pending(index);
         self.unparsed(index, waiting);
-        self.counters.add(Count::GivenUp, 1);
-        self.counters.add_reason("infer", &format!("given up: {reason}"), 1);
+        self.counters
+            .add_reason("infer", &format!("given up: {reason}"), 1);
         self.note(index, None, "give_up", "", 0, reason);
-        let key = self.endpoint(index);
-        if self.is_cached(&key) {
-            self.endpoints.failed(key, self.clock);
-        }
         if self.sessions.peek(index).closing {
             self.finalise(index, sink);
         }
     }
 
     /// The confirmed parser withdraws. Returns whether the flow may be offered to others.
-    pub fn violated(&mut self, index: u32, parser: u16, offset: u64, reason: &str, sink: &mut dyn L7Sink) -> bool {
+    pub fn violated(
+        &mut self,
+        index: u32,
+        parser: u16,
+        offset: u64,
+        reason: &str,
+        sink: &mut dyn L7Sink,
+    ) -> bool {
         self.counters.add(Count::Violations, 1);
         self.note(index, Some(parser), "violate", "", offset, reason);
         if let Some(slot) = self.parsers.get(usize::from(parser)) {

@@ -20,7 +20,12 @@ impl Core {
             (State::Ignored, _) | (State::Inferring, Asking::Payload) => self.finalise(index, sink),
             (State::Inferring, Asking::Verdict(_)) => {}
             (State::Inferring, Asking::More(parser)) => {
-                self.refuse(index, parser, 0, "the flow ended before the parser could tell");
+                self.refuse(
+                    index,
+                    parser,
+                    0,
+                    "the flow ended before the parser could tell",
+                );
                 self.ask_next(index, sink);
             }
         }
@@ -28,7 +33,14 @@ impl Core {
 
     /// Tells the parser that the session is over; the session ends when the parser has seen it.
     pub fn send_close(&mut self, index: u32, parser: u16, sink: &mut dyn L7Sink) {
-        let piece = Piece { offset: 0, seq: 0, time_ns: self.clock, data: &[], gap: 0, truncated: false };
+        let piece = Piece {
+            offset: 0,
+            seq: 0,
+            time_ns: self.clock,
+            data: &[],
+            gap: 0,
+            truncated: false,
+        };
         self.to_parser(index, parser, KIND_CLOSE, 0, 0, &piece, sink);
     }
 

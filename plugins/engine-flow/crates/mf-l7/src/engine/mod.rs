@@ -56,20 +56,39 @@ impl L7Engine {
             max_jump: options.max_jump.min(1 << 30),
         };
         let store = Store::new(options.total_bytes / 2);
-        L7Engine { core: Core::new(options), streams: Vec::new(), waiting: Vec::new(), limits, store }
+        L7Engine {
+            core: Core::new(options),
+            streams: Vec::new(),
+            waiting: Vec::new(),
+            limits,
+            store,
+        }
     }
 
     /// Adds a parser; flows opened from now on are offered to it. Returns its index.
     ///
     /// # Errors
     /// When there are too many parsers, or the name is taken.
-    pub fn add_parser(&mut self, description: ParserDescription, runtime: Runtime) -> Result<u16, String> {
+    pub fn add_parser(
+        &mut self,
+        description: ParserDescription,
+        runtime: Runtime,
+    ) -> Result<u16, String> {
         let parsers = &mut self.core.parsers;
         if parsers.len() >= MAX_PARSERS {
-            return Err(format!("parser {}: an engine has room for {MAX_PARSERS} parsers", description.name));
+            return Err(format!(
+                "parser {}: an engine has room for {MAX_PARSERS} parsers",
+                description.name
+            ));
         }
-        if parsers.iter().any(|slot| slot.description.name == description.name) {
-            return Err(format!("parser {}: there is one of that name already", description.name));
+        if parsers
+            .iter()
+            .any(|slot| slot.description.name == description.name)
+        {
+            return Err(format!(
+                "parser {}: there is one of that name already",
+                description.name
+            ));
         }
         parsers.push(Slot::new(description, runtime));
         Ok((parsers.len() - 1) as u16)
@@ -112,7 +131,9 @@ impl L7Engine {
             core.flush_native(sink);
         }
         let len = segment.payload.len();
-        let Some(session) = core.sessions.find(flow) else { return };
+        let Some(session) = core.sessions.find(flow) else {
+            return;
+        };
         if session.closing {
             core.counters.add(Count::AfterClose, u64::from(len > 0));
             return;
@@ -130,8 +151,12 @@ impl L7Engine {
 
     fn datagram(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
         let side = segment.direction & 1;
-        let Some(directions) = self.streams.get_mut(flow.index as usize) else { return };
-        let cut = segment.wire_len.saturating_sub(segment.payload.len() as u32);
+        let Some(directions) = self.streams.get_mut(flow.index as usize) else {
+            return;
+        };
+        let cut = segment
+            .wire_len
+            .saturating_sub(segment.payload.len() as u32);
         let mut counts = StreamCounts::default();
         let offset = directions[usize::from(side)].count_datagram(segment.payload.len(), cut);
         counts.cut_bytes += u64::from(cut);
@@ -145,18 +170,27 @@ impl L7Engine {
             truncated: cut > 0,
         };
         if !segment.payload.is_empty() {
-            self.core.deliver(flow.index, side, true, piece(offset, segment.payload, 0), sink);
+            self.core.deliver(
+                flow.index,
+                side,
+                true,
+                piece(offset, segment.payload, 0),
+                sink,
+            );
         }
         if cut > 0 {
             let after = offset.saturating_add(segment.payload.len() as u64);
-            self.core.deliver(flow.index, side, true, piece(after, &[], cut), sink);
+            self.core
+                .deliver(flow.index, side, true, piece(after, &[], cut), sink);
         }
     }
 
     fn tcp(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
         let index = flow.index;
         let side = segment.direction & 1;
-        let Some(directions) = self.streams.get_mut(index as usize) else { return };
+        let Some(directions) = self.streams.get_mut(index as usize) else {
+            return;
+        };
         let [a, b] = directions;
         let (own, other) = if side == 0 { (a, b) } else { (b, a) };
         let core = &mut self.core;
@@ -177,15 +211,27 @@ impl L7Engine {
         // The other side's holes first: an answer behind an acknowledged hole must not overtake it.
         if other.is_waiting() {
             let seen = other.start_seen();
-            other.expire(now, &self.limits, &mut self.store, &mut counts, &mut |piece| {
-                core_deliver(core, index, side ^ 1, seen, piece, sink);
-            });
+            other.expire(
+                now,
+                &self.limits,
+                &mut self.store,
+                &mut counts,
+                &mut |piece| {
+                    core_deliver(core, index, side ^ 1, seen, piece, sink);
+                },
+            );
         }
         let seen = own.start_seen();
         if own.is_waiting() {
-            own.expire(now, &self.limits, &mut self.store, &mut counts, &mut |piece| {
-                core_deliver(core, index, side, seen, piece, sink);
-            });
+            own.expire(
+                now,
+                &self.limits,
+                &mut self.store,
+                &mut counts,
+                &mut |piece| {
+                    core_deliver(core, index, side, seen, piece, sink);
+                },
+            );
         }
         let len = segment.payload.len() as u32;
         if len > 0 || segment.wire_len > 0 {
@@ -221,15 +267,23 @@ impl L7Engine {
     }
 
     fn end_streams(&mut self, flow: L7Flow, sink: &mut dyn L7Sink) {
-        let Some(directions) = self.streams.get_mut(flow.index as usize) else { return };
+        let Some(directions) = self.streams.get_mut(flow.index as usize) else {
+            return;
+        };
         let mut counts = StreamCounts::default();
         let core = &mut self.core;
         let now = core.clock;
         for (side, direction) in directions.iter_mut().enumerate() {
             let seen = direction.start_seen();
-            direction.close(now, &self.limits, &mut self.store, &mut counts, &mut |piece| {
-                core_deliver(core, flow.index, side as u8, seen, piece, sink);
-            });
+            direction.close(
+                now,
+                &self.limits,
+                &mut self.store,
+                &mut counts,
+                &mut |piece| {
+                    core_deliver(core, flow.index, side as u8, seen, piece, sink);
+                },
+            );
             direction.reset(&mut self.store);
         }
         add_counts(core, &counts);
@@ -238,7 +292,9 @@ impl L7Engine {
     /// The flow is over (close, timeout, end of input). The handle is given back; `ended` is told when all its
     /// messages were.
     pub fn close(&mut self, flow: L7Flow, sink: &mut dyn L7Sink) {
-        let Some(session) = self.core.sessions.find(flow) else { return };
+        let Some(session) = self.core.sessions.find(flow) else {
+            return;
+        };
         if !session.closing {
             self.end_streams(flow, sink);
             self.core.begin_close(flow.index, sink);
@@ -270,15 +326,23 @@ impl L7Engine {
     }
 
     fn expire_holes(&mut self, flow: L7Flow, now: u64, sink: &mut dyn L7Sink) -> bool {
-        let Some(directions) = self.streams.get_mut(flow.index as usize) else { return false };
+        let Some(directions) = self.streams.get_mut(flow.index as usize) else {
+            return false;
+        };
         let mut counts = StreamCounts::default();
         let core = &mut self.core;
         let mut still = false;
         for (side, direction) in directions.iter_mut().enumerate() {
             let seen = direction.start_seen();
-            direction.expire(now, &self.limits, &mut self.store, &mut counts, &mut |piece| {
-                core_deliver(core, flow.index, side as u8, seen, piece, sink);
-            });
+            direction.expire(
+                now,
+                &self.limits,
+                &mut self.store,
+                &mut counts,
+                &mut |piece| {
+                    core_deliver(core, flow.index, side as u8, seen, piece, sink);
+                },
+            );
             still |= direction.is_waiting();
         }
         add_counts(core, &counts);
@@ -300,7 +364,12 @@ impl L7Engine {
     pub fn next_work(&mut self) -> Option<Work<'_>> {
         let core = &mut self.core;
         if core.work.is_none() {
-            for (index, slot) in core.parsers.iter_mut().enumerate().filter(|(_, slot)| slot.is_external()) {
+            for (index, slot) in core
+                .parsers
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, slot)| slot.is_external())
+            {
                 if let Some(batch) = slot.next_batch() {
                     slot.in_flight = Some(batch);
                     core.work = Some(index as u16);
@@ -310,7 +379,11 @@ impl L7Engine {
         }
         let parser = core.work?;
         let (op, batch) = core.parsers.get(usize::from(parser))?.in_flight.as_ref()?;
-        Some(Work { parser, op: *op, bytes: batch.bytes() })
+        Some(Work {
+            parser,
+            op: *op,
+            bytes: batch.bytes(),
+        })
     }
 
     /// The result of the work handed out: bytes of `Checks` or `Records`, empty when the parser failed.
@@ -324,13 +397,19 @@ impl L7Engine {
     /// What the flow's messages amount to since this was last called. `None` for a stale handle.
     pub fn take_stats(&mut self, flow: L7Flow) -> Option<L7Stats> {
         let session = self.core.sessions.find(flow)?;
-        let fresh = L7Stats { protocol: session.stats.protocol, ..L7Stats::default() };
+        let fresh = L7Stats {
+            protocol: session.stats.protocol,
+            ..L7Stats::default()
+        };
         Some(std::mem::replace(&mut session.stats, fresh))
     }
 
     /// The last `request_domain` seen in the flow.
     pub fn last_domain(&mut self, flow: L7Flow) -> &str {
-        self.core.sessions.find(flow).map_or("", |session| &session.domain)
+        self.core
+            .sessions
+            .find(flow)
+            .map_or("", |session| &session.domain)
     }
 
     /// A table, to be taken from.
@@ -377,7 +456,14 @@ impl L7Engine {
 }
 
 #[inline]
-fn core_deliver(core: &mut Core, index: u32, side: u8, seen: bool, piece: Piece<'_>, sink: &mut dyn L7Sink) {
+fn core_deliver(
+    core: &mut Core,
+    index: u32,
+    side: u8,
+    seen: bool,
+    piece: Piece<'_>,
+    sink: &mut dyn L7Sink,
+) {
     core.deliver(index, side, seen, piece, sink);
 }
 

@@ -22,9 +22,14 @@ pub enum End {
 
 impl Core {
     fn pairing(&self, parser: u16) -> (Pairing, u64) {
-        self.parsers.get(usize::from(parser)).map_or((Pairing::None, 0), |slot| {
-            (slot.description.pairing, slot.description.session_timeout_ns)
-        })
+        self.parsers
+            .get(usize::from(parser))
+            .map_or((Pairing::None, 0), |slot| {
+                (
+                    slot.description.pairing,
+                    slot.description.session_timeout_ns,
+                )
+            })
     }
 
     /// Works with a session's chains, which are kept in the session, on the pool, which is kept here.
@@ -34,11 +39,24 @@ impl Core {
     }
 
     /// A request: counted now, and kept until its response comes.
-    pub fn request(&mut self, index: u32, parser: u16, message: &Message, texts: &Texts<'_>, sink: &mut dyn L7Sink) {
+    pub fn request(
+        &mut self,
+        index: u32,
+        parser: u16,
+        message: &Message,
+        texts: &Texts<'_>,
+        sink: &mut dyn L7Sink,
+    ) {
         self.count_request(index, message, texts, sink);
         let (pairing, timeout) = self.pairing(parser);
         if pairing == Pairing::None {
-            return self.lone_row(index, parser, message, texts, message.status.unwrap_or(status::UNKNOWN));
+            return self.lone_row(
+                index,
+                parser,
+                message,
+                texts,
+                message.status.unwrap_or(status::UNKNOWN),
+            );
         }
         let keyed = pairing == Pairing::Keyed;
         let early = self.find_early(index, message, keyed);
@@ -56,18 +74,31 @@ impl Core {
         }
         while self.sessions.peek(index).pairs.count >= self.options.pending_per_flow.max(1) {
             let pairs = &self.sessions.peek(index).pairs;
-            let oldest = if pairs.requests.head != NIL { pairs.requests.head } else { pairs.early.head };
+            let oldest = if pairs.requests.head != NIL {
+                pairs.requests.head
+            } else {
+                pairs.early.head
+            };
             self.push_out(oldest, sink);
         }
         while self.pairs.len() >= self.options.pending_total.max(1) {
             self.push_out(self.pairs.oldest(), sink);
         }
         let own = &mut self.sessions.at(index).pairs;
-        self.pairs.insert(own, index, parser, false, keyed, self.clock, *message, texts);
+        self.pairs.insert(
+            own, index, parser, false, keyed, self.clock, *message, texts,
+        );
     }
 
     /// A response: counted now, and put together with its request.
-    pub fn response(&mut self, index: u32, parser: u16, message: &Message, texts: &Texts<'_>, sink: &mut dyn L7Sink) {
+    pub fn response(
+        &mut self,
+        index: u32,
+        parser: u16,
+        message: &Message,
+        texts: &Texts<'_>,
+        sink: &mut dyn L7Sink,
+    ) {
         let (pairing, timeout) = self.pairing(parser);
         let found = match pairing {
             Pairing::None => NIL,
@@ -93,13 +124,17 @@ impl Core {
                 }
             }
             let own = &mut self.sessions.at(index).pairs;
-            let at = self.pairs.insert(own, index, EARLY_LANE, true, keyed, self.clock, *message, texts);
+            let at = self.pairs.insert(
+                own, index, EARLY_LANE, true, keyed, self.clock, *message, texts,
+            );
             if let Some(slot) = self.pairs.get_mut(at) {
                 slot.parser = parser;
             }
             return;
         }
-        let Some(waiting) = self.pairs.get(found) else { return };
+        let Some(waiting) = self.pairs.get(found) else {
+            return;
+        };
         let waited = message.time_ns.saturating_sub(waiting.message.time_ns);
         if waiting.partner == NIL && waited > timeout {
             self.end_request(index, found, End::Timeout, sink);
@@ -126,7 +161,9 @@ impl Core {
         loop {
             let session = self.sessions.peek(index);
             let (head, gap_time) = (session.pairs.requests.head, session.gap_time);
-            let Some(waiting) = self.pairs.get(head) else { return NIL };
+            let Some(waiting) = self.pairs.get(head) else {
+                return NIL;
+            };
             if waiting.message.time_ns > message.time_ns {
                 // It was sent before the oldest request: its own request was not captured.
                 return NIL;
@@ -155,7 +192,10 @@ impl Core {
     fn find_early(&mut self, index: u32, message: &Message, keyed: bool) -> u32 {
         if keyed {
             let at = self.pairs.find(index, message.stream_id, true);
-            let fits = self.pairs.get(at).is_some_and(|slot| slot.message.time_ns >= message.time_ns);
+            let fits = self
+                .pairs
+                .get(at)
+                .is_some_and(|slot| slot.message.time_ns >= message.time_ns);
             if at != NIL && !fits {
                 self.end_early(index, at);
             }
@@ -163,7 +203,9 @@ impl Core {
         }
         loop {
             let head = self.sessions.peek(index).pairs.early.head;
-            let Some(waiting) = self.pairs.get(head) else { return NIL };
+            let Some(waiting) = self.pairs.get(head) else {
+                return NIL;
+            };
             if waiting.message.time_ns >= message.time_ns {
                 return head;
             }
@@ -194,7 +236,12 @@ impl Core {
     /// Ends everything a session has waiting.
     pub fn flush_session(&mut self, index: u32, sink: &mut dyn L7Sink) {
         while self.sessions.peek(index).pairs.requests.head != NIL {
-            self.end_request(index, self.sessions.peek(index).pairs.requests.head, End::Unknown, sink);
+            self.end_request(
+                index,
+                self.sessions.peek(index).pairs.requests.head,
+                End::Unknown,
+                sink,
+            );
         }
         while self.sessions.peek(index).pairs.early.head != NIL {
             self.end_early(index, self.sessions.peek(index).pairs.early.head);
@@ -204,12 +251,19 @@ impl Core {
     /// Ends every request of a parser.
     pub fn flush_lane(&mut self, parser: u16, sink: &mut dyn L7Sink) {
         while let Some(slot) = self.pairs.get(self.pairs.lane_head(parser)) {
-            self.end_request(slot.session, self.pairs.lane_head(parser), End::Unknown, sink);
+            self.end_request(
+                slot.session,
+                self.pairs.lane_head(parser),
+                End::Unknown,
+                sink,
+            );
         }
     }
 
     fn push_out(&mut self, at: u32, sink: &mut dyn L7Sink) {
-        let Some(slot) = self.pairs.get(at) else { return };
+        let Some(slot) = self.pairs.get(at) else {
+            return;
+        };
         let (index, early) = (slot.session, slot.lane == EARLY_LANE);
         self.counters.add(Count::PendingFull, 1);
         if early {
@@ -222,7 +276,9 @@ impl Core {
     /// A request gets no (further) response.
     fn end_request(&mut self, index: u32, at: u32, end: End, sink: &mut dyn L7Sink) {
         self.unlink(index, at);
-        let Some(slot) = self.pairs.get(at) else { return };
+        let Some(slot) = self.pairs.get(at) else {
+            return;
+        };
         let parser = slot.lane;
         if slot.partner != NIL {
             self.pair_parts(index, parser, at);

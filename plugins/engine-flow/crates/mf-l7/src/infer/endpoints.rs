@@ -61,7 +61,9 @@ impl EndpointCache {
     /// What is known of an endpoint; looking counts as use only when it is not `Unknown`, so that an unknown one is
     /// tried again after the time.
     pub fn get(&mut self, key: &EndpointKey, now: u64) -> Known {
-        let Some(entry) = self.entries.get(key) else { return Known::Nothing };
+        let Some(entry) = self.entries.get(key) else {
+            return Known::Nothing;
+        };
         if now.saturating_sub(entry.used_at) > self.ttl_ns {
             self.order.remove(&entry.turn);
             self.entries.remove(key);
@@ -98,14 +100,21 @@ impl EndpointCache {
     fn touch(&mut self, key: EndpointKey, now: u64, change: impl FnOnce(&mut Entry)) {
         self.turn += 1;
         let turn = self.turn;
-        let entry = self.entries.entry(key).or_insert(Entry { parser: None, failures: 0, used_at: now, turn });
+        let entry = self.entries.entry(key).or_insert(Entry {
+            parser: None,
+            failures: 0,
+            used_at: now,
+            turn,
+        });
         self.order.remove(&entry.turn);
         entry.used_at = now;
         entry.turn = turn;
         change(entry);
         self.order.insert(turn, key);
         while self.entries.len() > self.capacity {
-            let Some((_, oldest)) = self.order.pop_first() else { break };
+            let Some((_, oldest)) = self.order.pop_first() else {
+                break;
+            };
             self.entries.remove(&oldest);
         }
     }

@@ -138,7 +138,9 @@ pub struct Exchange<'a> {
 
 /// Writes one row.
 pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>) {
-    let Some((first, _)) = row.request.as_ref().or(row.response.as_ref()) else { return };
+    let Some((first, _)) = row.request.as_ref().or(row.response.as_ref()) else {
+        return;
+    };
     let last = row.response.as_ref().map_or(*first, |half| half.0);
     let info = flow.info;
     table.u64(START_TIME_NS, first.time_ns);
@@ -198,16 +200,40 @@ fn write_texts(table: &mut Table, row: &Exchange<'_>) {
     // What describes the request: its own words first, the response's where it has none.
     for (column, position) in FROM_REQUEST {
         let own = request[position];
-        text(table, column, if own.is_empty() { response[position] } else { own });
+        text(
+            table,
+            column,
+            if own.is_empty() {
+                response[position]
+            } else {
+                own
+            },
+        );
     }
     for (column, position) in FROM_RESPONSE {
         let own = response[position];
-        text(table, column, if own.is_empty() { request[position] } else { own });
+        text(
+            table,
+            column,
+            if own.is_empty() {
+                request[position]
+            } else {
+                own
+            },
+        );
     }
     text(table, X_REQUEST_ID_0, request[t::X_REQUEST_ID]);
     text(table, X_REQUEST_ID_1, response[t::X_REQUEST_ID]);
-    attributes(table, ATTRIBUTE_NAMES, &[request[t::ATTRIBUTES], response[t::ATTRIBUTES]]);
-    let biz_type = if request[t::BIZ_TYPE].is_empty() { response[t::BIZ_TYPE] } else { request[t::BIZ_TYPE] };
+    attributes(
+        table,
+        ATTRIBUTE_NAMES,
+        &[request[t::ATTRIBUTES], response[t::ATTRIBUTES]],
+    );
+    let biz_type = if request[t::BIZ_TYPE].is_empty() {
+        response[t::BIZ_TYPE]
+    } else {
+        request[t::BIZ_TYPE]
+    };
     if let Ok(number) = biz_type.parse() {
         table.u8(BIZ_TYPE, number);
     }
@@ -228,4 +254,7 @@ const FROM_REQUEST: [(usize, usize); 12] = [
     (APP_INSTANCE, t::APP_INSTANCE),
 ];
 
-const FROM_RESPONSE: [(usize, usize); 2] = [(RESPONSE_EXCEPTION, t::EXCEPTION), (RESPONSE_RESULT, t::RESULT)];
+const FROM_RESPONSE: [(usize, usize); 2] = [
+    (RESPONSE_EXCEPTION, t::EXCEPTION),
+    (RESPONSE_RESULT, t::RESULT),
+];
