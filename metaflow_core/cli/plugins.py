@@ -101,7 +101,7 @@ def show(*, name: str, paths: tuple[str, ...], as_json: bool) -> int:
         print_lines((f"  reason        {info.reason}", f"  remedy        {info.remedy}"))
     for component in info.components:
         print_lines(("", f"{component.kind.section}: {component.type}  [{component.stability}]  {component.summary}"))
-        options = _options(component)
+        options = option_rows(component)
         if options:
             print_table(
                 ("option", "type", "default", "description"),
@@ -155,14 +155,15 @@ def document(info: PluginInfo, *, options: bool = False) -> dict[str, Any]:
                 "type": component.type,
                 "stability": component.stability.value,
                 "summary": component.summary,
-                **({"options": _options(component)} if options else {}),
+                **({"options": option_rows(component)} if options else {}),
             }
             for component in info.components
         ],
     }
 
 
-def _options(component: Factory) -> list[dict[str, Any]]:
+def option_rows(component: Factory) -> list[dict[str, Any]]:
+    """Name, type, default and description of each option of a component."""
     properties = component.config.model_json_schema().get("properties", {})
     required = {name for name, field in component.config.model_fields.items() if field.is_required()}
     return [
