@@ -1,0 +1,212 @@
+"""The WebAssembly engine: the same source run by wasmtime, one copy in per block and one copy out per table.
+
+It runs where no native library fits, and for those who want hostile bytes decoded inside a sandbox: the module imports
+nothing, and whatever happens in it cannot leave its own memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metaflow_core.errors import UnavailableError
+from metaflow_engine_flow.description import Option, description_lines, option_lines
+from metaflow_engine_flow.external import ExternalParsers
+from metaflow_engine_flow.image import read_image
+from metaflow_engine_flow.interface import EngineError
+from metaflow_engine_flow.library import ABI_VERSION
+from metaflow_engine_flow.tables import TABLES
+from metaflow_engine_flow.texts import counters_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import wasmtime
+
+    from metaflow_core.api import PacketBlock, ParserDescription, ParserRuntime
+
+_RAW = struct.Struct("<II")
+_WORK = struct.Struct("<IIII")
+_OUT = 16
+
+
+def module_path() -> Path:
+    """Where the package keeps its WebAssembly build."""
+    return Path(__file__).parent / "engine.wasm"
+
+
+@lru_cache(maxsize=4)
+def _compiled(path: Path, _changed_ns: int) -> tuple[wasmtime.Engine, wasmtime.Module]:
+    """The compiled module, shared by all engines of the process."""
+    import wasmtime
+
+    try:
+        engine = wasmtime.Engine()
+        return engine, wasmtime.Module.from_file(engine, str(path))
+    except wasmtime.WasmtimeError as error:
+        raise UnavailableError(f"{path} is not a WebAssembly module that wasmtime can compile: {error}") from error
+
+
+class WasmEngine:
+    """See :class:`~metaflow_engine_flow.interface.FlowEngine`. Every parser is external here.
+
+    :param options: engine options (README.md, "Options").
+    :param module: another module than the package's own.
+    :param memory_mib: most memory that the engine may take, in MiB.
+    :raises UnavailableError: wasmtime or the module is missing.
+    :raises EngineError: an option is wrong.
+    """
+
+    build = "wasm"
+
+    def __init__(self, options: Mapping[str, Option], module: Path | None = None, memory_mib: int = 2048) -> None:
+        path = module or module_path()
+        try:
+            import wasmtime
+        except ImportError as error:
+            raise UnavailableError("the WebAssembly engine needs the package 'wasmtime': pip install wasmtime") from error
+        if not path.exists():
+            raise UnavailableError(
+                f"there is no {path}: build it with script/build-wasm mf-engine {path}, or install a wheel that holds it"
+            )
+        engine, compiled = _compiled(path, path.stat().st_mtime_ns)
+        self._store = wasmtime.Store(engine)
+        self._store.set_limits(memory_size=memory_mib << 20)
+        exports = wasmtime.Instance(self._store, compiled, []).exports(self._store)
+        self._trap = (wasmtime.Trap, wasmtime.WasmtimeError)
+        self._exports: dict[str, Any] = {name: exports[name] for name in _NEEDED}
+        self._dead = ""
+        self._external = ExternalParsers()
+        self._capacity = 0
+        self._input = 0
+        version = self._call("mfe_abi_version")
+        if version != ABI_VERSION:
+            raise UnavailableError(f"{path} speaks ABI version {version}, this package speaks {ABI_VERSION}")
+        self._out = self._call("mfe_alloc", _OUT)
+        self._handle = 0
+        self._handle = self._call("mfe_new", *self._give(option_lines(options)))
+        if not self._handle:
+            raise EngineError(self._last_error())
+
+    def add_parser(
+        self, description: ParserDescription, runtime: ParserRuntime, options: Mapping[str, str] | None = None
+    ) -> int:
+        """See :meth:`FlowEngine.add_parser <metaflow_engine_flow.interface.FlowEngine.add_parser>`."""
+        place = self._give(description_lines(description, options or {}))
+        index = self._call("mfe_add_parser", self._handle, *place, 0)
+        if index < 0:
+            raise EngineError(self._last_error())
+        self._external.add(index, description.name, runtime)
+        return index
+
+    def push(self, block: PacketBlock) -> int:
+        """See :meth:`FlowEngine.push <metaflow_engine_flow.interface.FlowEngine.push>`."""
+        facts = (block.source, int(block.format), int(block.flags), block.link_type)
+        taken = self._call("mfe_push", self._handle, *facts, *self._give(block.data))
+        if taken < 0:
+            raise EngineError(self._last_error())
+        self._external.run(self)
+        return taken
+
+    def next_work(self) -> tuple[int, int, memoryview] | None:
+        """See :class:`~metaflow_engine_flow.external.WorkSource`."""
+        if self._call("mfe_work", self._handle, self._out) != 1:
+            return None
+        parser, operation, place, length = _WORK.unpack(self._bytes(self._out, _WORK.size))
+        batch = (ctypes.c_char * length).from_address(self._base() + place)
+        return parser, operation, memoryview(batch).cast("B").toreadonly()
+
+    def complete(self, result: bytes | memoryview) -> None:
+        """See :class:`~metaflow_engine_flow.external.WorkSource`."""
+        self._call("mfe_complete", self._handle, *self._give(result))
+
+    def tick(self, now_ns: int) -> None:
+        """See :meth:`FlowEngine.tick <metaflow_engine_flow.interface.FlowEngine.tick>`."""
+        self._call("mfe_tick", self._handle, now_ns)
+        self._external.run(self)
+
+    def finish(self) -> None:
+        """See :meth:`FlowEngine.finish <metaflow_engine_flow.interface.FlowEngine.finish>`."""
+        self._call("mfe_finish", self._handle)
+        self._external.run(self)
+
+    def tables(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """See :meth:`FlowEngine.tables <metaflow_engine_flow.interface.FlowEngine.tables>`."""
+        import pyarrow as pa
+
+        for table, name in enumerate(TABLES):
+            if not self._call("mfe_ready", self._handle, table):
+                continue
+            if self._call("mfe_take_raw", self._handle, table, self._out) != 0:
+                raise EngineError(self._last_error())
+            place, length = _RAW.unpack(self._bytes(self._out, _RAW.size))
+            image = pa.allocate_buffer(length)
+            ctypes.memmove(image.address, self._base() + place, length)
+            yield name, read_image(image)[1]
+
+    def counters(self) -> Mapping[tuple[str, str], int]:
+        """See :meth:`FlowEngine.counters <metaflow_engine_flow.interface.FlowEngine.counters>`."""
+        self._call("mfe_counters", self._handle, self._out)
+        return counters_of(self._raw_text())
+
+    def explain(self, flow_id: int) -> list[str]:
+        """See :meth:`FlowEngine.explain <metaflow_engine_flow.interface.FlowEngine.explain>`."""
+        # Numbers cross the border as signed.
+        self._call("mfe_explain", self._handle, flow_id - (1 << 64) if flow_id >> 63 else flow_id, self._out)
+        return self._raw_text().splitlines()
+
+    def close(self) -> None:
+        """Free the engine and its parsers. Idempotent."""
+        self._external.close()
+        self._dead = self._dead or "the engine was closed and cannot be used any more; make a new one"
+        self._exports = {}
+        del self._store
+        self._store = None
+
+    def _call(self, name: str, *arguments: int) -> int:
+        if self._dead:
+            raise EngineError(self._dead)
+        try:
+            return self._exports[name](self._store, *arguments)  # type: ignore[no-any-return]
+        except self._trap as error:
+            # The memory may be half written: nothing of it is looked at any more.
+            self._dead = f"the WebAssembly engine trapped in {name} and cannot go on: {str(error).splitlines()[0]}"
+            raise EngineError(self._dead) from error
+
+    def _base(self) -> int:
+        """Address of the linear memory; it may move whenever the memory grows."""
+        return ctypes.addressof(self._exports["memory"].data_ptr(self._store).contents)
+
+    def _give(self, data: Any) -> tuple[int, int]:
+        """Copy bytes into the engine's input room; returns where they are and how many."""
+        import pyarrow as pa
+
+        source = pa.py_buffer(data)
+        if source.size > self._capacity:
+            self._capacity = max(source.size, 1 << 16)
+            self._input = self._call("mfe_alloc", self._capacity)
+            if not self._input:
+                raise EngineError(f"the WebAssembly engine has no memory for {self._capacity} bytes of input")
+        if source.size:
+            ctypes.memmove(self._base() + self._input, source.address, source.size)
+        return self._input, source.size
+
+    def _bytes(self, place: int, length: int) -> bytes:
+        return ctypes.string_at(self._base() + place, length)
+
+    def _raw_text(self) -> str:
+        place, length = _RAW.unpack(self._bytes(self._out, _RAW.size))
+        return self._bytes(place, length).decode("utf-8", "replace")
+
+    def _last_error(self) -> str:
+        self._call("mfe_last_error", self._handle, self._out)
+        return self._raw_text() or "the engine gave no reason"
+
+
+_NEEDED = (
+    "memory", "mfe_abi_version", "mfe_alloc", "mfe_new", "mfe_add_parser", "mfe_push", "mfe_work", "mfe_complete", "mfe_tick",
+    "mfe_finish", "mfe_ready", "mfe_take_raw", "mfe_counters", "mfe_explain", "mfe_last_error",
+)  # fmt: skip
