@@ -66,8 +66,9 @@ fn framed(out: &mut Vec<u8>, id: u16, kind: u32, flags: u32, body: impl FnOnce(&
 pub(crate) struct Numbers<T> {
     data: Vec<u8>,
     rows: u32,
-    present: u32,
+    /// One bit a row, kept from the first hole on: most columns have none.
     validity: Vec<u8>,
+    has_holes: bool,
     kind: std::marker::PhantomData<T>,
 }
 
@@ -75,8 +76,8 @@ impl<T: Number> Numbers<T> {
     pub fn clear(&mut self) {
         self.data.clear();
         self.validity.clear();
+        self.has_holes = false;
         self.rows = 0;
-        self.present = 0;
     }
 
     /// Set the value of `row`, which is the last row or a new one behind it.
@@ -86,18 +87,26 @@ impl<T: Number> Numbers<T> {
             self.replace_last(value);
             return;
         }
-        while self.rows < row {
-            T::default().put(&mut self.data);
-            self.rows += 1;
+        if row > self.rows || self.has_holes {
+            self.leave_holes(row);
         }
         value.put(&mut self.data);
         self.rows += 1;
-        self.present += 1;
-        let byte = (row / 8) as usize;
-        if byte >= self.validity.len() {
-            self.validity.resize(byte + 1, 0);
+    }
+
+    /// Leave the rows up to `row` absent and mark it as present.
+    fn leave_holes(&mut self, row: u32) {
+        if !self.has_holes {
+            self.has_holes = true;
+            self.validity.resize((self.rows / 8) as usize, 0xff);
+            if self.rows % 8 > 0 {
+                self.validity.push((1 << (self.rows % 8)) - 1);
+            }
         }
-        self.validity[byte] |= 1 << (row % 8);
+        self.data.resize(row as usize * std::mem::size_of::<T>(), 0);
+        self.rows = row;
+        self.validity.resize((row / 8 + 1) as usize, 0);
+        self.validity[(row / 8) as usize] |= 1 << (row % 8);
     }
 
     /// Replace the value that was set last.
@@ -109,15 +118,20 @@ impl<T: Number> Numbers<T> {
 
     /// Write the column for `rows` rows; returns how many columns were written: 0 when every row is absent.
     pub fn write(&self, out: &mut Vec<u8>, id: u16, rows: u32) -> u32 {
-        if self.present == 0 {
+        if self.rows == 0 {
             return 0;
         }
-        let sparse = self.present < rows;
+        let sparse = self.rows < rows || self.has_holes;
         let flags = if sparse { abi::COLUMN_FLAG_VALIDITY } else { 0 };
         framed(out, id, T::TYPE, flags, |out| {
             if sparse {
                 let start = out.len();
-                out.extend_from_slice(&self.validity);
+                if self.has_holes {
+                    out.extend_from_slice(&self.validity);
+                } else {
+                    out.resize(start + (self.rows / 8) as usize, 0xff);
+                    out.push(((1_u32 << (self.rows % 8)) - 1) as u8);
+                }
                 out.resize(start + rows.div_ceil(8) as usize, 0);
                 pad(out);
             }
@@ -155,6 +169,19 @@ impl Texts {
         self.ends[row as usize] = self.bytes.len() as u32;
     }
 
+    /// Append several pieces, all or none of them.
+    pub fn append_all(&mut self, row: u32, pieces: [&str; 4]) {
+        self.append(row, "");
+        let start = if row == 0 { 0 } else { self.ends[row as usize - 1] } as usize;
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if self.bytes.len() - start + length <= abi::LIMIT_TEXT_BYTES as usize {
+            for piece in pieces {
+                self.bytes.extend_from_slice(piece.as_bytes());
+            }
+            self.ends[row as usize] = self.bytes.len() as u32;
+        }
+    }
+
     /// Set the text of `row`, which is the last row or a new one behind it.
     #[inline]
     pub fn set(&mut self, row: u32, text: &str) {
@@ -172,13 +199,12 @@ impl Texts {
         }
         framed(out, id, abi::COLUMN_TYPE_UTF8, 0, |out| {
             let end = self.bytes.len() as u32;
+            let start = out.len() + 4;
             out.reserve(4 * (rows as usize + 1) + self.bytes.len());
-            out.extend_from_slice(&0_u32.to_le_bytes());
-            for end in &self.ends {
-                out.extend_from_slice(&end.to_le_bytes());
-            }
-            for _ in self.ends.len() as u32..rows {
-                out.extend_from_slice(&end.to_le_bytes());
+            out.resize(start + 4 * rows as usize, 0);
+            let ends = self.ends.iter().chain(std::iter::repeat(&end));
+            for (slot, end) in out[start..].chunks_exact_mut(4).zip(ends) {
+                slot.copy_from_slice(&end.to_le_bytes());
             }
             out.extend_from_slice(&self.bytes);
         });
@@ -196,4 +222,54 @@ fn cut(text: &str, room: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{finish_header, write_header, Numbers, Texts};
+    use crate::abi_generated as abi;
+    use crate::testing::decode_records;
+
+    /// A column of numbers with these values (`None`: not set), through the layout and back.
+    fn through(values: &[Option<u64>]) -> Vec<Option<u64>> {
+        let mut numbers = Numbers::<u64>::default();
+        for (row, value) in values.iter().enumerate() {
+            if let Some(value) = value {
+                numbers.set(row as u32, 0);
+                numbers.set(row as u32, *value);
+            }
+        }
+        let mut out = Vec::new();
+        write_header(&mut out, abi::MAGIC_RECORDS, values.len() as u32);
+        let columns = numbers.write(&mut out, abi::RECORD_COLUMN_LENGTH as u16, values.len() as u32);
+        finish_header(&mut out, columns);
+        decode_records(&out).iter().map(|row| row.number("length").map(|number| number as u64)).collect()
+    }
+
+    #[test]
+    fn holes_stay_holes_wherever_they_are() {
+        let mut random = crate::testing::Random::new(1);
+        for length in 0..70 {
+            for share in [1, 2, 10, 1000] {
+                let values: Vec<_> = (0..length)
+                    .map(|_| Some(random.word()).filter(|_| random.below(share) > 0 || share == 1))
+                    .collect();
+                assert_eq!(through(&values), values);
+            }
+            let mut values = vec![Some(7); length];
+            values.extend([None; 9]);
+            assert_eq!(through(&values), values);
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_attributes_not_at_all() {
+        let mut texts = Texts::default();
+        texts.append(0, &"\u{e9}".repeat(40_000));
+        assert_eq!(texts.bytes.len(), 65_534);
+        texts.append_all(0, ["k", "\0", "v", "\0"]);
+        assert_eq!(texts.bytes.len(), 65_534);
+        texts.append_all(2, ["k", "\0", "v", "\0"]);
+        assert_eq!(texts.ends, [65_534, 65_534, 65_538]);
+    }
 }

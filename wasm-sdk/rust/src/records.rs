@@ -146,18 +146,16 @@ impl Records {
         self
     }
 
-    /// Add an attribute. A NUL, which would end it, becomes U+FFFD.
+    /// Add an attribute. A NUL, which would end it, becomes U+FFFD; what passes the longest text is left out.
     pub fn attribute(&mut self, key: &str, value: &str) -> &mut Records {
         if self.is_open && !key.is_empty() {
             let column = &mut self.texts[Text::Attributes as usize - TEXT_MIN];
-            for part in [key, value] {
-                for (index, piece) in part.split('\0').enumerate() {
-                    if index > 0 {
-                        column.append(self.rows, "\u{fffd}");
-                    }
-                    column.append(self.rows, piece);
-                }
-                column.append(self.rows, "\0");
+            // A NUL is so rare that the copy which replaces it does not matter.
+            if value.contains('\0') || key.contains('\0') {
+                let clean = |text: &str| text.replace('\0', "\u{fffd}");
+                column.append_all(self.rows, [&clean(key), "\0", &clean(value), "\0"]);
+            } else {
+                column.append_all(self.rows, [key, "\0", value, "\0"]);
             }
         }
         self
