@@ -130,10 +130,6 @@ pub(crate) struct Period {
 }
 
 impl Period {
-    pub fn packets(&self) -> u64 {
-        self.sides[0].traffic.packets + self.sides[1].traffic.packets
-    }
-
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.sides.iter_mut().zip(&other.sides) {
             mine.traffic.merge(&theirs.traffic);

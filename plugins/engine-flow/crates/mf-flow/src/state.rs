@@ -136,16 +136,16 @@ impl State {
     #[inline]
     pub fn next(self, class: FlagClass, way: Way) -> Next {
         if way == Way::S2c {
-            if let Some(next) = self.from_server(class) {
+            if let Some(next) = self.after_server(class) {
                 return next;
             }
         }
-        self.from_any(class).unwrap_or(EXCEPTION)
+        self.after_any(class).unwrap_or(EXCEPTION)
     }
 
     /// Cells that hold in both directions.
     #[inline]
-    fn from_any(self, class: FlagClass) -> Option<Next> {
+    fn after_any(self, class: FlagClass) -> Option<Next> {
         use FlagClass::{Ack, Fin, PshAck, Rst, Syn, SynAck};
         use State as S;
         use TimeoutClass as T;
@@ -190,7 +190,7 @@ impl State {
 
     /// Cells that hold for packets of the server only.
     #[inline]
-    fn from_server(self, class: FlagClass) -> Option<Next> {
+    fn after_server(self, class: FlagClass) -> Option<Next> {
         use FlagClass::{Ack, Fin, PshAck, Rst, SynAck};
         use State as S;
         use TimeoutClass as T;

@@ -89,7 +89,9 @@ impl<E: Default> FlowTable<E> {
         let hash = key.hash(self.seed);
         let flows = &self.flows;
         let mut slot = self.index.find(hash, |slot| {
-            flows.get(slot as usize).is_some_and(|flow| flow.key == key)
+            flows
+                .get(slot as usize)
+                .is_some_and(|flow| flow.key.same(&key))
         });
         if let (Some(at), Transport::Tcp(tcp)) = (slot, &packet.transport) {
             if tcp.flags & (SYN | ACK | RST | FIN) == SYN && self.begins_anew(at, tcp) {
@@ -611,10 +613,8 @@ impl<E: Default> FlowTable<E> {
         packet: &Packet<'_>,
         sink: &mut S,
     ) {
-        let mut syn_flags = 0;
         if let Transport::Tcp(tcp) = &packet.transport {
-            syn_flags = tcp.flags & (SYN | RST);
-            if syn_flags == SYN {
+            if tcp.flags & (SYN | RST) == SYN {
                 self.handshake(slot, side, tcp.flags & ACK != 0, sink);
             }
         }
@@ -653,6 +653,8 @@ impl<E: Default> FlowTable<E> {
         let mut retransmission = false;
         let class = match (&packet.transport, &mut flow.perf) {
             (Transport::Tcp(tcp), Perf::Tcp(perf)) => {
+                // A FIN sent again because the last ACK was lost moves nothing (in the table of 3.3 it would be an exception).
+                let again = flow.state == State::Closed && tcp.flags & flow.flags[side] & FIN != 0;
                 traffic.tcp_flags |= tcp.flags;
                 flow.flags[side] |= tcp.flags;
                 if tcp.flags & RST != 0 && flow.first_rst.is_none() {
@@ -662,7 +664,11 @@ impl<E: Default> FlowTable<E> {
                     retransmission =
                         perf.packet(&mut flow.tick, side, tcp, packet.payload_wire, now);
                 }
-                Some(FlagClass::of(tcp.flags))
+                Some(if again {
+                    FlagClass::Ack
+                } else {
+                    FlagClass::of(tcp.flags)
+                })
             }
             (Transport::Udp(_), Perf::Udp(perf)) => {
                 if in_time {

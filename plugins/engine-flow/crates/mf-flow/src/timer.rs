@@ -58,16 +58,6 @@ impl Wheel {
         self.first
     }
 
-    /// Skips empty seconds up to `second` at no cost when nothing is entered at all.
-    pub fn jump(&mut self, second: u64) {
-        self.first = self.first.max(second);
-    }
-
-    /// True when no entry is left.
-    pub fn is_empty(&self) -> bool {
-        self.buckets.iter().all(Vec::is_empty)
-    }
-
     /// Takes the entry that comes up first.
     pub fn pop_first(&mut self) -> Option<Entry> {
         let bucket = self.buckets.iter_mut().find(|bucket| !bucket.is_empty())?;

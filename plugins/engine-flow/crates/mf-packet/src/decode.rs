@@ -1,6 +1,6 @@
 //! The walk from a frame's first byte to the transport payload.
 
-use crate::ip::fragment::{Key, Limits, Reassembler};
+use crate::ip::fragment::{Fragment, Key, Limits, Reassembler};
 use crate::tunnel::{Carries, TunnelSet, MAX_TIERS};
 use crate::{
     ethertype, ip, link, transport, tunnel, Addr, Counters, Frame, Mixer, Packet, Transport, View,
@@ -42,8 +42,14 @@ impl Decoder {
 
     /// Decodes one frame. None when it holds no whole packet: damaged, or a fragment whose datagram is not complete (counted
     /// either way). A frame without IP (ARP, LLDP, ...) is a packet with `protocol == 0`.
-    #[inline]
+    #[inline(always)]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Packet<'a>> {
+        let mut packet = Packet::new(frame);
+        self.walk(frame, &mut packet).then_some(packet)
+    }
+
+    /// Fills `packet`, so that its 300 bytes are written once and in place; false when there is none.
+    fn walk<'a>(&'a mut self, frame: &Frame<'a>, packet: &mut Packet<'a>) -> bool {
         let Self {
             tunnels,
             reassembler,
@@ -51,19 +57,18 @@ impl Decoder {
             counters,
         } = self;
         let mut scratch = scratch.iter_mut();
-        let mut packet = Packet::new(frame);
         if let Some(tci) = frame.vlan_tci {
             packet.vlan = tci & 0x0fff;
         }
         let mut view = match link::peel(
             frame.link_type,
             View::new(frame.data, frame.wire_len),
-            &mut packet,
+            packet,
         ) {
             Ok(view) => view,
             Err(reason) => {
                 counters.hit("link", reason);
-                return None;
+                return false;
             }
         };
         loop {
@@ -74,7 +79,7 @@ impl Decoder {
                 Ok(header) => header,
                 Err(reason) => {
                     counters.hit("ip", reason);
-                    return None;
+                    return false;
                 }
             };
             if let Some(remark) = header.remark {
@@ -88,26 +93,27 @@ impl Decoder {
             packet.l3_len = header.payload_len;
             view = header.payload;
             if let Some(piece) = header.fragment {
-                let buffer = scratch.next()?;
+                let Some(buffer) = scratch.next() else {
+                    return false;
+                };
                 let v4 = packet.is_v4();
                 let key = Key {
                     src: header.src,
                     dst: header.dst,
                     id: piece.id,
                     protocol: if v4 { header.protocol } else { 0 },
-                    context: context(&packet),
+                    context: context(packet),
                 };
-                let lens = (packet.wire_len, packet.cap_len);
-                let whole = reassembler.add(
+                let fragment = Fragment {
                     key,
                     piece,
-                    header.protocol,
-                    view,
-                    lens,
-                    packet.time_ns,
-                    counters,
-                    buffer,
-                )?;
+                    protocol: header.protocol,
+                    payload: view,
+                    frame: (packet.wire_len, packet.cap_len),
+                    time_ns: packet.time_ns,
+                };
+                let whole = reassembler.add(fragment, counters, buffer);
+                let Some(whole) = whole else { return false };
                 view = View {
                     cap: buffer.as_slice(),
                     wire: whole.wire,
@@ -122,7 +128,7 @@ impl Decoder {
                         Ok((protocol, rest)) => (packet.protocol, view) = (protocol, rest),
                         Err(reason) => {
                             counters.hit("ip", reason);
-                            return None;
+                            return false;
                         }
                     }
                 }
@@ -131,37 +137,37 @@ impl Decoder {
                 Ok(found) => found,
                 Err(reason) => {
                     counters.hit("transport", reason);
-                    return None;
+                    return false;
                 }
             };
             packet.transport = header;
             packet.payload = payload.cap;
             packet.payload_wire = payload.wire;
             if matches!(header, Transport::Tcp(_)) {
-                return Some(packet);
+                return true;
             }
             match tunnel::find(*tunnels, packet.protocol, &header, view, payload) {
-                Ok(None) => return Some(packet),
+                Ok(None) => return true,
                 Ok(Some(_)) if packet.tunnel.tier >= MAX_TIERS => {
                     counters.hit("tunnel", "more_than_two_tiers");
-                    return Some(packet);
+                    return true;
                 }
                 Ok(Some(inner)) => {
-                    tunnel::enter(&mut packet, &inner);
+                    tunnel::enter(packet, &inner);
                     view = inner.view;
                     if inner.carries == Carries::Ethernet {
-                        match link::peel(link::linktype::ETHERNET, view, &mut packet) {
+                        match link::peel(link::linktype::ETHERNET, view, packet) {
                             Ok(rest) => view = rest,
                             Err(reason) => {
                                 counters.hit("tunnel", reason);
-                                return None;
+                                return false;
                             }
                         }
                     }
                 }
                 Err(reason) => {
                     counters.hit("tunnel", reason);
-                    return Some(packet);
+                    return true;
                 }
             }
         }
@@ -180,11 +186,7 @@ fn context(packet: &Packet<'_>) -> u64 {
 
 /// A frame without IP: ARP gets its protocol addresses, everything else is payload.
 #[cold]
-fn other<'a>(
-    mut packet: Packet<'a>,
-    view: View<'a>,
-    counters: &mut Counters,
-) -> Option<Packet<'a>> {
+fn other<'a>(packet: &mut Packet<'a>, view: View<'a>, counters: &mut Counters) -> bool {
     packet.protocol = 0;
     packet.transport = Transport::None;
     (packet.src, packet.dst) = (Addr::default(), Addr::default());
@@ -193,18 +195,18 @@ fn other<'a>(
     packet.payload_wire = view.wire;
     if packet.eth_type != ethertype::ARP {
         counters.hit("link", "ethernet_type_not_decoded");
-        return Some(packet);
+        return true;
     }
     let Some(h) = view.head::<28>() else {
         counters.hit("link", "arp_truncated");
-        return None;
+        return false;
     };
     // Hardware type 1 (Ethernet), protocol IPv4, address lengths 6 and 4; anything else has its addresses elsewhere.
     if h[..6] != [0, 1, 8, 0, 6, 4] {
         counters.hit("link", "arp_not_ethernet_ipv4");
-        return None;
+        return false;
     }
     packet.src = Addr::v4(u32::from_be_bytes([h[14], h[15], h[16], h[17]]));
     packet.dst = Addr::v4(u32::from_be_bytes([h[24], h[25], h[26], h[27]]));
-    Some(packet)
+    true
 }

@@ -34,8 +34,8 @@ struct Side {
     last_ack: Option<u32>,
     /// The peer pushed data: (its time, the acknowledgement number that would answer it).
     owes_ack: Option<(u64, u32)>,
-    /// The peer pushed data at this time and this side has not sent any since.
-    owes_data: Option<u64>,
+    /// The peer pushed data and this side has not sent any since: (its time, what it acknowledged).
+    owes_data: Option<(u64, u32)>,
 }
 
 /// A connection's measurements.
@@ -119,8 +119,13 @@ impl TcpPerf {
             }
         }
         if !pure_ack {
-            if let Some(since) = me.owes_data.take() {
-                if data && !retransmission && expected == Some(tcp.seq) && now - since <= MAX_ART {
+            if let Some((since, acked)) = me.owes_data.take() {
+                // The first packet of a side that was not seen before continues what the peer acknowledged.
+                if data
+                    && !retransmission
+                    && tcp.seq == expected.unwrap_or(acked)
+                    && now - since <= MAX_ART
+                {
                     mine.art.add_ns(now - since);
                 }
             }
@@ -141,7 +146,7 @@ impl TcpPerf {
             if retransmission {
                 peer.owes_data = None;
             } else if pushed {
-                peer.owes_data = Some(now);
+                peer.owes_data = Some((now, tcp.ack));
             }
             me.data_ns = now;
         }

@@ -34,6 +34,23 @@ pub struct Key {
     pub context: u64,
 }
 
+/// A fragment as the decoder hands it over.
+#[derive(Clone, Copy, Debug)]
+pub struct Fragment<'a> {
+    /// Its datagram.
+    pub key: Key,
+    /// Its place there.
+    pub piece: Piece,
+    /// The protocol its header says (of a datagram that of its first fragment counts).
+    pub protocol: u8,
+    /// What follows the headers.
+    pub payload: View<'a>,
+    /// (wire, captured) length of the frame that brought it.
+    pub frame: (u32, u32),
+    /// Time of that frame.
+    pub time_ns: u64,
+}
+
 /// Bounds of the reassembly.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -134,18 +151,20 @@ impl Reassembler {
     }
 
     /// Takes a fragment. When it completes its datagram the captured payload is in `out` and the facts are returned.
-    /// `frame` is the (wire, captured) length of the frame that brought it; `now_ns` its time.
     pub fn add(
         &mut self,
-        key: Key,
-        piece: Piece,
-        protocol: u8,
-        payload: View<'_>,
-        frame: (u32, u32),
-        now_ns: u64,
+        fragment: Fragment<'_>,
         counters: &mut Counters,
         out: &mut Vec<u8>,
     ) -> Option<Whole> {
+        let Fragment {
+            key,
+            piece,
+            protocol,
+            payload,
+            frame,
+            time_ns: now_ns,
+        } = fragment;
         self.expire(now_ns, counters);
         counters.hit(
             "ip",

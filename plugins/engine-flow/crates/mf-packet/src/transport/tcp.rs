@@ -160,7 +160,7 @@ mod tests {
             0,
             0,
         ];
-        h[12] = ((20 + options.len()) / 4 << 4) as u8;
+        h[12] = (((20 + options.len()) / 4) << 4) as u8;
         h.extend_from_slice(options);
         h
     }
