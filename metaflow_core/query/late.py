@@ -6,9 +6,11 @@ grouping matters: two ids may share one name.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from metaflow_core.model.expression import Expr, Ref, parse_expression, references
 from metaflow_core.query.functions import FOLDS
-from metaflow_core.query.plan import Aggregate, Filter, Fold, Named, Plan, Project, Resolve, Scan
+from metaflow_core.query.plan import Aggregate, Combine, Filter, Fold, Named, Plan, Resolve, Scan, SemiJoin
 
 __all__ = ["late"]
 
@@ -23,21 +25,20 @@ def late(plan: Plan) -> Plan:
         case Aggregate(source, keys, folds):
             turned = _turn(plan)
             return turned if turned is not None else Aggregate(late(source), keys, folds)
-        case Project(source, columns):
-            return Project(late(source), columns)
-        case Filter(source, predicate):
-            return Filter(late(source), predicate)
         case _:
-            return plan if isinstance(plan, Scan) else _inside(plan)
+            return _inside(plan)
 
 
 def _inside(plan: Plan) -> Plan:
-    from dataclasses import replace
-
-    if hasattr(plan, "inputs"):
-        return replace(plan, inputs=tuple(late(each) for each in plan.inputs))
-    changes: dict[str, Plan] = {name: late(getattr(plan, name)) for name in ("input", "other") if hasattr(plan, name)}
-    return replace(plan, **changes)  # type: ignore[arg-type]
+    match plan:
+        case Combine(many, keys):
+            return Combine(tuple(late(each) for each in many), keys)
+        case SemiJoin(source, keys, other):
+            return SemiJoin(late(source), keys, late(other))
+        case Scan():
+            return plan
+        case _:
+            return replace(plan, input=late(plan.input))
 
 
 def _turn(aggregate: Aggregate) -> Plan | None:

@@ -30,7 +30,11 @@ def conform(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
 
     rows = batch.num_rows
     sent = {name: batch.column(index) for index, name in enumerate(batch.schema.names)}
-    used: set[str] = set()
+    known = {name for column in table.columns for name in (column.name, *column.sources)}
+    surplus = next((name for name in sent if name not in known), None)
+    if surplus is not None:
+        near = suggestion(surplus, (column.name for column in table.columns))
+        raise ParseError(f"a batch for {table.name} has a column {surplus!r} that the catalogue does not know{near}")
     arrays: list[pa.Array] = []
     for column in table.columns:
         name = column.name if column.name in sent else next((s for s in column.sources if s in sent), None)
@@ -41,12 +45,7 @@ def conform(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
                 )
             arrays.append(_filler(column, rows))
             continue
-        used.update((name, *column.sources))
         arrays.append(_fit(sent[name], name, column, table))
-    surplus = [name for name in sent if name not in used]
-    if surplus:
-        near = suggestion(surplus[0], (column.name for column in table.columns))
-        raise ParseError(f"a batch for {table.name} has a column {surplus[0]!r} that the catalogue does not know{near}")
     return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(table))
 
 

@@ -14,7 +14,7 @@ from metaflow_core.model.catalog.values import Column, Enum, Table, Tag
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["decode", "decode_column"]
+__all__ = ["address_text", "decode", "decode_column"]
 
 
 def decode(batch: pa.RecordBatch, table: Table, catalog: Catalog) -> pa.RecordBatch:
@@ -62,17 +62,19 @@ def decode_column(array: pa.Array, column: Column, catalog: Catalog) -> pa.Array
     if column.enum and column.type not in ("lowcard", "string"):
         enum: Enum = catalog.enum(column.enum)
         return _by_value(array, enum.name_of)
-    if column.type == "ip4":
-        return _by_value(array, _ip4_text)
-    if column.type == "ip6":
-        return _by_value(array, _ip6_text)
-    if column.type == "mac":
-        return _by_value(array, _mac_text)
+    if column.type in ("ip4", "ip6", "mac"):
+        return address_text(array, column.type)
     if column.type == "time_ns":
         return array.cast(pa.int64())
     if column.type == "lowcard" and pa.types.is_dictionary(array.type):
         return array.cast(pa.utf8())
     return array
+
+
+def address_text(array: pa.Array, type_: str) -> pa.Array:
+    """Addresses as people write them; ``type_`` is ``ip4``, ``ip6`` or ``mac``."""
+    translate: dict[str, Callable[[Any], str]] = {"ip4": _ip4_text, "ip6": _ip6_text, "mac": _mac_text}
+    return _by_value(array, translate[type_])
 
 
 def _by_value(array: pa.Array, translate: Callable[[Any], str]) -> pa.Array:
@@ -90,8 +92,8 @@ def _address(columns: dict[str, pa.Array], name: str) -> pa.Array:
 
     four, six = (columns.get(name.replace("ip6", "ip4").replace("ip4", family)) for family in ("ip4", "ip6"))
     rows = len(columns[name])
-    text4 = _by_value(four, _ip4_text) if four is not None else pa.nulls(rows, pa.utf8())
-    text6 = _by_value(six, _ip6_text) if six is not None else pa.nulls(rows, pa.utf8())
+    text4 = address_text(four, "ip4") if four is not None else pa.nulls(rows, pa.utf8())
+    text6 = address_text(six, "ip6") if six is not None else pa.nulls(rows, pa.utf8())
     return pc.if_else(columns["is_ipv4"].cast(pa.bool_()), text4, text6)
 
 

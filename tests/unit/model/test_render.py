@@ -21,7 +21,7 @@ NS = 1_700_000_000_123_456_789
 
 
 def messages(**columns: object) -> pa.RecordBatch:
-    rows = len(list(columns.values())[0])
+    rows = pa.table(columns).num_rows
     sent = {"time_ns": pa.array([NS] * rows, pa.uint64()), "flow_id": pa.array([1] * rows, pa.uint64()), **columns}
     return conform(pa.RecordBatch.from_pydict(sent), MESSAGES)
 
