@@ -44,7 +44,7 @@ pub struct Session {
     /// The search for a parser.
     pub infer: Inference,
     /// Payload that waits for a verdict.
-    pub pending: Option<Box<Pending>>,
+    pub pending: Option<Pending>,
     /// Messages that wait for their other half.
     pub pairs: SessionPairs,
     /// Packet time of the last gap, 0 when there was none: pairs from before it are uncertain.

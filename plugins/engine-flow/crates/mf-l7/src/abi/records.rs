@@ -10,9 +10,20 @@ pub const TEXT_COUNT: usize = (col::LAST_TEXT - col::FIRST_TEXT) as usize + 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Texts<'a>(pub [&'a str; TEXT_COUNT]);
 
-impl Texts<'_> {
+impl<'a> Texts<'a> {
     /// No text at all.
     pub const NONE: Texts<'static> = Texts([""; TEXT_COUNT]);
+
+    /// These texts, with those of `other` where there is none.
+    pub fn or(&self, other: &Texts<'a>) -> Texts<'a> {
+        let mut out = *self;
+        for (slot, lent) in out.0.iter_mut().zip(&other.0) {
+            if slot.is_empty() {
+                *slot = lent;
+            }
+        }
+        out
+    }
 }
 
 /// Messages, one a row; every access is in bounds whatever the parser wrote.

@@ -45,7 +45,7 @@ pub struct Core {
     /// The parser whose batch the host has.
     pub work: Option<u16>,
     /// Emptied memory for waiting payload.
-    pub spare_pending: Vec<Box<Pending>>,
+    pub spare_pending: Vec<Pending>,
     /// For gathering the bytes of a check.
     pub scratch: Vec<u8>,
 }
@@ -104,7 +104,7 @@ impl Core {
     }
 
     /// Takes an emptied waiting room.
-    pub fn new_pending(&mut self) -> Box<Pending> {
+    pub fn new_pending(&mut self) -> Pending {
         self.spare_pending.pop().unwrap_or_default()
     }
 
@@ -116,7 +116,7 @@ impl Core {
     }
 
     /// Gives a waiting room back.
-    pub fn recycle_pending(&mut self, mut pending: Box<Pending>) {
+    pub fn recycle_pending(&mut self, mut pending: Pending) {
         self.store.release(pending.size());
         if self.spare_pending.len() < KEEP_PENDING {
             pending.clear();

@@ -35,9 +35,9 @@ impl Core {
         }
         match session.state {
             State::Confirmed(parser) => {
-                self.to_parser(index, parser, kind, side, flags, &piece, sink)
+                self.hand_over(index, parser, kind, side, flags, &piece, sink)
             }
-            State::Inferring => self.to_pending(index, kind, side, flags, &piece, sink),
+            State::Inferring => self.hold_back(index, kind, side, flags, &piece, sink),
             State::Ignored => self.unparsed(index, piece.data.len() as u64),
         }
     }
@@ -50,7 +50,7 @@ impl Core {
 
     /// Adds a piece to the parser's batch.
     #[allow(clippy::too_many_arguments)]
-    pub fn to_parser(
+    pub fn hand_over(
         &mut self,
         index: u32,
         parser: u16,
@@ -104,7 +104,7 @@ impl Core {
             match self.sessions.peek(index).state {
                 State::Confirmed(now) if now == parser => {}
                 State::Inferring if kind != KIND_CLOSE => {
-                    return self.to_pending(index, kind, side, flags, piece, sink);
+                    return self.hold_back(index, kind, side, flags, piece, sink);
                 }
                 _ => return self.unparsed(index, piece.data.len() as u64),
             }
@@ -118,7 +118,7 @@ impl Core {
     }
 
     /// Lets a piece wait for a verdict, and asks for one when nobody was asked yet.
-    pub fn to_pending(
+    pub fn hold_back(
         &mut self,
         index: u32,
         kind: u8,
@@ -142,7 +142,7 @@ impl Core {
             self.flush_native(sink);
             return match self.sessions.peek(index).state {
                 State::Confirmed(parser) => {
-                    self.to_parser(index, parser, kind, side, flags, piece, sink)
+                    self.hand_over(index, parser, kind, side, flags, piece, sink)
                 }
                 State::Ignored => self.unparsed(index, piece.data.len() as u64),
                 State::Inferring => self.wait(index, kind, side, flags, piece, sink),

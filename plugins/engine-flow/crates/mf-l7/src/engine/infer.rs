@@ -311,7 +311,7 @@ impl Core {
                     gap,
                     truncated: false,
                 };
-                self.to_parser(
+                self.hand_over(
                     index,
                     parser,
                     item.kind,

@@ -41,7 +41,7 @@ impl Core {
             gap: 0,
             truncated: false,
         };
-        self.to_parser(index, parser, KIND_CLOSE, 0, 0, &piece, sink);
+        self.hand_over(index, parser, KIND_CLOSE, 0, 0, &piece, sink);
     }
 
     /// Ends a session: what waits for its other half is told.

@@ -1,6 +1,7 @@
 //! The engine: flows in, rows and events out.
 
 mod core;
+mod count;
 mod deliver;
 mod emit;
 mod flush;

@@ -4,7 +4,7 @@ use super::core::Core;
 use crate::abi::ids::status;
 use crate::abi::Texts;
 use crate::counters::Count;
-use crate::pair::{Message, SessionPairs, NIL};
+use crate::pair::{Half, Message, Owner, SessionPairs, NIL};
 use crate::parser::{Pairing, MAX_PARSERS};
 use crate::sink::L7Sink;
 
@@ -39,30 +39,19 @@ impl Core {
     }
 
     /// A request: counted now, and kept until its response comes.
-    pub fn request(
-        &mut self,
-        index: u32,
-        parser: u16,
-        message: &Message,
-        texts: &Texts<'_>,
-        sink: &mut dyn L7Sink,
-    ) {
-        self.count_request(index, message, texts, sink);
+    pub fn request(&mut self, owner: Owner, half: Half<'_>, sink: &mut dyn L7Sink) {
+        let Owner { index, parser } = owner;
+        let message = half.message;
+        self.count_request(index, half, sink);
         let (pairing, timeout) = self.pairing(parser);
         if pairing == Pairing::None {
-            return self.lone_row(
-                index,
-                parser,
-                message,
-                texts,
-                message.status.unwrap_or(status::UNKNOWN),
-            );
+            return self.lone_request(owner, half, message.status.unwrap_or(status::UNKNOWN));
         }
         let keyed = pairing == Pairing::Keyed;
         let early = self.find_early(index, message, keyed);
         if early != NIL {
             self.unlink(index, early);
-            self.pair(index, parser, message, texts, early, timeout, sink);
+            self.answered_before(early, half, timeout, sink);
             return self.pairs.free(early);
         }
         if keyed {
@@ -85,75 +74,63 @@ impl Core {
             self.push_out(self.pairs.oldest(), sink);
         }
         let own = &mut self.sessions.at(index).pairs;
-        self.pairs.insert(
-            own, index, parser, false, keyed, self.clock, *message, texts,
-        );
+        self.pairs.insert(own, owner, None, keyed, self.clock, half);
     }
 
     /// A response: counted now, and put together with its request.
-    pub fn response(
-        &mut self,
-        index: u32,
-        parser: u16,
-        message: &Message,
-        texts: &Texts<'_>,
-        sink: &mut dyn L7Sink,
-    ) {
+    pub fn response(&mut self, owner: Owner, half: Half<'_>, sink: &mut dyn L7Sink) {
+        let Owner { index, parser } = owner;
+        let message = half.message;
         let (pairing, timeout) = self.pairing(parser);
         let found = match pairing {
             Pairing::None => NIL,
             Pairing::Keyed => self.pairs.find(index, message.stream_id, false),
             Pairing::Fifo => self.find_in_order(index, message, sink),
         };
-        if found == NIL {
-            self.count_response(index, message, texts, None, sink);
-            if pairing == Pairing::None || self.options.early_response_ns == 0 {
-                return self.lone_response(index, parser, message, texts);
-            }
-            if self.pairs.len() >= self.options.pending_total.max(1)
-                || self.sessions.peek(index).pairs.count >= self.options.pending_per_flow.max(1)
-            {
-                self.counters.add(Count::PendingFull, 1);
-                return self.lone_response(index, parser, message, texts);
-            }
-            let keyed = pairing == Pairing::Keyed;
-            if keyed {
-                let same = self.pairs.find(index, message.stream_id, true);
-                if same != NIL {
-                    self.end_early(index, same);
-                }
-            }
-            let own = &mut self.sessions.at(index).pairs;
-            let at = self.pairs.insert(
-                own, index, EARLY_LANE, true, keyed, self.clock, *message, texts,
-            );
-            if let Some(slot) = self.pairs.get_mut(at) {
-                slot.parser = parser;
-            }
-            return;
-        }
         let Some(waiting) = self.pairs.get(found) else {
-            return;
+            self.count_response(index, half, &Texts::NONE, None, sink);
+            return self.wait_for_request(owner, half, pairing);
         };
-        let waited = message.time_ns.saturating_sub(waiting.message.time_ns);
-        if waiting.partner == NIL && waited > timeout {
+        let in_parts = waiting.partner != NIL;
+        if !in_parts && message.time_ns.saturating_sub(waiting.message.time_ns) > timeout {
             self.end_request(index, found, End::Timeout, sink);
-            self.count_response(index, message, texts, None, sink);
-            return self.lone_response(index, parser, message, texts);
+            self.count_response(index, half, &Texts::NONE, None, sink);
+            return self.lone_response(owner, half);
         }
-        let first = waiting.partner == NIL;
-        if message.continues() || !first {
-            self.add_part(index, found, message, texts, first, waited, sink);
-            if !message.continues() {
-                self.unlink(index, found);
-                self.pair_parts(index, parser, found);
-                self.pairs.free(found);
+        if !in_parts && !message.continues() {
+            self.unlink(index, found);
+            self.answer(found, half, sink);
+            return self.pairs.free(found);
+        }
+        self.add_part(found, half, sink);
+        if !message.continues() {
+            self.unlink(index, found);
+            self.pair_parts(found);
+            self.pairs.free(found);
+        }
+    }
+
+    /// A response without request waits a little: the capture may deliver the request late.
+    fn wait_for_request(&mut self, owner: Owner, half: Half<'_>, pairing: Pairing) {
+        let index = owner.index;
+        if pairing == Pairing::None || self.options.early_response_ns == 0 {
+            return self.lone_response(owner, half);
+        }
+        let full = self.pairs.len() >= self.options.pending_total.max(1);
+        if full || self.sessions.peek(index).pairs.count >= self.options.pending_per_flow.max(1) {
+            self.counters.add(Count::PendingFull, 1);
+            return self.lone_response(owner, half);
+        }
+        let keyed = pairing == Pairing::Keyed;
+        if keyed {
+            let same = self.pairs.find(index, half.message.stream_id, true);
+            if same != NIL {
+                self.end_early(index, same);
             }
-            return;
         }
-        self.unlink(index, found);
-        self.answer(index, parser, found, message, texts, waited, sink);
-        self.pairs.free(found);
+        let own = &mut self.sessions.at(index).pairs;
+        self.pairs
+            .insert(own, owner, Some(EARLY_LANE), keyed, self.clock, half);
     }
 
     /// The request a response of an ordered protocol belongs to.
@@ -279,21 +256,22 @@ impl Core {
         let Some(slot) = self.pairs.get(at) else {
             return;
         };
-        let parser = slot.lane;
         if slot.partner != NIL {
-            self.pair_parts(index, parser, at);
+            self.pair_parts(at);
         } else {
-            let timeout = self.pairing(parser).1;
-            let due = slot.message.time_ns.saturating_add(timeout);
+            let due = slot
+                .message
+                .time_ns
+                .saturating_add(self.pairing(slot.parser).1);
             let timed_out = end == End::Timeout || self.clock >= due;
-            self.unanswered(index, parser, at, timed_out, due, sink);
+            self.unanswered(at, timed_out.then_some(due), sink);
         }
         self.pairs.free(at);
     }
 
     fn end_early(&mut self, index: u32, at: u32) {
         self.unlink(index, at);
-        self.lone_early(index, at);
+        self.lone_early(at);
         self.pairs.free(at);
     }
 }

@@ -5,7 +5,7 @@ use crate::abi::ids::{col, flag, kind, text, KIND_CLOSE};
 use crate::abi::{Batch, Records, SegmentView, Texts};
 use crate::counters::Count;
 use crate::infer::Asking;
-use crate::pair::Message;
+use crate::pair::{Half, Message, Owner};
 use crate::session::State;
 use crate::sink::L7Sink;
 use crate::stream::Piece;
@@ -97,11 +97,13 @@ impl Core {
             session.domain.clear();
             session.domain.push_str(domain);
         }
-        self.message_row(index, parser, message, texts);
+        let owner = Owner { index, parser };
+        let half = Half { message, texts };
+        self.message_row(owner, half);
         match message.kind {
-            kind::REQUEST => self.request(index, parser, message, texts, sink),
-            kind::RESPONSE => self.response(index, parser, message, texts, sink),
-            _ => self.alone(index, parser, message, texts, sink),
+            kind::REQUEST => self.request(owner, half, sink),
+            kind::RESPONSE => self.response(owner, half, sink),
+            _ => self.alone(owner, half, sink),
         }
     }
 
@@ -132,7 +134,7 @@ impl Core {
                 },
                 truncated: false,
             };
-            self.to_pending(index, head.kind, head.side, head.flags, &piece, sink);
+            self.hold_back(index, head.kind, head.side, head.flags, &piece, sink);
         }
         let session = self.sessions.peek(index);
         if closing && session.state == State::Inferring && session.infer.asking == Asking::Payload {

@@ -1,7 +1,25 @@
 //! The numbers of one message.
 
 use crate::abi::ids::{col, flag, status};
-use crate::abi::{Records, SegmentView};
+use crate::abi::{Records, SegmentView, Texts};
+
+/// A message with its texts, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Half<'a> {
+    /// Its numbers.
+    pub message: &'a Message,
+    /// Its texts.
+    pub texts: &'a Texts<'a>,
+}
+
+/// Whose message it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    /// The session's slot.
+    pub index: u32,
+    /// The parser's index.
+    pub parser: u16,
+}
 
 /// A message without its texts. Times are nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,5 +7,5 @@ mod message;
 mod packed;
 mod pool;
 
-pub use message::Message;
+pub use message::{Half, Message, Owner};
 pub use pool::{Pairs, SessionPairs, NIL};

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::message::Message;
+use super::message::{Half, Message, Owner};
 use super::packed::PackedTexts;
-use crate::abi::Texts;
 
 /// No slot.
 pub const NIL: u32 = u32::MAX;
@@ -98,7 +97,7 @@ pub struct Waiting {
 type KeyMap = HashMap<(u32, u64, u8), u32, BuildHasherDefault<KeyHasher>>;
 
 /// All waiting messages of an engine.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pairs {
     slots: Vec<Waiting>,
     free: Vec<u32>,
@@ -106,19 +105,6 @@ pub struct Pairs {
     lanes: Vec<List>,
     len: usize,
     turn: u64,
-}
-
-impl Default for Pairs {
-    fn default() -> Self {
-        Pairs {
-            slots: Vec::new(),
-            free: Vec::new(),
-            by_key: KeyMap::default(),
-            lanes: vec![],
-            len: 0,
-            turn: 0,
-        }
-    }
 }
 
 impl Pairs {
@@ -168,12 +154,12 @@ impl Pairs {
     }
 
     /// A slot in no list, for the first half of a response.
-    pub fn detached(&mut self, message: Message, texts: &Texts<'_>) -> u32 {
+    pub fn detached(&mut self, half: Half<'_>) -> u32 {
         let at = match self.free.pop() {
             Some(at) => at,
             None => {
                 self.slots.push(Waiting {
-                    message,
+                    message: *half.message,
                     texts: PackedTexts::default(),
                     session: NIL,
                     lane: 0,
@@ -190,27 +176,27 @@ impl Pairs {
             }
         };
         let slot = &mut self.slots[at as usize];
-        slot.message = message;
-        slot.texts.set(texts);
+        slot.message = *half.message;
+        slot.texts.set(half.texts);
         slot.partner = NIL;
         slot.keyed = false;
         at
     }
 
-    /// Puts a message in, as the youngest of its session and lane.
-    #[allow(clippy::too_many_arguments)]
+    /// Puts a message in, as the youngest of its session and of the lane (its parser's, or `early`'s: then it is a
+    /// response that came before its request). `keyed`: it can be found by its key.
     pub fn insert(
         &mut self,
         own: &mut SessionPairs,
-        session: u32,
-        lane: u16,
-        early: bool,
+        owner: Owner,
+        early: Option<u16>,
         keyed: bool,
         now: u64,
-        message: Message,
-        texts: &Texts<'_>,
+        half: Half<'_>,
     ) -> u32 {
-        let at = self.detached(message, texts);
+        let (session, lane) = (owner.index, early.unwrap_or(owner.parser));
+        let early = early.is_some();
+        let at = self.detached(half);
         if self.lanes.len() <= usize::from(lane) {
             self.lanes.resize(usize::from(lane) + 1, List::default());
         }
@@ -219,7 +205,7 @@ impl Pairs {
         own.count += 1;
         if keyed {
             self.by_key
-                .insert((session, message.stream_id, u8::from(early)), at);
+                .insert((session, half.message.stream_id, u8::from(early)), at);
         }
         let list = if early {
             &mut own.early
@@ -246,7 +232,7 @@ impl Pairs {
         let slot = &mut self.slots[at as usize];
         slot.session = session;
         slot.lane = lane;
-        slot.parser = lane;
+        slot.parser = owner.parser;
         slot.since = now;
         slot.turn = self.turn;
         slot.early = early;

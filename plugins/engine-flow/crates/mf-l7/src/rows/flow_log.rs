@@ -6,7 +6,7 @@ use super::ends::{attributes, text, write_ends};
 use super::RowFlow;
 use crate::abi::ids::{flag, text as t};
 use crate::abi::Texts;
-use crate::pair::Message;
+use crate::pair::Half;
 
 /// `flow_log.l7_flow_log`, the columns an engine knows (deepflow-model.md section 1.4; tags come later).
 pub static L7_FLOW_LOG: Schema = Schema {
@@ -129,19 +129,19 @@ pub struct Exchange<'a> {
     /// Name of the protocol.
     pub protocol_name: &'a str,
     /// The request (a one-way message is one too), or an exchange that the parser paired itself.
-    pub request: Option<(&'a Message, Texts<'a>)>,
+    pub request: Option<Half<'a>>,
     /// The response.
-    pub response: Option<(&'a Message, Texts<'a>)>,
+    pub response: Option<Half<'a>>,
     /// Microseconds from the request's first byte to the response's.
     pub duration_us: Option<u64>,
 }
 
 /// Writes one row.
 pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>) {
-    let Some((first, _)) = row.request.as_ref().or(row.response.as_ref()) else {
+    let Some(first) = row.request.or(row.response).map(|half| half.message) else {
         return;
     };
-    let last = row.response.as_ref().map_or(*first, |half| half.0);
+    let last = row.response.map_or(first, |half| half.message);
     let info = flow.info;
     table.u64(START_TIME_NS, first.time_ns);
     table.u64(END_TIME_NS, last.end_time_ns.max(first.end_time_ns));
@@ -163,14 +163,20 @@ pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>)
     table.bool(IS_ASYNC, flags & flag::ASYNC != 0);
     table.bool(IS_REVERSED, flags & flag::REVERSED != 0);
     table.u8(RESPONSE_STATUS, row.status);
-    if let Some((request, _)) = &row.request {
+    if let Some(Half {
+        message: request, ..
+    }) = row.request
+    {
         table.u32(REQ_TCP_SEQ, request.seq);
         if let Some(length) = request.length {
             table.u64(REQUEST_LENGTH, length);
         }
         table.u32(CAPTURED_REQUEST_BYTE, request.captured);
     }
-    if let Some((response, _)) = &row.response {
+    if let Some(Half {
+        message: response, ..
+    }) = row.response
+    {
         table.u32(RESP_TCP_SEQ, response.seq);
         if let Some(length) = response.length {
             table.u64(RESPONSE_LENGTH, length);
@@ -194,8 +200,11 @@ pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>)
 }
 
 fn write_texts(table: &mut Table, row: &Exchange<'_>) {
-    let request = row.request.as_ref().map_or(&Texts::NONE, |half| &half.1);
-    let response = row.response.as_ref().map_or(&Texts::NONE, |half| &half.1);
+    let request = row.request.as_ref().map_or(&Texts::NONE, |half| half.texts);
+    let response = row
+        .response
+        .as_ref()
+        .map_or(&Texts::NONE, |half| half.texts);
     let (request, response) = (&request.0, &response.0);
     // What describes the request: its own words first, the response's where it has none.
     for (column, position) in FROM_REQUEST {
