@@ -9,6 +9,9 @@ use crate::sql;
 use crate::statements::{Statement, Statements};
 use crate::wire::{Codec, Packet};
 
+/// Why a client packet is refused that neither begins a command nor continues a login.
+pub const OUT_OF_TURN: &str = "a client packet that neither begins a command nor continues a login";
+
 /// How far the session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -84,6 +87,12 @@ impl Core {
         }
     }
 
+    /// The client's next packet must begin a command: its sequence number is 0.
+    pub fn expects_command(&self) -> bool {
+        let in_login = self.pending.front().is_some_and(|front| front.answer == Answer::Auth);
+        self.phase == Phase::Command && !self.sends_file && !in_login
+    }
+
     /// Takes a packet of the client; `Err` says why it fits nothing.
     pub fn client_packet<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) -> Result<(), &'static str> {
         if self.sends_file {
@@ -98,8 +107,8 @@ impl Core {
             Phase::Start | Phase::Greeted | Phase::Tls => self.login(packet, sink),
             Phase::Auth => Ok(()),
             // The client's part of a login that COM_CHANGE_USER began.
-            Phase::Command if self.pending.front().is_some_and(|front| front.answer == Answer::Auth) => Ok(()),
-            Phase::Command => Err("a client packet that neither begins a command nor continues a login"),
+            Phase::Command if !self.expects_command() => Ok(()),
+            Phase::Command => Err(OUT_OF_TURN),
         }
     }
 

@@ -1,6 +1,6 @@
 //! One connection: its two directions, from bytes of the wire to packets, and the way back after a loss.
 
-use crate::core::{Core, Phase};
+use crate::core::{Core, Phase, OUT_OF_TURN};
 use crate::entry::{entry_at, Entry};
 use crate::lane::Lane;
 use crate::message::{At, Kind, Message, Side, Sink};
@@ -340,7 +340,16 @@ impl Session {
             let here = At { offset: at.offset + step * from as u64, ..at };
             let (used, packet) = flow.framer.feed(here, now_ns, step, &data[from..]);
             from += used;
-            let Some(packet) = packet else { return from };
+            let Some(packet) = packet else {
+                // A wrong header may announce 16 MiB: it is not waited for.
+                let wrong = side == Side::Client && core.expects_command() && flow.framer.opening().is_some_and(|seq| seq != 0);
+                if wrong {
+                    let start = flow.framer.start();
+                    self.wrong(side, start, OUT_OF_TURN, data.len() as u64, sink);
+                    return data.len();
+                }
+                return from;
+            };
             let (start, wire) = (packet.start, packet.wire);
             let taken = match server {
                 Some(server) => {
@@ -358,15 +367,7 @@ impl Session {
             };
             let codec = core.compression.take();
             if let Err(reason) = taken {
-                if side == Side::Client && flow.lane.is_trusted {
-                    self.withdraw(start, reason, side, sink);
-                    return data.len();
-                }
-                flow.lose(start, NO_PACKET);
-                flow.may_begin = false;
-                if let Some(lost) = &mut flow.lane.lost {
-                    lost.bytes += wire;
-                }
+                self.wrong(side, start, reason, wire, sink);
                 return from;
             }
             flow.lane.is_trusted = true;
@@ -377,6 +378,20 @@ impl Session {
             if from >= data.len() {
                 return from;
             }
+        }
+    }
+
+    /// A packet that fits nothing: the end of the session where the client's place is sure, otherwise a loss.
+    fn wrong<S: Sink>(&mut self, side: Side, start: At, reason: &str, bytes: u64, sink: &mut S) {
+        if side == Side::Client && self.client.lane.is_trusted {
+            self.withdraw(start, reason, side, sink);
+            return;
+        }
+        let flow = self.flow(side);
+        flow.lose(start, NO_PACKET);
+        flow.may_begin = false;
+        if let Some(lost) = &mut flow.lane.lost {
+            lost.bytes += bytes;
         }
     }
 

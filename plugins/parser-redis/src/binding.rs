@@ -10,6 +10,9 @@ use sdk::{Direction, Parser, Records, Segment, Sessions, Text};
 /// Sessions whose state is kept at once, at least.
 const MAX_SESSIONS: usize = 65536;
 
+/// Record flag: the bytes were inside TLS.
+const IS_TLS: u8 = sdk::abi_generated::RECORD_FLAG_IS_TLS as u8;
+
 /// The Redis parser.
 pub struct RedisParser {
     options: Options,
@@ -27,7 +30,6 @@ impl Parser for RedisParser {
 
     fn check(&mut self, segment: &Segment) -> sdk::Check {
         match check(side(segment.direction), segment.server_port, segment.payload) {
-            Verdict::No(_, at) if segment.is_truncated() && at >= segment.payload.len() => sdk::Check::More,
             Verdict::No(reason, at) => sdk::Check::no(reason, at),
             Verdict::More => sdk::Check::More,
             Verdict::Request => sdk::Check::Request,
@@ -38,7 +40,7 @@ impl Parser for RedisParser {
     fn parse(&mut self, segment: &Segment, out: &mut Records) {
         let at = At { time_ns: segment.timestamp_ns, offset: segment.stream_offset };
         let side = side(segment.direction);
-        let mut sink = Columns(out);
+        let mut sink = Columns { out, is_tls: segment.is_tls_plaintext() };
         if segment.kind == sdk::Kind::Close {
             if let Some(Some(mut session)) = self.sessions.close(segment.session_id) {
                 session.close(at.time_ns, &mut sink);
@@ -73,11 +75,14 @@ fn side(direction: Direction) -> Side {
 }
 
 /// Writes messages into the columns of the SDK.
-struct Columns<'a>(&'a mut Records);
+struct Columns<'a> {
+    out: &'a mut Records,
+    is_tls: bool,
+}
 
 impl Sink for Columns<'_> {
     fn emit(&mut self, message: &Message<'_>) {
-        let out = &mut *self.0;
+        let out = &mut *self.out;
         match message.kind {
             Kind::Skipped => {
                 let reason = String::from_utf8_lossy(message.exception);
@@ -98,6 +103,9 @@ impl Sink for Columns<'_> {
         };
         out.stream_offset(message.start.offset).time_ns(message.start.time_ns);
         out.end_time_ns(message.end_time_ns).length(message.length);
+        if self.is_tls {
+            out.flags(IS_TLS);
+        }
         out.text(Text::RequestType, message.request_type);
         out.text_bytes(Text::RequestResource, message.resource);
         out.text_bytes(Text::Exception, message.exception);

@@ -68,6 +68,9 @@ impl Session {
     /// Takes the next bytes of one direction.
     pub fn data<S: Sink>(&mut self, side: Side, at: At, data: &[u8], sink: &mut S) {
         let lane = if side == Side::Client { &mut self.client } else { &mut self.server };
+        if lane.next.is_none() && !lane.is_trusted && side == Side::Client {
+            lane.lose(at, "bytes before the first command that was seen");
+        }
         let (missing, known) = lane.advance(at, data.len());
         if missing > 0 {
             self.lose(side, At { offset: at.offset - missing, ..at }, missing);

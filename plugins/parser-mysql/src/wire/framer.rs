@@ -83,6 +83,16 @@ impl Framer {
         !self.open
     }
 
+    /// Sequence number of the packet that is being read, once its first header is.
+    pub fn opening(&self) -> Option<u8> {
+        (self.open && self.frames > 0).then_some(self.first_seq)
+    }
+
+    /// Where the packet that is being read begins.
+    pub fn start(&self) -> At {
+        self.start
+    }
+
     /// Drops a half-read packet.
     pub fn reset(&mut self) {
         self.open = false;
