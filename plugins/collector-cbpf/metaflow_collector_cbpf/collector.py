@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 
 from metaflow_collector_cbpf.config import CbpfConfig
-from metaflow_collector_cbpf.filters import compile_filter, expression
+from metaflow_collector_cbpf.filters import compile_filter, expression, without_outgoing
 from metaflow_collector_cbpf.interfaces import Interface, choose, list_interfaces
 from metaflow_collector_cbpf.ring import Ring
 from metaflow_core.api import BlockFormat, BuildContext, Emit, PacketBlock, Resource
@@ -58,6 +58,8 @@ class CbpfCollector:
 
     def _open(self, interface: Interface) -> None:
         program = compile_filter(self._expression, interface.link_type or 1)
+        if interface.is_loopback:
+            program = without_outgoing(program)
         # a group number that another process or interface will not have by chance
         group = (os.getpid() * 31 + interface.index) & 0xFFFF if self._config.rings > 1 else None
         rings: list[Ring] = []

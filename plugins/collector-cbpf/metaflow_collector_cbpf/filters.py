@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from metaflow_core.errors import ConfigError, Problem, UnavailableError
 
-__all__ = ["compile_filter", "expression"]
+__all__ = ["compile_filter", "expression", "without_outgoing"]
 
 _COMPILING = threading.Lock()
 
@@ -56,3 +56,14 @@ def compile_filter(text: str, link_type: int) -> bytes:
         )
     finally:
         libpcap.freecode(ctypes.byref(program))
+
+
+def without_outgoing(program: bytes) -> bytes:
+    """A program that also refuses what this machine sends, for the loopback interface: there each packet comes in again.
+
+    PACKET_IGNORE_OUTGOING would do, but is lost when sockets join a fanout group.
+    """
+    # ld [skb->pkt_type]; jeq PACKET_OUTGOING; ret 0  (linux/filter.h: SKF_AD_OFF + SKF_AD_PKTTYPE)
+    head = struct.pack("=HBBI", 0x30, 0, 0, 0xFFFF_F004) + struct.pack("=HBBI", 0x15, 0, 1, 4)
+    everything = struct.pack("=HBBI", 0x06, 0, 0, 0x0004_0000)
+    return head + struct.pack("=HBBI", 0x06, 0, 0, 0) + (program or everything)

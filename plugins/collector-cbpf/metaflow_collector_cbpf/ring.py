@@ -17,7 +17,7 @@ __all__ = ["Ring", "RingStatistics"]
 _ETH_P_ALL = 0x0003
 _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP, _PACKET_RX_RING, _PACKET_STATISTICS = 1, 5, 6
-_PACKET_VERSION, _PACKET_FANOUT, _PACKET_IGNORE_OUTGOING = 10, 18, 23
+_PACKET_VERSION, _PACKET_FANOUT = 10, 18
 _PACKET_MR_PROMISC = 1
 _TPACKET_V3 = 2
 _SO_ATTACH_FILTER = 26
@@ -87,8 +87,6 @@ class Ring:
             header = struct.pack("HxxxxxxQ" if ctypes.sizeof(ctypes.c_void_p) == 8 else "HxxI", len(program) // 8,
                                  ctypes.addressof(buffer))  # fmt: skip
             sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, header)
-        if self.interface.is_loopback:
-            sock.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         frames = self._block_bytes // _FRAME * self._blocks
         request = struct.pack("=7I", self._block_bytes, self._blocks, _FRAME, frames, retire_ms, 0, 0)
         sock.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
@@ -100,7 +98,8 @@ class Ring:
             membership = struct.pack("=iHH8s", self.interface.index, _PACKET_MR_PROMISC, 0, b"")
             sock.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)
         if fanout is not None:
-            sock.setsockopt(_SOL_PACKET, _PACKET_FANOUT, (fanout & 0xFFFF) | (_FANOUT_HASH_DEFRAG << 16))
+            arguments = (fanout & 0xFFFF) | (_FANOUT_HASH_DEFRAG << 16)
+            sock.setsockopt(_SOL_PACKET, _PACKET_FANOUT, _U32.pack(arguments))
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN | select.POLLERR)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import sys
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
+from metaflow_collector_pcap.tolerant import Tolerant, gunzip, unzstd
 from metaflow_core.api import BlockFlag, BlockFormat
 from metaflow_core.errors import InputError
 
@@ -56,6 +55,7 @@ class OpenCapture:
     flags: BlockFlag
     link_type: int
     _file: BinaryIO
+    _packed: Tolerant | None = None
 
     def read(self, size: int) -> bytes:
         """Read up to ``size`` bytes; empty at the end.
@@ -64,14 +64,10 @@ class OpenCapture:
 
         :raises EOFError: the compressed stream is cut or damaged; what came before was returned already.
         """
-        try:
-            return self.stream.read(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise EOFError(f"{self.name}: the compressed file is damaged or cut short: {error}") from error
-        except Exception as error:
-            if type(error).__name__ == "ZstdError":
-                raise EOFError(f"{self.name}: the compressed file is damaged or cut short: {error}") from error
-            raise
+        data = self.stream.read(size)
+        if not data and self._packed is not None and self._packed.damage:
+            raise EOFError(f"{self.name}: the compressed file is damaged or cut short: {self._packed.damage}")
+        return data
 
     def close(self) -> None:
         """Close the file; idempotent. Standard input stays open."""
@@ -114,24 +110,18 @@ def _open_file(name: str) -> BinaryIO:
 def _recognise(name: str, file: BinaryIO) -> OpenCapture:
     stream: BinaryIO = cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", file), 1 << 20))
     head = _peek(stream, 4)
+    packed: Tolerant | None = None
     if head.startswith(_GZIP):
-        stream = cast("BinaryIO", io.BufferedReader(gzip.GzipFile(fileobj=stream), 1 << 20))
+        packed = gunzip(stream)
     elif head == _ZSTD:
-        import zstandard
-
-        stream = cast(
-            "BinaryIO",
-            io.BufferedReader(
-                zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(stream, read_across_frames=True),
-                1 << 20,
-            ),
-        )
-    try:
-        magic = _peek(stream, 4)
-    except Exception as error:
-        raise InputError(f"{name}: the compressed file is damaged: {error}") from error
+        packed = unzstd(stream)
+    if packed is not None:
+        stream = cast("BinaryIO", io.BufferedReader(packed, 1 << 20))
+    magic = _peek(stream, 4)
+    if packed is not None and packed.damage and len(magic) < 4:
+        raise InputError(f"{name}: the compressed file is damaged: {packed.damage}")
     if magic == _PCAPNG:
-        return OpenCapture(name, stream, BlockFormat.PCAPNG, BlockFlag.NONE, 0, file)
+        return OpenCapture(name, stream, BlockFormat.PCAPNG, BlockFlag.NONE, 0, file, packed)
     if magic not in _PCAP:
         raise InputError(f"{name}: {_what(magic)}")
     header = stream.read(_PCAP_HEADER)
@@ -141,7 +131,7 @@ def _recognise(name: str, file: BinaryIO) -> OpenCapture:
     order: Literal["big", "little"] = "big" if flags & BlockFlag.BIG_ENDIAN else "little"
     # the upper bits carry the frame check sequence's length, not the link type
     link_type = int.from_bytes(header[20:24], order) & 0xFFFF
-    return OpenCapture(name, stream, BlockFormat.PCAP, flags, link_type, file)
+    return OpenCapture(name, stream, BlockFormat.PCAP, flags, link_type, file, packed)
 
 
 def _peek(stream: BinaryIO, size: int) -> bytes:

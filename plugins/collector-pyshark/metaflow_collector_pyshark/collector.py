@@ -113,10 +113,18 @@ class PysharkCollector:
                 self._context.counters.add("received", 1, unit="packets")
                 yield from self._packet(packet)
         except TSharkCrashException as error:
-            self._context.counters.add("frames", 1, reason="tshark_failed", unit="errors")
-            self._context.logger.warning("%s: tshark ended with an error: %s.", name, str(error).strip())
+            self._failed(name, error)
         finally:
-            capture.close()
+            try:
+                capture.close()
+            except TSharkCrashException as error:
+                self._failed(name, error)
+            # pyshark 0.6 closes a crashed tshark once more when it is collected, on a loop that is gone by then
+            capture._running_processes.clear()  # noqa: SLF001
+
+    def _failed(self, name: str, error: Exception) -> None:
+        self._context.counters.add("frames", 1, reason="tshark_failed", unit="errors")
+        self._context.logger.warning("%s: tshark ended with an error: %s.", name, str(error).strip())
 
     def _packet(self, packet: Any) -> Iterator[dict[str, Any]]:
         common = _addresses(packet)
