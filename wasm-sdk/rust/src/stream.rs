@@ -1,7 +1,15 @@
 //! A contiguous view of one direction of a stream, in bounded memory.
 
 use crate::segment::{Kind, Segment};
+use std::cell::Cell;
 use std::collections::VecDeque;
+
+// Most buffers are empty most of the time: an empty one gives its memory away and takes it back with the next segment,
+// so that 64k idle sessions hold nothing. One vector is passed around by a thread; nothing can be seen of it from outside.
+thread_local!(static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) });
+
+/// Largest capacity that is passed around.
+const LARGEST_SPARE: usize = 128 << 10;
 
 /// Times remembered for buffered bytes; beyond it neighbours share the earlier time.
 const MARKS: usize = 256;
@@ -96,6 +104,9 @@ impl StreamBuffer {
             self.data.drain(..self.head);
             self.head = 0;
         }
+        if self.data.capacity() == 0 {
+            self.data = SPARE.take();
+        }
         self.data.extend_from_slice(payload);
         self.mark(segment.timestamp_ns);
         lost
@@ -159,9 +170,7 @@ impl StreamBuffer {
         self.head += count;
         self.offset = self.offset.wrapping_add(count as u64);
         if self.head == self.data.len() {
-            self.data.clear();
-            self.head = 0;
-            self.marks.clear();
+            self.give_away();
             return;
         }
         while let Some((end, _)) = self.marks.front() {
@@ -186,12 +195,20 @@ impl StreamBuffer {
     }
 
     fn clear_to(&mut self, offset: u64) {
-        self.data.clear();
-        self.data.shrink_to(4096);
-        self.head = 0;
-        self.marks.clear();
+        self.give_away();
         self.skip = 0;
         self.offset = offset;
+    }
+
+    /// Forget the bytes and pass their memory on.
+    fn give_away(&mut self) {
+        self.head = 0;
+        self.marks.clear();
+        let mut data = std::mem::take(&mut self.data);
+        data.clear();
+        if (1..=LARGEST_SPARE).contains(&data.capacity()) {
+            SPARE.set(data);
+        }
     }
 
     /// Offset behind the last byte that came.
