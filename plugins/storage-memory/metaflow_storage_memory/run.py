@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from metaflow_core.errors import UnsupportedQuery
 from metaflow_core.model.catalog import Catalog, Column
 from metaflow_core.model.catalog.arrow import arrow_schema
+from metaflow_core.model.catalog.conform import filler
 from metaflow_core.model.expression import Ref
 from metaflow_core.query import (
     Aggregate,
@@ -92,13 +93,19 @@ class Runner:
         schema = arrow_schema(table, names)
         parts = []
         for batch in self._batches(table.name):
-            chosen = batch.select(list(names))
+            arrays = [_column(batch, table.column(name)) for name in names]
             if scan.time is not None:
-                chosen = chosen.filter(_within(batch.column(batch.schema.get_field_index(table.time)), scan.time))
-            if chosen.num_rows:
-                parts.append(chosen)
+                inside = _within(_column(batch, table.column(table.time)), scan.time)
+                arrays = [array.filter(inside) for array in arrays]
+            parts.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
         whole = pa.Table.from_batches(parts, schema=schema)
         return _frame(whole.unify_dictionaries(), {name: table.column(name) for name in names})
+
+
+def _column(batch: pa.RecordBatch, column: Column) -> pa.Array:
+    """A column of a stored batch; columns that the producer did not send are not stored."""
+    index = batch.schema.get_field_index(column.name)
+    return batch.column(index) if index >= 0 else filler(column, batch.num_rows)
 
 
 def _frame(table: pa.Table, columns: dict[str, Column]) -> Frame:

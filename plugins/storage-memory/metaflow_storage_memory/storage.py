@@ -68,7 +68,7 @@ class MemoryStorage:
         """
         table = self._catalog.table(batch.table)
         try:
-            data = conform(batch.data, table)
+            data = conform(batch.data, table, fill=False)
         except ParseError as error:
             raise StorageError(str(error)) from error
         dropped = self._store.add(table.name, data, batch.batch_id)

@@ -13,7 +13,7 @@ from metaflow_core.api import Counters, Kind, RecordBatch
 from metaflow_core.errors import StorageError
 from metaflow_core.model.catalog import load_catalog
 from metaflow_core.model.catalog.conform import conform
-from metaflow_core.query import Scan
+from metaflow_core.query import Scan, TimeRange
 from metaflow_core.testing import StorageContract, build_context
 
 CATALOG = load_catalog()
@@ -117,6 +117,16 @@ def test_batches_with_different_dictionaries_are_one_table() -> None:
         )
         storage.add(RecordBatch(TABLE.name, data))
     assert storage.query(Scan("l7_message", ("endpoint",))).column("endpoint").to_pylist() == ["a", "b", "a"]
+
+
+def test_columns_that_nobody_sent_are_not_kept_but_read_as_zero_or_missing() -> None:
+    storage = MemoryStorage(CATALOG)
+    storage.add(RecordBatch("flow_log.l7_flow_log", pa.RecordBatch.from_pydict({"flow_id": pa.array([1, 2])})))
+    assert storage._store.batches("flow_log.l7_flow_log")[0].schema.names == ["flow_id"]
+    columns = ("endpoint", "response_code", "ip6_0", "attribute_names")
+    rows = storage.query(Scan("l7_flow_log", columns, TimeRange(0, 1))).to_pylist()
+    assert rows == [{"endpoint": "", "response_code": None, "ip6_0": bytes(16), "attribute_names": []}] * 2
+    assert storage.query(Scan("l7_flow_log", columns, TimeRange(1, 2))).num_rows == 0
 
 
 class TestUnboundedContract(StorageContract):
