@@ -123,7 +123,25 @@ def _bootstrap(tree: Node, files: tuple[str, ...], lookup: Lookup) -> Document:
         problems.append(Problem("version", message, version.mark.file, version.mark.line))
     replaced = Node(entries, tree.mark)
     plugins, found = section(replaced, "plugins", PluginsSection)
-    return Document(replaced, plugins or PluginsSection(), files, (*problems, *found))
+    return Document(replaced, _beside_the_file(replaced, plugins or PluginsSection()), files, (*problems, *found))
+
+
+def _beside_the_file(tree: Node, plugins: PluginsSection) -> PluginsSection:
+    """Relative paths are meant relative to the file they stand in, not to where the program was started."""
+
+    def placed(path: str | Path, *where: str | int) -> Path:
+        written = Path(path).expanduser()
+        file = tree.find(("plugins", *where)).mark.file
+        if written.is_absolute() or file is None or file.startswith("--set"):
+            return written
+        return Path(file).parent / written
+
+    artifacts = tuple(
+        each.model_copy(update={"path": placed(each.path, "artifacts", index, "path")})
+        for index, each in enumerate(plugins.artifacts)
+    )
+    paths = tuple(str(placed(each, "paths", index)) for index, each in enumerate(plugins.paths))
+    return plugins.model_copy(update={"artifacts": artifacts, "paths": paths})
 
 
 def section(tree: Node, name: str, model: type[ModelT]) -> tuple[ModelT | None, list[Problem]]:

@@ -56,7 +56,11 @@ class ComponentConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
-    """One pipeline; every id names a component of :attr:`LoadedConfig.components`."""
+    """One pipeline; every id names a component of :attr:`LoadedConfig.components`.
+
+    :ivar optional: parsers that nobody named or configured ('*' brought them in): one that cannot be used here is left
+        out, where a named one is a mistake.
+    """
 
     name: str
     collectors: tuple[ComponentId, ...]
@@ -67,6 +71,7 @@ class PipelineConfig:
     exporters: tuple[ComponentId, ...] = ()
     queue: QueueSection = field(default_factory=QueueSection)
     on_error: OnError = OnError.ISOLATE
+    optional: frozenset[ComponentId] = field(default=frozenset(), compare=False)
 
     def keys(self) -> Iterator[ComponentKey]:
         """Every component of the pipeline, in the order in which the data meets them."""

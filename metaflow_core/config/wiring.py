@@ -64,6 +64,7 @@ class Wiring:
             exporters=self._ids(Kind.EXPORTER, name, node, model.exporters),
             queue=model.queue,
             on_error=model.on_error,
+            optional=self._optional(model),
         )
         self._writable(name, node, pipeline)
         if pipeline.engine is None and model.parsers != ("*",) and model.parsers:
@@ -151,6 +152,19 @@ class Wiring:
                 if resolved is not None:
                     found.append(resolved)
         return tuple(found)
+
+    def _optional(self, model: PipelineSection) -> frozenset[ComponentId]:
+        """Parsers that only '*' brings in."""
+        if "*" not in model.parsers:
+            return frozenset()
+        return frozenset(
+            cid
+            for (kind, cid), component in self._components.found.items()
+            if kind is Kind.PARSER
+            and component.line is None
+            and component.file is None
+            and str(cid) not in model.parsers
+        )
 
     def _writable(self, name: str, node: Node, pipeline: PipelineConfig) -> None:
         for index, cid in enumerate(pipeline.storages):

@@ -70,8 +70,8 @@ def test_files_are_read_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("s3cret\n")
     (tmp_path / "certificate").write_text("a\nb\n")
     config = tmp_path / "m.yaml"
-    config.write_text("plugins: {paths: ['${file:secret}', '${file:certificate}']}\n")
-    assert read_document(config).plugins.paths == ("s3cret", "a\nb")
+    config.write_text("plugins: {enable: ['${file:secret}', '${file:certificate}']}\n")
+    assert read_document(config).plugins.enable == ("s3cret", "a\nb")
 
 
 def test_the_bootstrap_sections_know_only_env_and_file(tmp_path: Path) -> None:

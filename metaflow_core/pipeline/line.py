@@ -1,0 +1,310 @@
+"""One pipeline at work: blocks -> engine -> records -> taggers -> storages, exporters and taps.
+
+Between any two stages stands a bounded queue, so a slow stage makes the one before it wait, up to the collector. No hook
+is called here; every component is called directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from metaflow_core.api.blocks import PacketBlock, SegmentBlock, TickBlock
+from metaflow_core.api.clock import Clock
+from metaflow_core.api.components import Emitted, RecordBatch
+from metaflow_core.api.counters import Counters
+from metaflow_core.api.identity import ComponentId
+from metaflow_core.config.loaded import PipelineConfig
+from metaflow_core.errors import ComponentError
+from metaflow_core.pipeline.faults import SupervisionPolicy
+from metaflow_core.pipeline.queue import BoundedQueue
+from metaflow_core.pipeline.sink import Acknowledgement, Delivery, Sink
+from metaflow_core.pipeline.sizes import byte_size
+from metaflow_core.pipeline.tap import Tap
+from metaflow_core.pipeline.unit import Unit
+
+__all__ = ["Line"]
+
+_SOURCE_BITS = 24
+_ABSORB_EVERY_S = 0.25
+
+
+class Line:
+    """A running pipeline.
+
+    :param is_live: the time is now, so an idle engine is told it; false where files are replayed.
+    :param taps: the pipeline's taps; the same list for as long as the app lives.
+    :param on_error: is told of a defect in the line itself.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        engine: Unit | None,
+        taggers: Sequence[Unit],
+        sinks: Sequence[Unit],
+        *,
+        taps: list[Tap],
+        counters: Counters,
+        clock: Clock,
+        policy: SupervisionPolicy,
+        is_live: bool,
+        batch_prefix: str,
+        on_error: Callable[[BaseException], None],
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.taggers = tuple(taggers)
+        self.sinks = tuple(Sink(unit, config.queue, clock, policy) for unit in sinks)
+        self.counters = counters
+        self.finished = asyncio.Event()
+        self.blocks: BoundedQueue[PacketBlock | SegmentBlock | TickBlock] = BoundedQueue(
+            config.queue.max_batches, config.queue.max_bytes
+        )
+        self.records: BoundedQueue[Delivery] = BoundedQueue(config.queue.max_batches, config.queue.max_bytes)
+        self._taps = taps
+        self._clock = clock
+        self._policy = policy
+        self._is_live = is_live
+        self._batch_prefix = batch_prefix
+        self._on_error = on_error
+        self._waiting_for: set[ComponentId] = set(config.collectors)
+        self._storages = sum(sink.is_storage for sink in self.sinks)
+        self._sequence = 0
+        self._collector_ticked: float | None = None
+        self._last_absorbed = clock.monotonic()
+        self._main: asyncio.Task[None] | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._recovering: set[asyncio.Task[bool]] = set()
+        self._logger = logging.getLogger(f"metaflow.pipeline.{config.name}")
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._main = asyncio.create_task(self._run(), name=f"metaflow-pipeline-{self.config.name}")
+        if self.engine is not None and self._is_live:
+            self._ticking = asyncio.create_task(self._tick(), name=f"metaflow-tick-{self.config.name}")
+
+    async def emit(self, item: Emitted, source: ComponentId) -> None:
+        """Take something from a collector; waits while the pipeline is full.
+
+        A batch with a ``batch_id`` can be sent again by whoever sent it: for such a one this returns only when every
+        storage of the pipeline has it.
+
+        :raises PipelineClosed: the pipeline is stopping. :raises StorageError: a batch with an id was not stored.
+        """
+        if isinstance(item, RecordBatch):
+            acknowledgement = Acknowledgement(self._storages) if item.batch_id else None
+            await self._take(item, acknowledgement)
+            if acknowledgement is not None:
+                await acknowledgement.wait()
+            return
+        if self.engine is None:
+            self.counters.add("received", unit="blocks")
+            self.counters.add("dropped", reason="no_engine", unit="blocks")
+            return
+        if isinstance(item, TickBlock):
+            self._collector_ticked = self._clock.monotonic()
+        elif isinstance(item, PacketBlock) and len(self.config.collectors) > 1:
+            # an engine keeps half frames by source, and two collectors may both number theirs from 0
+            offset = self.config.collectors.index(source) << _SOURCE_BITS
+            item = replace(item, source=item.source + offset) if offset else item
+        await self.blocks.put(item, byte_size(item))
+        if not isinstance(item, TickBlock):
+            self.engine.counters.add("received", unit="blocks")
+
+    def source_done(self, source: ComponentId) -> None:
+        """A collector has no more; when all have ended, so does the pipeline once it is empty."""
+        self._waiting_for.discard(source)
+        if not self._waiting_for:
+            self._close_input()
+
+    def source_added(self, source: ComponentId) -> None:
+        """A collector was replaced or added by a reload."""
+        self._waiting_for.add(source)
+
+    def _close_input(self) -> None:
+        self.blocks.close()
+        if self.engine is None:
+            self.records.close()
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Take nothing more, finish what is inside, and end. Idempotent.
+
+        :returns: False when it took too long, and what was left inside was dropped and counted.
+        """
+        self._close_input()
+        if self._main is None:
+            return True
+        done, _ = await asyncio.wait({self._main}, timeout=timeout_s)
+        if done:
+            return True
+        self._logger.error(
+            "Pipeline %s was not empty after %g s; what was left is dropped.", self.config.name, timeout_s
+        )
+        self._main.cancel()
+        await asyncio.wait({self._main}, timeout=1.0)
+        return False
+
+    async def _run(self) -> None:
+        """All stages; each ends when the one before it has, and its queue is empty."""
+        sinks = [asyncio.create_task(sink.run(), name=f"metaflow-{sink.unit.config.id}") for sink in self.sinks]
+        stages: list[asyncio.Task[None]] = [asyncio.create_task(self._record_stage())]
+        if self.engine is not None:
+            stages.append(asyncio.create_task(self._engine_stage(self.engine)))
+        try:
+            await asyncio.gather(*stages)
+            for sink in self.sinks:
+                sink.queue.close()
+            await asyncio.gather(*sinks)
+        except Exception as error:
+            self._logger.exception("Pipeline %s has a defect.", self.config.name)
+            self._on_error(error)
+        finally:
+            for task in (*stages, *sinks, *self._recovering, *([self._ticking] if self._ticking is not None else [])):
+                task.cancel()
+            await asyncio.gather(*stages, *sinks, *self._recovering, return_exceptions=True)
+            self._drop_rest()
+            self.finished.set()
+
+    def _drop_rest(self) -> None:
+        """Count what is still inside when the line was cut off."""
+        self.blocks.close()
+        self.records.close()
+        for item in self.blocks.clear():
+            if self.engine is not None and not isinstance(item, TickBlock):
+                self.engine.counters.add("dropped", reason="stopped", unit="blocks")
+        for delivery in self.records.clear():
+            self._lose(delivery, "stopped")
+
+    def _lose(self, delivery: Delivery, reason: str) -> None:
+        self.counters.add("dropped", delivery.batch.data.num_rows, reason=reason)
+        if delivery.acknowledgement is not None:
+            delivery.acknowledgement.lost(f"pipeline {self.config.name}: {reason}")
+
+    async def _take(self, batch: RecordBatch, acknowledgement: Acknowledgement | None) -> None:
+        delivery = Delivery.of(batch, acknowledgement)
+        await self.records.put(delivery, delivery.size)
+        self.counters.add("received", batch.data.num_rows)
+
+    async def _tick(self) -> None:
+        """Tell an idle engine the time, where the collectors do not."""
+        while True:
+            await self._clock.sleep(self._policy.tick_s)
+            theirs = self._collector_ticked
+            if theirs is not None and self._clock.monotonic() - theirs < 2 * self._policy.tick_s:
+                continue
+            tick = TickBlock(self._clock.time_ns())
+            # behind the blocks that wait, so that time never runs ahead of the packets
+            await self.blocks.put(tick, byte_size(tick))
+
+    async def _engine_stage(self, unit: Unit) -> None:
+        while (item := await self.blocks.get()) is not None:
+            await self._engine_take(unit, item)
+        if not unit.is_dead and unit.is_usable:
+            await self._engine_call(unit, _finish)
+        self.records.close()
+
+    async def _engine_take(self, unit: Unit, item: PacketBlock | SegmentBlock | TickBlock) -> None:
+        is_data = not isinstance(item, TickBlock)
+        try:
+            await unit.settled.wait()
+            if unit.is_dead:
+                reason = unit.why_dead
+            else:
+                reason = "" if await self._engine_call(unit, _push, item) else "fault"
+        except asyncio.CancelledError:
+            if is_data:
+                unit.counters.add("dropped", reason="stopped", unit="blocks")
+            raise
+        if is_data:
+            if reason:
+                unit.counters.add("dropped", reason=reason, unit="blocks")
+            else:
+                unit.counters.add("taken", unit="blocks")
+
+    async def _engine_call(self, unit: Unit, call: Callable[..., list[RecordBatch]], *arguments: Any) -> bool:
+        instance, worker = unit.component, unit.worker
+        if worker is None:
+            raise ComponentError(f"{unit.path}: has no thread")
+        now = self._clock.monotonic()
+        absorb = call is _finish or now - self._last_absorbed >= _ABSORB_EVERY_S
+        self._last_absorbed = now if absorb else self._last_absorbed
+        try:
+            batches = await worker.run(call, instance, *arguments)
+            if absorb:
+                await worker.run(unit.absorb)
+        except Exception as error:  # noqa: BLE001 - the fence around foreign code
+            await unit.recover(error, instance)
+            return False
+        for index, batch in enumerate(batches):
+            try:
+                await self._take(batch, None)
+            except BaseException:
+                left = sum(each.data.num_rows for each in batches[index:])
+                unit.counters.add("dropped", left, reason="stopped")
+                raise
+            unit.counters.add("sent", batch.data.num_rows)
+        return True
+
+    async def _record_stage(self) -> None:
+        while (delivery := await self.records.get()) is not None:
+            batch = delivery.batch
+            if not batch.data.num_rows:
+                if delivery.acknowledgement is not None:
+                    for _ in range(self._storages):
+                        delivery.acknowledgement.stored()
+                continue
+            try:
+                for unit in self.taggers:
+                    batch = await self._tag(unit, batch)
+            except asyncio.CancelledError:
+                self._lose(delivery, "stopped")
+                raise
+            if not batch.batch_id and self.sinks:
+                self._sequence += 1
+                batch = replace(batch, batch_id=f"{self._batch_prefix}-{self._sequence}")
+            delivery = Delivery.of(batch, delivery.acknowledgement)
+            self.counters.add("sent", batch.data.num_rows)
+            for tap in tuple(self._taps):
+                tap.offer(batch)
+            for sink in self.sinks:
+                await sink.take(delivery)
+
+    async def _tag(self, unit: Unit, batch: RecordBatch) -> RecordBatch:
+        """Tag a batch; rows go on untagged while the tagger cannot be used, for rows without tags are better than none."""
+        rows = batch.data.num_rows
+        unit.counters.add("received", rows)
+        instance, worker = unit.component, unit.worker
+        if not unit.is_usable or worker is None:
+            unit.counters.add("untagged", rows, reason=unit.why_dead if unit.is_dead else "restarting")
+        else:
+            try:
+                tagged = await worker.run(instance.tag, batch)
+                if not isinstance(tagged, RecordBatch):
+                    raise TypeError(f"tag() returned {type(tagged).__name__}, expected is a RecordBatch")
+                batch = tagged
+            except Exception as error:  # noqa: BLE001 - the fence around foreign code
+                unit.counters.add("untagged", rows, reason="fault")
+                task = asyncio.create_task(unit.recover(error, instance))
+                self._recovering.add(task)
+                task.add_done_callback(self._recovering.discard)
+        if batch.data.num_rows < rows:
+            unit.counters.add("dropped", rows - batch.data.num_rows, reason="tagger")
+        unit.counters.add("sent", batch.data.num_rows)
+        return batch
+
+
+def _push(engine: Any, item: PacketBlock | SegmentBlock | TickBlock) -> list[RecordBatch]:
+    if isinstance(item, TickBlock):
+        engine.tick(item.now_ns)
+    else:
+        engine.push(item)
+    return list(engine.drain())
+
+
+def _finish(engine: Any) -> list[RecordBatch]:
+    engine.finish()
+    return list(engine.drain())

@@ -1,0 +1,179 @@
+"""The last step: a queue and a task between a pipeline and one of its storages or exporters."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from metaflow_core.api.clock import Clock
+from metaflow_core.api.components import RecordBatch
+from metaflow_core.api.identity import Kind
+from metaflow_core.config.sections import QueueSection
+from metaflow_core.errors import StorageError
+from metaflow_core.hooks.status import ComponentState
+from metaflow_core.pipeline.faults import SupervisionPolicy
+from metaflow_core.pipeline.queue import BoundedQueue, PipelineClosed
+from metaflow_core.pipeline.sizes import byte_size
+from metaflow_core.pipeline.unit import Unit, sentence
+
+__all__ = ["Acknowledgement", "Delivery", "Sink"]
+
+
+class Acknowledgement:
+    """Waits until every storage of a pipeline has a batch, so that a receiver may tell its sender.
+
+    :param storages: how many storages must have it.
+    """
+
+    def __init__(self, storages: int) -> None:
+        self._missing = storages
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if storages == 0:
+            self._future.set_result(None)
+
+    def stored(self) -> None:
+        """One more has it."""
+        self._missing -= 1
+        if self._missing == 0 and not self._future.done():
+            self._future.set_result(None)
+
+    def lost(self, why: str) -> None:
+        """One will not have it: the sender must keep the batch and send it again."""
+        if not self._future.done():
+            self._future.set_exception(StorageError(f"the batch was not stored: {why}; send it again"))
+            # whoever waits sees it; when nobody does any more that is no error
+            self._future.exception()
+
+    async def wait(self) -> None:
+        """Until all have it.
+
+        :raises StorageError: one will not.
+        """
+        await asyncio.shield(self._future)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A batch on its way, with its cost in bytes and whoever waits for it."""
+
+    batch: RecordBatch
+    size: int
+    acknowledgement: Acknowledgement | None = None
+
+    @classmethod
+    def of(cls, batch: RecordBatch, acknowledgement: Acknowledgement | None = None) -> Delivery:
+        """A delivery of a batch."""
+        return cls(batch, byte_size(batch), acknowledgement)
+
+
+class Sink:
+    """Writes to a storage until the batch is safe, or sends to an exporter without ever holding the pipeline.
+
+    A storage that raises :class:`StorageError` is asked again until it takes the batch: the queue fills, and the
+    collectors wait. What raises anything else has a fault; it is restarted, and the batch tried again a few times.
+    """
+
+    def __init__(self, unit: Unit, queue: QueueSection, clock: Clock, policy: SupervisionPolicy) -> None:
+        self.unit = unit
+        self.is_storage = unit.key[0] is Kind.STORAGE
+        self.queue: BoundedQueue[Delivery] = BoundedQueue(queue.max_batches, queue.max_bytes)
+        self._clock = clock
+        self._policy = policy
+
+    async def take(self, delivery: Delivery) -> None:
+        """Queue a delivery: waits before a full storage, drops the oldest before a full exporter."""
+        rows = delivery.batch.data.num_rows
+        self.unit.counters.add("received", rows)
+        if not self.is_storage:
+            for old in self.queue.put_dropping(delivery, delivery.size):
+                self._drop(old, "queue_full")
+            return
+        try:
+            await self.queue.put(delivery, delivery.size)
+        except PipelineClosed:
+            self._drop(delivery, "stopped")
+        except asyncio.CancelledError:
+            self._drop(delivery, "stopped")
+            raise
+
+    async def run(self) -> None:
+        """Deliver until the queue is closed and empty."""
+        try:
+            while (delivery := await self.queue.get()) is not None:
+                await self._deliver(delivery)
+        finally:
+            self.queue.close()
+            for left in self.queue.clear():
+                self._drop(left, "stopped")
+
+    def _drop(self, delivery: Delivery, reason: str) -> None:
+        self.unit.counters.add("dropped", delivery.batch.data.num_rows, reason=reason)
+        if delivery.acknowledgement is not None and self.is_storage:
+            delivery.acknowledgement.lost(f"{self.unit.path}: {reason.replace('_', ' ')}")
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        try:
+            reason = await (self._store(delivery) if self.is_storage else self._export(delivery))
+        except BaseException:
+            self._drop(delivery, "stopped")
+            raise
+        if reason:
+            self._drop(delivery, reason)
+            return
+        self.unit.counters.add("sent", delivery.batch.data.num_rows)
+        self.unit.counters.add("sent", unit="batches")
+        if delivery.acknowledgement is not None and self.is_storage:
+            delivery.acknowledgement.stored()
+
+    async def _store(self, delivery: Delivery) -> str:
+        """Write until it is stored; returns the reason when it never will be."""
+        refusals = faults = 0
+        unit = self.unit
+        while True:
+            await unit.settled.wait()
+            if unit.is_dead:
+                return unit.why_dead
+            instance = unit.component
+            try:
+                # one batch at a time, also when several pipelines share the storage
+                async with unit.write_lock:
+                    await instance.write(delivery.batch)
+            except StorageError as error:
+                refusals += 1
+                await self._rest(error, refusals)
+            except Exception as error:  # noqa: BLE001 - the fence around foreign code
+                faults += 1
+                if not await unit.recover(error, instance):
+                    return unit.why_dead
+                if faults >= self._policy.attempts:
+                    return "fault"
+            else:
+                if refusals:
+                    unit.state(ComponentState.RUNNING)
+                return ""
+
+    async def _export(self, delivery: Delivery) -> str:
+        refusals = 0
+        unit = self.unit
+        while True:
+            await unit.settled.wait()
+            if unit.is_dead:
+                return unit.why_dead
+            try:
+                async with unit.write_lock:
+                    await unit.component.export(delivery.batch)
+            except Exception as error:  # noqa: BLE001 - raising is how an exporter asks to be called again
+                refusals += 1
+                await self._rest(error, refusals)
+            else:
+                if refusals:
+                    unit.state(ComponentState.RUNNING)
+                return ""
+
+    async def _rest(self, error: BaseException, refusals: int) -> None:
+        unit = self.unit
+        unit.counters.add("retries", reason=getattr(error, "code", "error"), unit="batches")
+        rest = self._policy.rest_s(refusals)
+        times = "once" if refusals == 1 else f"{refusals} times"
+        unit.state(ComponentState.DEGRADED, f"{sentence(error)}; tried {times}, trying again in {rest:g} s")
+        await self._clock.sleep(rest)

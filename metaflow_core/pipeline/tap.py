@@ -1,0 +1,55 @@
+"""A bounded copy of a pipeline's records for whoever wants to look; a slow reader loses the oldest, never the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+from metaflow_core.api.components import RecordBatch
+from metaflow_core.api.counters import Counters
+from metaflow_core.pipeline.queue import BoundedQueue
+from metaflow_core.pipeline.sizes import byte_size
+
+__all__ = ["Tap"]
+
+_MAX_BYTES = 64 << 20
+
+
+class Tap(AsyncIterator[RecordBatch]):
+    """Iterate over it to get batches; it ends when the pipeline does.
+
+    :ivar dropped: rows that were dropped because the reader was slow.
+    """
+
+    def __init__(self, counters: Counters, forget: Callable[[Tap], None], max_batches: int = 256) -> None:
+        self._queue: BoundedQueue[RecordBatch] = BoundedQueue(max_batches, _MAX_BYTES)
+        self._counters = counters
+        self._forget = forget
+        self.dropped = 0
+
+    def offer(self, batch: RecordBatch) -> None:
+        """Put a batch in; called by the pipeline, never waits."""
+        if self._queue.is_closed:
+            return
+        self._counters.add("received", batch.data.num_rows)
+        for old in self._queue.put_dropping(batch, byte_size(batch)):
+            self.dropped += old.data.num_rows
+            self._counters.add("dropped", old.data.num_rows, reason="slow_reader")
+
+    async def __anext__(self) -> RecordBatch:
+        batch = await self._queue.get()
+        if batch is None:
+            raise StopAsyncIteration
+        self._counters.add("sent", batch.data.num_rows)
+        return batch
+
+    def end(self) -> None:
+        """Nothing more comes; what waits can still be read."""
+        self._queue.close()
+
+    async def aclose(self) -> None:
+        """The reader has seen enough. Idempotent."""
+        self._queue.close()
+        for batch in self._queue.clear():
+            self.dropped += batch.data.num_rows
+            self._counters.add("dropped", batch.data.num_rows, reason="reader_left")
+        self._forget(self)

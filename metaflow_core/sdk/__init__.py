@@ -1,0 +1,9 @@
+"""MetaFlow inside a program: the app, its synchronous face, the runner, and captures without any app."""
+
+from __future__ import annotations
+
+from metaflow_core.sdk.app import App
+from metaflow_core.sdk.run import run
+from metaflow_core.sdk.sync_app import SyncApp
+
+__all__ = ["App", "SyncApp", "run"]
