@@ -233,7 +233,7 @@ def plugin(script: Script) -> SimpleNamespace:
         return lambda context, config, *more: cls(script, context, config, *more)
 
     files = FileSupport(
-        suffixes=(".blocks",), magics=(b"BLK",), configure=lambda paths, filter: {"value": filter or ""}
+        suffixes=(".blocks",), magics=(b"BLK",), configure=lambda paths, wanted: {"value": wanted or ""}
     )
     return SimpleNamespace(
         __name__="fakes",

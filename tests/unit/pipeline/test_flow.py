@@ -161,7 +161,7 @@ async def test_stopping_drains_what_is_inside() -> None:
         while script.emitted < 8:
             await asyncio.sleep(0.005)
     assert script.rows_of("store") == [*range(80), 1_000_000]
-    kinds = [id for id, what in script.events if what == "stop"]
+    kinds = [each for each, what in script.events if what == "stop"]
     assert kinds == ["tap", "engine", "store"]
 
 
