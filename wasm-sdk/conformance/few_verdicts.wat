@@ -1,0 +1,10 @@
+;; mf_check answers with no verdict at all.
+(module
+  (memory (export "memory") 20)
+  (func (export "mf_abi_v1"))
+  (func (export "mf_input") (param i32) (result i32) (i32.const 65536))
+  (data (i32.const 64) "MFC1\00\00\00\00\00\00\00\00\00\00\00\00")
+  (func (export "mf_check") (param i32) (result i64) (i64.const 274877906960))
+  (func (export "mf_parse") (param i32) (result i64)
+    (i64.const -4))
+)

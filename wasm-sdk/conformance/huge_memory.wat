@@ -1,0 +1,9 @@
+;; Wants 256 MiB from the start.
+(module
+  (memory (export "memory") 4096)
+  (func (export "mf_abi_v1"))
+  (func (export "mf_input") (param i32) (result i32) (i32.const 65536))
+  (func (export "mf_check") (param i32) (result i64) (i64.const -3))
+  (func (export "mf_parse") (param i32) (result i64)
+    (i64.const -4))
+)

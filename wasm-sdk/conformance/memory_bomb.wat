@@ -1,0 +1,10 @@
+;; Takes all the memory it is given, then says that there is none left (-2).
+(module
+  (memory (export "memory") 20)
+  (func (export "mf_abi_v1"))
+  (func (export "mf_input") (param i32) (result i32) (i32.const 65536))
+  (func (export "mf_check") (param i32) (result i64) (i64.const -3))
+  (func (export "mf_parse") (param i32) (result i64)
+    (loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))
+    (i64.const -2))
+)

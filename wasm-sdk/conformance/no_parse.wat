@@ -1,0 +1,7 @@
+;; Does not export mf_parse.
+(module
+  (memory (export "memory") 20)
+  (func (export "mf_abi_v1"))
+  (func (export "mf_input") (param i32) (result i32) (i32.const 65536))
+  (func (export "mf_check") (param i32) (result i64) (i64.const -3))
+)

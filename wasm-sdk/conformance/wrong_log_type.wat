@@ -1,0 +1,10 @@
+;; Imports metaflow_v1.log with a wrong type.
+(module
+  (import "metaflow_v1" "log" (func $f (param i32)))
+  (memory (export "memory") 20)
+  (func (export "mf_abi_v1"))
+  (func (export "mf_input") (param i32) (result i32) (i32.const 65536))
+  (func (export "mf_check") (param i32) (result i64) (i64.const -3))
+  (func (export "mf_parse") (param i32) (result i64)
+    (i64.const -4))
+)
