@@ -80,3 +80,69 @@ impl CloseType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_of_every_close_type() {
+        use CloseType as C;
+        for (close, tcp, other) in [
+            (C::Unknown, FlowStatus::Unknown, FlowStatus::Unknown),
+            (C::Finish, FlowStatus::Ok, FlowStatus::Ok),
+            (
+                C::TcpServerRst,
+                FlowStatus::ServerError,
+                FlowStatus::Unknown,
+            ),
+            (C::Timeout, FlowStatus::ServerError, FlowStatus::Ok),
+            (C::ForcedReport, FlowStatus::Ok, FlowStatus::Ok),
+            (
+                C::ClientSynRepeat,
+                FlowStatus::ServerError,
+                FlowStatus::Unknown,
+            ),
+            (C::ServerHalfClose, FlowStatus::Ok, FlowStatus::Ok),
+            (
+                C::TcpClientRst,
+                FlowStatus::ClientError,
+                FlowStatus::ClientError,
+            ),
+            (
+                C::ServerSynAckRepeat,
+                FlowStatus::ClientError,
+                FlowStatus::ClientError,
+            ),
+            (C::ClientHalfClose, FlowStatus::Ok, FlowStatus::Ok),
+            (
+                C::ClientSourcePortReuse,
+                FlowStatus::ClientError,
+                FlowStatus::ClientError,
+            ),
+            (C::ServerReset, FlowStatus::ServerError, FlowStatus::Unknown),
+            (
+                C::ServerQueueLack,
+                FlowStatus::ServerError,
+                FlowStatus::Unknown,
+            ),
+            (
+                C::ClientEstablishReset,
+                FlowStatus::ClientError,
+                FlowStatus::ClientError,
+            ),
+            (
+                C::ServerEstablishReset,
+                FlowStatus::ServerError,
+                FlowStatus::Unknown,
+            ),
+            (C::TcpFinClientRst, FlowStatus::Ok, FlowStatus::Ok),
+        ] {
+            assert_eq!(
+                (close.status(true), close.status(false)),
+                (tcp, other),
+                "{close:?}"
+            );
+        }
+    }
+}

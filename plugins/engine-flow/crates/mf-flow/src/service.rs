@@ -95,3 +95,29 @@ impl Services {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remembers_forgets_and_drops_the_least_recently_used() {
+        let mut services = Services::new(8);
+        for port in 1..=8 {
+            services.put(Addr::v4(1), port, 10);
+        }
+        assert_eq!(services.score(Addr::v4(1), 1), 10);
+        services.put(Addr::v4(1), 9, 20); // the table is full: 2 is the one unused for longest
+        assert_eq!(
+            [1, 2, 3, 9].map(|port| services.score(Addr::v4(1), port)),
+            [10, 0, 10, 20]
+        );
+        services.put(Addr::v4(1), 9, 0);
+        services.put(Addr::v4(1), 77, 0);
+        assert_eq!(services.score(Addr::v4(1), 9), 0);
+        assert_eq!(
+            [1, 3, 4, 5, 6, 7, 8].map(|port| services.score(Addr::v4(1), port)),
+            [10; 7]
+        );
+    }
+}

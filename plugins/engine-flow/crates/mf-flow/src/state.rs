@@ -231,3 +231,218 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use FlagClass::{Ack, Fin, Other, PshAck, Rst, Syn, SynAck};
+    use State as S;
+    use TimeoutClass as T;
+
+    const CLASSES: [FlagClass; 7] = [Syn, SynAck, Ack, PshAck, Fin, Rst, Other];
+    type Row = (
+        S,
+        &'static [(&'static [FlagClass], S, T)],
+        &'static [(&'static [FlagClass], S, T)],
+    );
+
+    const A: &[FlagClass] = &[Ack, PshAck];
+    const ALL: &[FlagClass] = &CLASSES;
+
+    /// The table of the reference, row by row: cells for any direction, then cells of the server that come before them.
+    const TABLE: &[Row] = &[
+        (
+            S::Raw,
+            &[
+                (&[Syn], S::Opening1, T::Opening),
+                (&[Fin], S::ClosingTx1, T::Closing),
+                (&[Rst], S::Reset, T::Closing),
+                (A, S::Established, T::Established),
+            ],
+            &[
+                (&[SynAck], S::Opening2, T::Opening),
+                (&[Fin], S::ClosingRx1, T::Closing),
+            ],
+        ),
+        (
+            S::Opening1,
+            &[
+                (&[Syn], S::Opening1, T::Opening),
+                (&[Fin], S::ClosingTx1, T::Closing),
+                (&[Rst], S::EstablishReset, T::Closing),
+                (A, S::Established, T::Established),
+            ],
+            &[
+                (&[SynAck], S::Opening2, T::Opening),
+                (A, S::Syn1, T::Opening),
+                (&[Rst], S::ServerReset, T::Closing),
+                (&[Fin], S::ClosingRx1, T::Closing),
+            ],
+        ),
+        (
+            S::Opening2,
+            &[
+                (&[Syn], S::Opening2, T::Opening),
+                (&[Fin], S::ClosingTx1, T::Closing),
+                (&[Rst], S::OpeningRst, T::OpeningRst),
+                (A, S::Established, T::Established),
+            ],
+            &[
+                (&[SynAck], S::Opening2, T::Opening),
+                (&[Fin], S::ClosingRx1, T::Closing),
+                (&[Rst], S::EstablishReset, T::Closing),
+            ],
+        ),
+        (
+            S::Established,
+            &[
+                (&[Syn, Ack, PshAck], S::Established, T::Established),
+                (&[Fin], S::ClosingTx1, T::Closing),
+                (&[Rst], S::Reset, T::EstablishedRst),
+            ],
+            &[
+                (&[SynAck], S::SynAck1, T::Established),
+                (&[Fin], S::ClosingRx1, T::Closing),
+            ],
+        ),
+        (
+            S::ClosingTx1,
+            &[
+                (&[Rst], S::Reset, T::Closing),
+                (
+                    &[Syn, SynAck, Ack, PshAck, Fin, Other],
+                    S::ClosingTx1,
+                    T::Closing,
+                ),
+            ],
+            &[(&[Fin], S::ClosingTx2, T::Closing)],
+        ),
+        (
+            S::ClosingTx2,
+            &[
+                (&[Syn, SynAck, Fin], S::ClosingTx2, T::Closing),
+                (&[Rst], S::Reset, T::ClosedFin),
+                (&[Ack], S::Closed, T::ClosedFin),
+            ],
+            &[(A, S::ClosingTx2, T::Closing)],
+        ),
+        (
+            S::ClosingRx1,
+            &[
+                (&[Syn, SynAck, Ack, PshAck], S::ClosingRx1, T::Closing),
+                (&[Fin], S::ClosingRx2, T::Closing),
+                (&[Rst], S::Reset, T::Closing),
+            ],
+            &[(&[Fin], S::ClosingRx1, T::Closing)],
+        ),
+        (
+            S::ClosingRx2,
+            &[
+                (&[Rst], S::Reset, T::ClosedFin),
+                (
+                    &[Syn, SynAck, Ack, PshAck, Fin, Other],
+                    S::ClosingRx2,
+                    T::Closing,
+                ),
+            ],
+            &[(&[Ack], S::Closed, T::ClosedFin)],
+        ),
+        (S::Closed, &[(&[Ack], S::Closed, T::ClosedFin)], &[]),
+        (
+            S::Syn1,
+            &[
+                (&[Syn], S::Opening1, T::Opening),
+                (&[Rst], S::ClientL4PortReuse, T::Closing),
+                (A, S::Established, T::Established),
+                (&[Fin], S::ClosingTx1, T::Closing),
+            ],
+            &[
+                (&[SynAck], S::Opening2, T::Opening),
+                (A, S::Syn1, T::Opening),
+                (&[Fin], S::ClosingRx1, T::Closing),
+                (&[Rst], S::EstablishReset, T::Closing),
+            ],
+        ),
+        (
+            S::SynAck1,
+            &[
+                (&[Syn], S::Established, T::Established),
+                (&[Fin], S::ClosingTx1, T::Closing),
+                (&[Rst], S::Reset, T::Closing),
+                (A, S::SynAck1, T::Established),
+            ],
+            &[
+                (&[SynAck], S::SynAck1, T::Established),
+                (&[Fin], S::ClosingRx1, T::Closing),
+                (&[Rst], S::ServerCandidateQueueLack, T::EstablishedRst),
+                (A, S::Established, T::Established),
+            ],
+        ),
+        (S::Reset, &[(ALL, S::Reset, T::Exception)], &[]),
+        (
+            S::ClientL4PortReuse,
+            &[(ALL, S::ClientL4PortReuse, T::Exception)],
+            &[],
+        ),
+        (
+            S::ServerCandidateQueueLack,
+            &[(ALL, S::ServerCandidateQueueLack, T::Exception)],
+            &[],
+        ),
+        (S::ServerReset, &[(ALL, S::ServerReset, T::Exception)], &[]),
+        (
+            S::EstablishReset,
+            &[(ALL, S::EstablishReset, T::Exception)],
+            &[],
+        ),
+        (S::OpeningRst, &[(ALL, S::OpeningRst, T::OpeningRst)], &[]),
+        (S::Exception, &[], &[]),
+    ];
+
+    #[test]
+    fn every_cell_of_the_reference() {
+        let mut cells = 0;
+        for (state, any, server) in TABLE {
+            for way in [Way::C2s, Way::S2c] {
+                for class in CLASSES {
+                    let find = |rows: &[(&[FlagClass], S, T)]| {
+                        rows.iter()
+                            .find(|row| row.0.contains(&class))
+                            .map(|row| (row.1, row.2))
+                    };
+                    let own = if way == Way::S2c { find(server) } else { None };
+                    let expect = own
+                        .or_else(|| find(any))
+                        .unwrap_or((S::Exception, T::Exception));
+                    assert_eq!(
+                        state.next(class, way),
+                        expect,
+                        "{state:?} {class:?} {way:?}"
+                    );
+                    cells += 1;
+                }
+            }
+        }
+        assert_eq!(cells, 18 * 14);
+    }
+
+    #[test]
+    fn classes_of_all_flag_combinations() {
+        let count = |class| {
+            (0..64)
+                .filter(|&flags| FlagClass::of(flags) == class)
+                .count()
+        };
+        assert_eq!(CLASSES.map(count), [1, 1, 1, 2, 3, 3, 53]);
+        assert_eq!(FlagClass::of(0x02 | 0xc0), Syn, "ECN bits do not count");
+        assert_eq!(FlagClass::of(0x12 | 0x40), SynAck);
+    }
+
+    #[test]
+    fn mirroring_twice_changes_nothing() {
+        for (state, ..) in TABLE {
+            assert_eq!(state.mirrored().mirrored(), *state);
+        }
+        assert_eq!(S::ClosingTx2.mirrored(), S::ClosingRx2);
+    }
+}

@@ -145,3 +145,107 @@ impl SeqRanges {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same by a set of bytes, with 64-bit positions.
+    fn model(seen: &mut Vec<bool>, at: usize, len: usize, top: &mut usize) -> Seen {
+        let covered = seen[at..at + len].iter().filter(|&&byte| byte).count();
+        let verdict = match covered {
+            _ if at >= *top => Seen::New,
+            n if n == len => Seen::Retransmission,
+            0 => Seen::OutOfOrder,
+            _ => Seen::Overlap,
+        };
+        seen[at..at + len].fill(true);
+        *top = (*top).max(at + len);
+        verdict
+    }
+
+    #[test]
+    fn agrees_with_a_set_of_bytes_across_the_wrap() {
+        let mut rng = 1u64;
+        let mut random = |n: u64| {
+            rng = mf_packet::mix(rng, 0x9e37);
+            rng % n
+        };
+        for round in 0..400 {
+            let base = (random(1 << 33) as u32).wrapping_sub(5000);
+            let (mut ranges, mut seen, mut top) = (SeqRanges::default(), vec![false; 40_000], 0);
+            ranges.start(base);
+            let mut at: usize = 0;
+            for _ in 0..200 {
+                let len = 1 + random(100) as usize;
+                // Mostly in order; sometimes a hole, sometimes somewhere before. Few holes at a time, so that none is given up.
+                let start = match random(10) {
+                    0 => at + 1 + random(50) as usize,
+                    1 | 2 => at.saturating_sub(random(300) as usize),
+                    _ => at,
+                };
+                if ranges.older.len() >= MAX_OLDER {
+                    break;
+                }
+                let expect = model(&mut seen, start, len, &mut top);
+                let got = ranges.insert(base.wrapping_add(start as u32), len as u32);
+                assert_eq!(got, expect, "round {round} at {start} len {len} top {top}");
+                at = top;
+            }
+        }
+    }
+
+    #[test]
+    fn at_most_sixteen_ranges_are_kept() {
+        let mut ranges = SeqRanges::default();
+        for i in 0..1000u32 {
+            assert_eq!(ranges.insert(i * 200, 100), Seen::New);
+            assert!(ranges.older.len() <= MAX_OLDER);
+        }
+        assert_eq!(
+            ranges.insert(999 * 200 - 100, 100),
+            Seen::OutOfOrder,
+            "a young gap is still open"
+        );
+        assert_eq!(
+            ranges.insert(100, 100),
+            Seen::Retransmission,
+            "an old one is taken for filled"
+        );
+    }
+
+    #[test]
+    fn a_long_stream_and_a_jump() {
+        let mut ranges = SeqRanges::default();
+        let mut seq = 4_000_000_000u32;
+        for _ in 0..100_000 {
+            assert_eq!(ranges.insert(seq, 60_000), Seen::New);
+            seq = seq.wrapping_add(60_000);
+        }
+        assert_eq!(
+            ranges.insert(seq.wrapping_sub(60_000), 60_000),
+            Seen::Retransmission
+        );
+        assert_eq!(ranges.insert(seq.wrapping_add(1 << 31), 10), Seen::Jump);
+        assert_eq!(
+            ranges.insert(seq.wrapping_add((1 << 31) + 10), 10),
+            Seen::New
+        );
+    }
+
+    #[test]
+    fn a_lost_first_segment_comes_out_of_order() {
+        let mut ranges = SeqRanges::default();
+        ranges.start(1000);
+        assert_eq!(ranges.next(), Some(1000));
+        assert_eq!(ranges.insert(1100, 100), Seen::New);
+        assert_eq!(ranges.insert(1000, 100), Seen::OutOfOrder);
+        assert_eq!(
+            ranges.insert(1050, 100),
+            Seen::Retransmission,
+            "both joined to one range"
+        );
+        assert_eq!(ranges.insert(1150, 100), Seen::Overlap);
+        assert_eq!(ranges.next(), Some(1250));
+    }
+}
