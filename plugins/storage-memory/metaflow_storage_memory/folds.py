@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from metaflow_core.errors import UnsupportedQuery
 from metaflow_core.query import Aggregate, Fold
 from metaflow_storage_memory.expression import evaluate, mask
-from metaflow_storage_memory.frame import Frame, plain
+from metaflow_storage_memory.frame import Frame, plain, whole
 from metaflow_storage_memory.numbers import real
 
 __all__ = ["aggregate"]
@@ -48,14 +48,14 @@ def aggregate(node: Aggregate, frame: Frame) -> Frame:
     for index, fold in enumerate(folds):
         function, options = _SIMPLE.get(fold.op, ("list", None))
         wanted.append((f"a{index}", function, options) if options is not None else (f"a{index}", function))
-    grouped = table.group_by(names, use_threads=False).aggregate(wanted).combine_chunks()
-    rows = grouped.num_rows
+    grouped = whole(table.group_by(names, use_threads=False).aggregate(wanted), {})
+    rows = grouped.rows
     out: dict[str, pa.Array] = {}
     for index, key in enumerate(node.keys):
-        out[key.name] = _one(grouped.column(f"k{index}"))
+        out[key.name] = grouped.arrays[f"k{index}"]
     for index, fold in enumerate(folds):
         function = _SIMPLE.get(fold.op, ("list", None))[0]
-        array = _one(grouped.column(f"a{index}_{function}"))
+        array = grouped.arrays[f"a{index}_{function}"]
         out[fold.name] = array if fold.op in _SIMPLE else _from_lists(fold, array)
     if not node.keys and not rows:
         rows = 1
@@ -66,13 +66,6 @@ def aggregate(node: Aggregate, frame: Frame) -> Frame:
         if (name := getattr(key.expression, "name", "")) in frame.columns
     }
     return Frame(rows, out, columns)
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    if isinstance(combined, pa.ChunkedArray):
-        return combined.chunk(0) if combined.num_chunks else pa.nulls(0, column.type)
-    return combined
 
 
 def _in_time(folds: Sequence[Fold], frame: Frame) -> Frame:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from metaflow_core.errors import QueryError
 from metaflow_core.model.catalog import Column
 
-__all__ = ["Frame", "plain"]
+__all__ = ["Frame", "plain", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +59,21 @@ def _metadata(column: Column | None) -> dict[str, str] | None:
 def plain(array: pa.Array) -> pa.Array:
     """The array without a dictionary."""
     return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
+
+
+def whole(table: pa.Table, columns: Mapping[str, Column]) -> Frame:
+    """A table as a frame.
+
+    :raises QueryError: a column is too large for one piece.
+    """
+    arrays: dict[str, pa.Array] = {}
+    table = table.unify_dictionaries()
+    for name in table.column_names:
+        column = table.column(name)
+        try:
+            arrays[name] = pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
+        except pa.ArrowInvalid as error:
+            raise QueryError(
+                f"the texts in {name!r} are more than 2 GiB, too much to group or sort in memory; narrow the range of time"
+            ) from error
+    return Frame(table.num_rows, arrays, columns)

@@ -92,7 +92,7 @@ class MemoryStorage:
         :raises QueryError: the plan is wrong or cannot be answered here, with a sentence.
         """
         ready = late(prepare(plan, self._catalog))
-        return Runner(self._catalog, self._store.batches, self._names).run(ready).to_table()
+        return Runner(self._catalog, self._store.batches, self._names).table(ready)
 
     async def health(self) -> Mapping[str, Any]:
         """Rows and bytes of every table."""
