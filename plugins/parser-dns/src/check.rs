@@ -16,7 +16,7 @@ pub(crate) fn check(segment: &Segment, scratch: &mut Message) -> Check {
         },
         Transport::Udp => {
             // A datagram is whole: every record of it must fit, unless the capture cut it.
-            if let Err(fault) = scratch.read(bytes, segment.wire_len as usize) {
+            if let Err(fault) = scratch.read(bytes, segment.is_truncated()) {
                 return refuse(fault);
             }
             if let Some(fault) = scratch.damage.filter(|_| !segment.is_truncated()) {

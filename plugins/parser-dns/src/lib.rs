@@ -85,7 +85,7 @@ impl Parser for DnsParser {
 
 impl DnsParser {
     fn take_datagram(&mut self, segment: &Segment, out: &mut Records) {
-        match self.message.read(segment.payload, segment.wire_len as usize) {
+        match self.message.read(segment.payload, segment.is_truncated()) {
             Ok(()) => {
                 let place = Place {
                     offset: segment.stream_offset,
@@ -150,7 +150,7 @@ fn take_messages(
     while let Some(found) = stream.next(out) {
         let length = found.message.len();
         let (offset, time_ns, end_time_ns) = (found.offset, found.time_ns, found.end_time_ns);
-        match message.read(found.message, length) {
+        match message.read(found.message, false) {
             Ok(()) => {
                 let place = Place {
                     offset,

@@ -48,13 +48,13 @@ struct Record {
 }
 
 impl Message {
-    /// Read a message. A fault behind the questions is kept in `damage`: the rest is still worth a row.
+    /// Read a message, `is_cut`: of which the capture kept the beginning. A fault behind the questions is kept in `damage`: the rest is still worth a row.
     ///
     /// # Errors
     /// A fault in the header or the questions: this is not a message.
-    pub fn read(&mut self, message: &[u8], wire_len: usize) -> Result<(), Fault> {
+    pub fn read(&mut self, message: &[u8], is_cut: bool) -> Result<(), Fault> {
         let header = Header::read(message)?;
-        header.check(wire_len)?;
+        header.check(if is_cut { usize::MAX } else { message.len() })?;
         self.id = header.id;
         self.is_response = header.is_response();
         self.opcode = header.opcode();
