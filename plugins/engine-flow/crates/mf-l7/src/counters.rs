@@ -88,10 +88,7 @@ const MAX_REASONS: usize = 1024;
 
 impl Default for Counters {
     fn default() -> Self {
-        Counters {
-            fixed: vec![0; NAMES.len()],
-            reasons: BTreeMap::new(),
-        }
+        Counters { fixed: vec![0; NAMES.len()], reasons: BTreeMap::new() }
     }
 }
 
@@ -121,14 +118,8 @@ impl Counters {
 
     /// `(stage, reason, value)` of every counter that is not zero, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, u64)> {
-        let fixed = NAMES
-            .iter()
-            .zip(&self.fixed)
-            .map(|(&(stage, reason), &value)| (stage, reason, value));
-        let reasons = self
-            .reasons
-            .iter()
-            .map(|((stage, reason), &value)| (*stage, reason.as_str(), value));
+        let fixed = NAMES.iter().zip(&self.fixed).map(|(&(stage, reason), &value)| (stage, reason, value));
+        let reasons = self.reasons.iter().map(|((stage, reason), &value)| (*stage, reason.as_str(), value));
         fixed.chain(reasons).filter(|&(_, _, value)| value != 0)
     }
 }

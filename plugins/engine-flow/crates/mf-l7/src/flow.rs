@@ -112,10 +112,7 @@ pub struct L7Flow {
 
 impl L7Flow {
     /// The handle of no flow: every call with it does nothing.
-    pub const NONE: L7Flow = L7Flow {
-        index: u32::MAX,
-        generation: 0,
-    };
+    pub const NONE: L7Flow = L7Flow { index: u32::MAX, generation: 0 };
 
     /// The number parsers know the flow by (`session_id` of the batch format); unique in an engine.
     pub fn session_id(self) -> u64 {

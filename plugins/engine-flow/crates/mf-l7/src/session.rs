@@ -49,6 +49,10 @@ pub struct Session {
     pub pairs: SessionPairs,
     /// Packet time of the last gap, 0 when there was none: pairs from before it are uncertain.
     pub gap_time: u64,
+    /// Payload bytes that no parser was found for, over all.
+    pub dropped: u64,
+    /// Why, in words; empty while nothing speaks for any parser.
+    pub reason: String,
     /// Totals since they were last taken.
     pub stats: L7Stats,
     /// The last `request_domain`.
@@ -73,6 +77,8 @@ impl Session {
             pending: None,
             pairs: SessionPairs::default(),
             gap_time: 0,
+            dropped: 0,
+            reason: String::new(),
             stats: L7Stats::default(),
             domain: String::new(),
         }
@@ -114,10 +120,7 @@ impl Sessions {
             None => {
                 let index = self.slots.len() as u32;
                 self.slots.push(Session::new(1, *info));
-                L7Flow {
-                    index,
-                    generation: 1,
-                }
+                L7Flow { index, generation: 1 }
             }
         }
     }
@@ -125,9 +128,7 @@ impl Sessions {
     /// The session of a handle, `None` when it is stale.
     #[inline]
     pub fn find(&mut self, flow: L7Flow) -> Option<&mut Session> {
-        self.slots
-            .get_mut(flow.index as usize)
-            .filter(|slot| slot.live && slot.generation == flow.generation)
+        self.slots.get_mut(flow.index as usize).filter(|slot| slot.live && slot.generation == flow.generation)
     }
 
     /// The session that a parser knows by this id.
@@ -153,10 +154,7 @@ impl Sessions {
     /// The handle of the session in a slot, when it is in use.
     pub fn handle(&self, index: u32) -> Option<L7Flow> {
         let slot = self.slots.get(index as usize).filter(|slot| slot.live)?;
-        Some(L7Flow {
-            index,
-            generation: slot.generation,
-        })
+        Some(L7Flow { index, generation: slot.generation })
     }
 
     /// Frees a slot.

@@ -23,9 +23,7 @@ fn good() -> Vec<u8> {
 fn error(magic: &[u8; 4], rows: usize, columns: &[common::result::Column]) -> String {
     let mut out = Vec::new();
     result(&mut out, magic, rows, columns);
-    Records::read(&out)
-        .expect_err("must be refused")
-        .to_string()
+    Records::read(&out).expect_err("must be refused").to_string()
 }
 
 #[test]
@@ -33,16 +31,10 @@ fn reads_what_is_right_and_skips_what_it_does_not_know() {
     let bytes = good();
     let records = Records::read(&bytes).unwrap();
     assert_eq!(records.rows(), 3);
-    assert_eq!(
-        (records.u32(1, 2), records.u64(7, 1), records.u8(2, 1)),
-        (Some(2), Some(6), Some(2))
-    );
+    assert_eq!((records.u32(1, 2), records.u64(7, 1), records.u8(2, 1)), (Some(2), Some(6), Some(2)));
     assert_eq!(records.text(2, 2), "zwölf");
     assert_eq!(records.texts(0).0[2], "one");
-    assert_eq!(
-        (records.u64(7, 3), records.u64(8, 0), records.text(2, 99)),
-        (None, None, "")
-    );
+    assert_eq!((records.u64(7, 3), records.u64(8, 0), records.text(2, 99)), (None, None, ""));
 }
 
 #[test]
@@ -52,20 +44,12 @@ fn validity_bits_say_which_rows_count() {
         codes.extend_from_slice(&value.to_le_bytes());
     }
     let mut out = Vec::new();
-    result(
-        &mut out,
-        b"MFR1",
-        3,
-        &[u32s(1, [0, 0, 0]), u8s(2, [1, 1, 1]), bytes(4, 2, codes)],
-    );
+    result(&mut out, b"MFR1", 3, &[u32s(1, [0, 0, 0]), u8s(2, [1, 1, 1]), bytes(4, 2, codes)]);
     // The column's flag is the byte after its type, 8 bytes of header before the data.
     let at = out.windows(3).position(|bytes| bytes == [4, 0, 2]).unwrap() + 3;
     out[at] = 1;
     let records = Records::read(&out).unwrap();
-    assert_eq!(
-        (records.i32(4, 0), records.i32(4, 1), records.i32(4, 2)),
-        (Some(7), None, Some(-9))
-    );
+    assert_eq!((records.i32(4, 0), records.i32(4, 1), records.i32(4, 2)), (Some(7), None, Some(-9)));
 }
 
 #[test]
@@ -77,44 +61,17 @@ fn every_wrong_length_is_an_error_with_words() {
     assert!(error(b"MFR1", 2, &two()[..1]).contains("missing"));
     assert!(error(b"MFR1", 2, &[u32s(1, [0, 1]), u32s(2, [1, 1])]).contains("type"));
     assert!(error(b"MFR1", 2, &[u32s(1, [0, 1]), u32s(1, [0, 1])]).contains("twice"));
-    let back = [0u32, 3, 1]
-        .into_iter()
-        .flat_map(u32::to_le_bytes)
-        .chain(*b"abc")
-        .collect();
-    assert!(error(
-        b"MFR1",
-        2,
-        &[u32s(1, [0, 1]), u8s(2, [1, 1]), bytes(18, 5, back)]
-    )
-    .contains("back"));
-    let far = [0u32, 3, 999]
-        .into_iter()
-        .flat_map(u32::to_le_bytes)
-        .chain(*b"abc")
-        .collect();
-    assert!(error(
-        b"MFR1",
-        2,
-        &[u32s(1, [0, 1]), u8s(2, [1, 1]), bytes(18, 5, far)]
-    )
-    .contains("behind"));
+    let back = [0u32, 3, 1].into_iter().flat_map(u32::to_le_bytes).chain(*b"abc").collect();
+    assert!(error(b"MFR1", 2, &[u32s(1, [0, 1]), u8s(2, [1, 1]), bytes(18, 5, back)]).contains("back"));
+    let far = [0u32, 3, 999].into_iter().flat_map(u32::to_le_bytes).chain(*b"abc").collect();
+    assert!(error(b"MFR1", 2, &[u32s(1, [0, 1]), u8s(2, [1, 1]), bytes(18, 5, far)]).contains("behind"));
 }
 
 #[test]
 fn bytes_that_are_not_text_cost_only_themselves() {
-    let data = [0u32, 4, 6]
-        .into_iter()
-        .flat_map(u32::to_le_bytes)
-        .chain(*b"a\xff\xfebok")
-        .collect();
+    let data = [0u32, 4, 6].into_iter().flat_map(u32::to_le_bytes).chain(*b"a\xff\xfebok").collect();
     let mut out = Vec::new();
-    result(
-        &mut out,
-        b"MFR1",
-        2,
-        &[u32s(1, [0, 1]), u8s(2, [1, 1]), bytes(18, 5, data)],
-    );
+    result(&mut out, b"MFR1", 2, &[u32s(1, [0, 1]), u8s(2, [1, 1]), bytes(18, 5, data)]);
     let records = Records::read(&out).unwrap();
     assert_eq!((records.text(2, 0), records.text(2, 1)), ("a??b", "ok"));
 }
@@ -122,16 +79,7 @@ fn bytes_that_are_not_text_cost_only_themselves() {
 #[test]
 fn checks_need_one_verdict_for_each_segment() {
     let mut out = Vec::new();
-    result(
-        &mut out,
-        b"MFC1",
-        4,
-        &[
-            u8s(1, [0, 1, 3, 200]),
-            u32s(2, [9, 8, 7, 6]),
-            texts(16, ["a", "b", "", "d"]),
-        ],
-    );
+    result(&mut out, b"MFC1", 4, &[u8s(1, [0, 1, 3, 200]), u32s(2, [9, 8, 7, 6]), texts(16, ["a", "b", "", "d"])]);
     let checks = Checks::read(&out, 4).unwrap();
     assert_eq!(checks.row(0), (Verdict::No, 9, "a"));
     assert_eq!(checks.row(2), (Verdict::Response, 7, ""));

@@ -17,9 +17,7 @@ fn native() -> (L7Engine, std::rc::Rc<std::cell::Cell<u32>>) {
     let mut engine = L7Engine::new(L7Options::default());
     let parser = LineParser::default();
     let restarts = parser.restarts.clone();
-    engine
-        .add_parser(description("line", 80), Runtime::Native(Box::new(parser)))
-        .unwrap();
+    engine.add_parser(description("line", 80), Runtime::Native(Box::new(parser))).unwrap();
     (engine, restarts)
 }
 
@@ -41,16 +39,10 @@ fn a_failed_batch_is_lost_and_the_next_one_works() {
         talk.say(&mut engine, &mut told, 1, b"!3\n");
         engine.finish(&mut told);
         assert_eq!(engine.count(Count::BatchesLost), 1);
-        assert_eq!(
-            told.rrts,
-            [1000, 1000],
-            "the open request of before is not paired with the answer of after"
-        );
+        assert_eq!(told.rrts, [1000, 1000], "the open request of before is not paired with the answer of after");
         assert_eq!(engine.count(Count::Unanswered), 1);
         assert_eq!(told.ended.len(), 1);
-        assert!(engine
-            .counters()
-            .any(|(stage, reason, _)| stage == "parser" && reason.starts_with("line: ")));
+        assert!(engine.counters().any(|(stage, reason, _)| stage == "parser" && reason.starts_with("line: ")));
     }
 }
 
@@ -89,9 +81,7 @@ fn a_parser_that_cannot_be_restarted_is_out() {
     let mut engine = L7Engine::new(L7Options::default());
     let mut parser = LineParser::default();
     parser.cannot_restart = true;
-    engine
-        .add_parser(description("line", 80), Runtime::Native(Box::new(parser)))
-        .unwrap();
+    engine.add_parser(description("line", 80), Runtime::Native(Box::new(parser))).unwrap();
     let mut told = Told::default();
     for id in 0..4 {
         let mut talk = Talk::open(&mut engine, &flow_info(id, 80));
@@ -122,29 +112,15 @@ fn host(engine: &mut L7Engine, parser: &mut LineParser, told: &mut Told) -> usiz
 #[test]
 fn the_host_runs_external_parsers_and_gets_the_same_rows() {
     let run = |external: bool, every: usize, batch_segments: usize| {
-        let mut engine = L7Engine::new(L7Options {
-            batch_segments,
-            ..L7Options::default()
-        });
+        let mut engine = L7Engine::new(L7Options { batch_segments, ..L7Options::default() });
         let mut outside = LineParser::default();
-        let runtime = if external {
-            Runtime::External
-        } else {
-            Runtime::Native(Box::<LineParser>::default())
-        };
+        let runtime = if external { Runtime::External } else { Runtime::Native(Box::<LineParser>::default()) };
         engine.add_parser(description("line", 80), runtime).unwrap();
         let mut told = Told::default();
-        let mut talks: Vec<_> = (0..5)
-            .map(|id| Talk::open(&mut engine, &flow_info(id, 80)))
-            .collect();
+        let mut talks: Vec<_> = (0..5).map(|id| Talk::open(&mut engine, &flow_info(id, 80))).collect();
         for i in 0..50usize {
             for talk in &mut talks {
-                talk.say(
-                    &mut engine,
-                    &mut told,
-                    0,
-                    format!("?{i} question\n").as_bytes(),
-                );
+                talk.say(&mut engine, &mut told, 0, format!("?{i} question\n").as_bytes());
                 talk.say(&mut engine, &mut told, 1, format!("!{i}\n").as_bytes());
             }
             if i % every == every - 1 {
@@ -165,22 +141,14 @@ fn the_host_runs_external_parsers_and_gets_the_same_rows() {
     let expected = run(false, 1, 4096);
     assert_eq!(expected.1, 250);
     assert!(run(true, 1, 4096) == expected);
-    assert!(
-        run(true, 50, 4096) == expected,
-        "all segments wait for the first verdict"
-    );
-    assert!(
-        run(true, 50, 3) == expected,
-        "sealed batches keep their order"
-    );
+    assert!(run(true, 50, 4096) == expected, "all segments wait for the first verdict");
+    assert!(run(true, 50, 3) == expected, "sealed batches keep their order");
 }
 
 #[test]
 fn work_stays_until_it_is_completed_and_failures_are_counted() {
     let mut engine = L7Engine::new(L7Options::default());
-    engine
-        .add_parser(description("line", 80), Runtime::External)
-        .unwrap();
+    engine.add_parser(description("line", 80), Runtime::External).unwrap();
     let mut told = Told::default();
     assert!(engine.next_work().is_none());
     assert!(engine.complete(b"MFR1", &mut told).is_err());
@@ -269,23 +237,13 @@ fn lies_and_bad_packets_never_panic_and_memory_stays_bounded() {
                 honest: LineParser::default(),
             };
             let mut description = description(name, 80);
-            description.pairing = if name == "b" {
-                mf_l7::Pairing::Keyed
-            } else {
-                mf_l7::Pairing::Fifo
-            };
-            engine
-                .add_parser(description, Runtime::Native(Box::new(liar)))
-                .unwrap();
+            description.pairing = if name == "b" { mf_l7::Pairing::Keyed } else { mf_l7::Pairing::Fifo };
+            engine.add_parser(description, Runtime::Native(Box::new(liar))).unwrap();
         }
         let mut random = Prng(seed);
         let mut told = Told::default();
-        let mut talks: Vec<_> = (0..20)
-            .map(|id| Talk::open(&mut engine, &flow_info(id, 80)))
-            .collect();
-        let lines: [&[u8]; 8] = [
-            b"?1 a\n", b"!1\n", b"?2 b\n!", b"+7\n", b"X\n", b"*1 c\n", b"~", b"BOOM\n",
-        ];
+        let mut talks: Vec<_> = (0..20).map(|id| Talk::open(&mut engine, &flow_info(id, 80))).collect();
+        let lines: [&[u8]; 8] = [b"?1 a\n", b"!1\n", b"?2 b\n!", b"+7\n", b"X\n", b"*1 c\n", b"~", b"BOOM\n"];
         for step in 0..1500 {
             let which = random.below(talks.len());
             let talk = &mut talks[which];
@@ -297,19 +255,9 @@ fn lies_and_bad_packets_never_panic_and_memory_stays_bounded() {
                     engine.close(talk.flow, &mut told);
                     *talk = Talk::open(&mut engine, &flow_info(1000 + step, 80));
                 }
-                4 => talk.flags(
-                    &mut engine,
-                    &mut told,
-                    random.below(2) as u8,
-                    random.next() as u8,
-                ),
+                4 => talk.flags(&mut engine, &mut told, random.below(2) as u8, random.next() as u8),
                 5 => engine.flush_block(talk.now, &mut told),
-                n => talk.say(
-                    &mut engine,
-                    &mut told,
-                    (n % 2) as u8,
-                    lines[random.below(lines.len())],
-                ),
+                n => talk.say(&mut engine, &mut told, (n % 2) as u8, lines[random.below(lines.len())]),
             }
             assert!(engine.waiting_messages() <= 300);
             assert!(engine.waiting_bytes() <= 110_000);

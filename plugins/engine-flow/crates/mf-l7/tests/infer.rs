@@ -4,9 +4,7 @@ mod common;
 
 use common::line::LineParser;
 use common::{flow_info, Rows, Talk, Told, MS};
-use mf_l7::{
-    Count, L7Engine, L7Flow, L7Options, L7Table, ParserDescription, Runtime, Segment, UDP,
-};
+use mf_l7::{Count, L7Engine, L7Flow, L7Options, L7Table, ParserDescription, Runtime, Segment, UDP};
 
 fn parser(name: &str, protocol: u8, port: u16, prefix: &[u8]) -> (ParserDescription, Runtime) {
     let mut description = ParserDescription::new(name, protocol, name);
@@ -18,10 +16,7 @@ fn parser(name: &str, protocol: u8, port: u16, prefix: &[u8]) -> (ParserDescript
 }
 
 fn engine(parsers: Vec<(ParserDescription, Runtime)>) -> L7Engine {
-    let mut engine = L7Engine::new(L7Options {
-        explain: true,
-        ..L7Options::default()
-    });
+    let mut engine = L7Engine::new(L7Options { explain: true, ..L7Options::default() });
     for (description, runtime) in parsers {
         engine.add_parser(description, runtime).unwrap();
     }
@@ -32,13 +27,7 @@ fn engine(parsers: Vec<(ParserDescription, Runtime)>) -> L7Engine {
 fn history(engine: &mut L7Engine) -> Vec<String> {
     let rows = Rows::take(engine, L7Table::Explain);
     (0..rows.len())
-        .map(|row| {
-            ["op", "parser", "verdict", "reason"]
-                .map(|name| rows.str(row, name))
-                .join(" ")
-                .trim()
-                .to_string()
-        })
+        .map(|row| ["op", "parser", "verdict", "reason"].map(|name| rows.str(row, name)).join(" ").trim().to_string())
         .collect()
 }
 
@@ -46,28 +35,14 @@ fn history(engine: &mut L7Engine) -> Vec<String> {
 fn port_then_magic_then_order() {
     let mut last = parser("last", 3, 1, b"~");
     last.0.magics = vec![b"?m".to_vec()];
-    let mut engine = engine(vec![
-        parser("a", 1, 1, b"~"),
-        parser("b", 2, 80, b"~"),
-        last,
-    ]);
+    let mut engine = engine(vec![parser("a", 1, 1, b"~"), parser("b", 2, 80, b"~"), last]);
     let mut told = Told::default();
     let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
     talk.say(&mut engine, &mut told, 0, b"?m magic\n");
     engine.flush_block(talk.now, &mut told);
     let steps = history(&mut engine);
-    let candidates: Vec<_> = steps
-        .iter()
-        .filter(|step| step.starts_with("candidate"))
-        .collect();
-    assert_eq!(
-        candidates,
-        [
-            "candidate b  port",
-            "candidate last  magic",
-            "candidate a  order"
-        ]
-    );
+    let candidates: Vec<_> = steps.iter().filter(|step| step.starts_with("candidate")).collect();
+    assert_eq!(candidates, ["candidate b  port", "candidate last  magic", "candidate a  order"]);
     assert!(steps.contains(&"refuse b no no mark of a line".to_string()));
     assert!(engine.explain_text(1).lines().count() >= 6);
     assert_eq!(engine.explain_text(2), "");
@@ -102,16 +77,8 @@ fn a_response_first_turns_the_flow_round() {
     engine.finish(&mut told);
     assert_eq!(told.identified, [(1, 9, true)]);
     let rows = Rows::take(&mut engine, L7Table::FlowLog);
-    let session = (0..rows.len())
-        .find(|&row| rows.u64(row, "type") == Some(2))
-        .unwrap();
-    assert_eq!(
-        (
-            rows.u64(session, "client_port"),
-            rows.u64(session, "server_port")
-        ),
-        (Some(50000), Some(80))
-    );
+    let session = (0..rows.len()).find(|&row| rows.u64(row, "type") == Some(2)).unwrap();
+    assert_eq!((rows.u64(session, "client_port"), rows.u64(session, "server_port")), (Some(50000), Some(80)));
     assert_eq!(rows.u64(session, "ip4_1"), Some(0x0a00_0001));
     let messages = Rows::take(&mut engine, L7Table::Message);
     let directions: Vec<_> = (0..3).map(|row| messages.u64(row, "direction")).collect();
@@ -148,9 +115,7 @@ fn more_waits_and_ends() {
     engine.flush_block(talk.now, &mut told);
     assert_eq!(told.ended.len(), 1);
     assert_eq!(told.ended[0].1.unparsed_bytes, 2);
-    assert!(history(&mut engine)
-        .iter()
-        .any(|step| step.contains("the flow ended before")));
+    assert!(history(&mut engine).iter().any(|step| step.contains("the flow ended before")));
 }
 
 #[test]
@@ -167,9 +132,8 @@ fn nobody_wants_it() {
     assert_eq!(engine.count(Count::GivenUp), 1);
     assert_eq!(engine.count(Count::UnparsedBytes), 320);
     assert_eq!(told.ended[0].1.unparsed_bytes, 320);
-    assert!(engine
-        .counters()
-        .any(|(stage, reason, _)| stage == "infer" && reason == "a refused: no mark of a line"));
+    assert!(engine.counters().any(|(stage, reason, _)| stage == "infer" && reason == "a refused: no mark of a line"));
+    assert!(engine.counters().any(|line| line == ("unparsed", "a refused: no mark of a line", 320)));
     assert_eq!(engine.waiting_bytes(), 0);
 }
 
@@ -209,18 +173,8 @@ fn a_known_endpoint_is_asked_for_its_parser_first() {
         engine.flush_block(talk.now, &mut told);
     }
     let steps = history(&mut engine);
-    let candidates: Vec<_> = steps
-        .iter()
-        .filter(|step| step.starts_with("candidate"))
-        .collect();
-    assert_eq!(
-        candidates,
-        [
-            "candidate a  port",
-            "candidate b  order",
-            "candidate b  known endpoint"
-        ]
-    );
+    let candidates: Vec<_> = steps.iter().filter(|step| step.starts_with("candidate")).collect();
+    assert_eq!(candidates, ["candidate a  port", "candidate b  order", "candidate b  known endpoint"]);
 }
 
 #[test]
@@ -234,19 +188,10 @@ fn a_violation_offers_the_flow_to_the_others() {
     engine.flush_block(talk.now, &mut told);
     // Both confirm and both withdraw.
     assert_eq!(engine.count(Count::Violations), 2);
-    assert_eq!(
-        told.identified
-            .iter()
-            .map(|told| told.1)
-            .collect::<Vec<_>>(),
-        [1, 2]
-    );
+    assert_eq!(told.identified.iter().map(|told| told.1).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(told.ended.len(), 1);
     assert_eq!(engine.sessions(), 0);
-    let ops: Vec<_> = history(&mut engine)
-        .iter()
-        .map(|step| step.split(' ').next().unwrap().to_string())
-        .collect();
+    let ops: Vec<_> = history(&mut engine).iter().map(|step| step.split(' ').next().unwrap().to_string()).collect();
     assert_eq!(ops.iter().filter(|op| *op == "violate").count(), 2);
 }
 
@@ -261,17 +206,8 @@ fn what_a_withdrawn_parser_had_reaches_the_next_one() {
     talk.say(&mut engine, &mut told, 0, b"?2 after\n");
     engine.flush_block(talk.now, &mut told);
     engine.finish(&mut told);
-    assert_eq!(
-        told.requests, 2,
-        "the request behind the violation is not lost"
-    );
-    assert_eq!(
-        told.identified
-            .iter()
-            .map(|told| told.1)
-            .collect::<Vec<_>>()[..2],
-        [1, 2]
-    );
+    assert_eq!(told.requests, 2, "the request behind the violation is not lost");
+    assert_eq!(told.identified.iter().map(|told| told.1).collect::<Vec<_>>()[..2], [1, 2]);
 }
 
 #[test]
@@ -282,25 +218,12 @@ fn datagrams_are_messages_of_their_own() {
     info.transport = UDP;
     let flow: L7Flow = engine.open(&info);
     let mut now = common::START;
-    for (direction, payload) in [
-        (0u8, b"?1 one\n".as_slice()),
-        (1, b"!1\n"),
-        (0, b"?2 two\n"),
-        (1, b"!2\n"),
-    ] {
+    for (direction, payload) in [(0u8, b"?1 one\n".as_slice()), (1, b"!1\n"), (0, b"?2 two\n"), (1, b"!2\n")] {
         now += MS;
         let wire_len = payload.len() as u32;
         engine.payload(
             flow,
-            &Segment {
-                time_ns: now,
-                direction,
-                seq: 0,
-                ack: 0,
-                flags: 0,
-                payload,
-                wire_len,
-            },
+            &Segment { time_ns: now, direction, seq: 0, ack: 0, flags: 0, payload, wire_len },
             &mut told,
         );
     }
@@ -318,11 +241,7 @@ fn both_fins_end_the_flow_before_the_caller_does() {
     talk.flags(&mut engine, &mut told, 1, 0x11);
     talk.flags(&mut engine, &mut told, 0, 0x11);
     engine.flush_block(talk.now, &mut told);
-    assert_eq!(
-        Rows::take(&mut engine, L7Table::FlowLog).len(),
-        1,
-        "the open request is told"
-    );
+    assert_eq!(Rows::take(&mut engine, L7Table::FlowLog).len(), 1, "the open request is told");
     assert!(told.ended.is_empty());
     talk.say(&mut engine, &mut told, 0, b"?2 late\n");
     assert_eq!(engine.count(Count::AfterClose), 1);

@@ -14,9 +14,7 @@ fn engine_with(pairing: Pairing, change: impl FnOnce(&mut L7Options)) -> L7Engin
     description.pairing = pairing;
     description.session_timeout_ns = 1000 * MS;
     description.transports = 3;
-    engine
-        .add_parser(description, Runtime::Native(Box::<LineParser>::default()))
-        .unwrap();
+    engine.add_parser(description, Runtime::Native(Box::<LineParser>::default())).unwrap();
     engine
 }
 
@@ -39,12 +37,7 @@ fn log(engine: &mut L7Engine) -> Vec<(u64, u64, String, Option<u64>)> {
         .collect()
 }
 
-fn row(
-    kind: u64,
-    status: u64,
-    text: &str,
-    duration: Option<u64>,
-) -> (u64, u64, String, Option<u64>) {
+fn row(kind: u64, status: u64, text: &str, duration: Option<u64>) -> (u64, u64, String, Option<u64>) {
     (kind, status, text.to_string(), duration)
 }
 
@@ -59,16 +52,9 @@ fn pipelined_requests_are_answered_in_order() {
     talk.say(&mut engine, &mut told, 1, b"!1\n-2\n");
     talk.say(&mut engine, &mut told, 1, b"!3\n");
     engine.flush_block(talk.now, &mut told);
-    let expected = [
-        row(2, 0, "one", Some(2000)),
-        row(2, 3, "two", Some(2000)),
-        row(2, 0, "three", Some(3000)),
-    ];
+    let expected = [row(2, 0, "one", Some(2000)), row(2, 3, "two", Some(2000)), row(2, 0, "three", Some(3000))];
     assert_eq!(log(&mut engine), expected);
-    assert_eq!(
-        (told.requests, told.responses, told.server_errors),
-        (3, 3, 1)
-    );
+    assert_eq!((told.requests, told.responses, told.server_errors), (3, 3, 1));
     assert_eq!(told.rrts, [2000, 2000, 3000]);
     assert_eq!(told.endpoints, ["one", "two", "three"]);
     let messages = Rows::take(&mut engine, L7Table::Message);
@@ -76,15 +62,7 @@ fn pipelined_requests_are_answered_in_order() {
     assert_eq!(messages.u64(2, "stream_offset"), Some(14));
     assert_eq!(messages.u64(2, "tcp_seq"), Some(1001 + 14));
     let stats = engine.take_stats(talk.flow).unwrap();
-    assert_eq!(
-        (
-            stats.requests,
-            stats.responses,
-            stats.rrt_count,
-            stats.rrt_max
-        ),
-        (3, 3, 3, 3000)
-    );
+    assert_eq!((stats.requests, stats.responses, stats.rrt_count, stats.rrt_max), (3, 3, 3, 3000));
     assert_eq!(engine.take_stats(talk.flow).unwrap().requests, 0);
 }
 
@@ -96,10 +74,7 @@ fn keyed_responses_come_in_any_order_even_before_their_request() {
     talk.say(&mut engine, &mut told, 0, b"?1 one\n?2 two\n");
     talk.say(&mut engine, &mut told, 1, b"!2\n!1\n!9\n");
     engine.flush_block(talk.now, &mut told);
-    assert_eq!(
-        log(&mut engine),
-        [row(2, 0, "two", Some(1000)), row(2, 0, "one", Some(1000))]
-    );
+    assert_eq!(log(&mut engine), [row(2, 0, "two", Some(1000)), row(2, 0, "one", Some(1000))]);
     assert_eq!(engine.waiting_messages(), 1);
     talk.now += 2000 * MS;
     engine.flush_block(talk.now, &mut told);
@@ -132,10 +107,7 @@ fn a_request_that_the_capture_delivers_late_finds_its_response() {
     };
     engine.payload(talk.flow, &segment, &mut told);
     engine.flush_block(talk.now, &mut told);
-    assert_eq!(
-        log(&mut engine),
-        [row(2, 0, "one", Some(1000)), row(2, 0, "two", Some(1000))]
-    );
+    assert_eq!(log(&mut engine), [row(2, 0, "one", Some(1000)), row(2, 0, "two", Some(1000))]);
     assert_eq!(told.rrts, [1000, 1000]);
 }
 
@@ -175,10 +147,7 @@ fn an_answer_after_the_timeout_stands_alone_whatever_the_blocks_are() {
         talk.now += 5000 * MS;
         talk.say(&mut engine, &mut told, 1, b"!1\n");
         engine.finish(&mut told);
-        assert_eq!(
-            log(&mut engine),
-            [row(0, 2, "one", None), row(1, 0, "", None)]
-        );
+        assert_eq!(log(&mut engine), [row(0, 2, "one", None), row(1, 0, "", None)]);
         assert_eq!((told.requests, told.responses, told.timeouts), (1, 1, 1));
     }
 }
@@ -193,11 +162,7 @@ fn one_way_messages_and_several_answers_to_one_request() {
     talk.say(&mut engine, &mut told, 1, b"+1\n");
     talk.say(&mut engine, &mut told, 1, b"!1\n!2\n");
     engine.flush_block(talk.now, &mut told);
-    let expected = [
-        row(2, 0, "note", None),
-        row(2, 0, "one", Some(1000)),
-        row(2, 0, "two", Some(3000)),
-    ];
+    let expected = [row(2, 0, "note", None), row(2, 0, "one", Some(1000)), row(2, 0, "two", Some(3000))];
     assert_eq!(log(&mut engine), expected);
     assert_eq!(told.rrts, [1000, 3000]);
 }
@@ -222,30 +187,16 @@ fn a_lost_answer_does_not_shift_all_later_ones() {
     talk.handshake(&mut engine, &mut told);
     talk.say(&mut engine, &mut told, 0, b"?1 one\n");
     talk.lose(1, 3);
-    for (question, answer) in [
-        (b"?2 two\n", b"!2\n"),
-        (b"?3 tre\n", b"!3\n"),
-        (b"?4 fou\n", b"!4\n"),
-    ] {
+    for (question, answer) in [(b"?2 two\n", b"!2\n"), (b"?3 tre\n", b"!3\n"), (b"?4 fou\n", b"!4\n")] {
         talk.now += 20 * MS;
         talk.say(&mut engine, &mut told, 0, question);
         talk.say(&mut engine, &mut told, 1, answer);
     }
     engine.finish(&mut told);
     let rows = log(&mut engine);
-    let paired: Vec<_> = rows
-        .iter()
-        .filter(|row| row.0 == 2)
-        .map(|row| row.2.as_str())
-        .collect();
+    let paired: Vec<_> = rows.iter().filter(|row| row.0 == 2).map(|row| row.2.as_str()).collect();
     assert!(paired.ends_with(&["tre", "fou"]), "{rows:?}");
-    assert_eq!(
-        rows.iter()
-            .filter(|row| row.0 == 2 && row.3 != Some(1000))
-            .count(),
-        0,
-        "{rows:?}"
-    );
+    assert_eq!(rows.iter().filter(|row| row.0 == 2 && row.3 != Some(1000)).count(), 0, "{rows:?}");
 }
 
 #[test]
@@ -255,9 +206,7 @@ fn limits_push_the_oldest_out() {
         options.pending_total = 6;
     });
     let mut told = Told::default();
-    let mut talks: Vec<_> = (0..3)
-        .map(|id| Talk::open(&mut engine, &flow_info(id, 80)))
-        .collect();
+    let mut talks: Vec<_> = (0..3).map(|id| Talk::open(&mut engine, &flow_info(id, 80))).collect();
     for talk in &mut talks {
         talk.say(&mut engine, &mut told, 0, b"?1 a\n?2 b\n?3 c\n?4 d\n?5 e\n");
     }
@@ -271,9 +220,7 @@ fn limits_push_the_oldest_out() {
 #[test]
 fn the_same_packets_give_the_same_rows_whatever_the_batches_are() {
     let run = |batch_segments: usize, every: usize| {
-        let mut engine = engine_with(Pairing::Fifo, |options| {
-            options.batch_segments = batch_segments
-        });
+        let mut engine = engine_with(Pairing::Fifo, |options| options.batch_segments = batch_segments);
         let mut told = Told::default();
         let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
         for i in 0..200usize {
@@ -293,9 +240,6 @@ fn the_same_packets_give_the_same_rows_whatever_the_batches_are() {
     let expected = run(4096, 1000);
     assert_eq!(expected.2.rrts.len(), 200);
     for (segments, every) in [(1, 1000), (7, 3), (4096, 1), (64, 50)] {
-        assert!(
-            run(segments, every) == expected,
-            "batches of {segments}, flush every {every}"
-        );
+        assert!(run(segments, every) == expected, "batches of {segments}, flush every {every}");
     }
 }

@@ -53,21 +53,11 @@ impl<'a> Checks<'a> {
             }
             Ok(())
         })?;
-        let verdict = verdict.ok_or(Malformed {
-            what: "no verdict column",
-            at: 8,
-        })?;
+        let verdict = verdict.ok_or(Malformed { what: "no verdict column", at: 8 })?;
         if rows != segments {
-            return Err(Malformed {
-                what: "not one verdict for each segment",
-                at: 4,
-            });
+            return Err(Malformed { what: "not one verdict for each segment", at: 4 });
         }
-        Ok(Checks {
-            verdict,
-            offset,
-            reason,
-        })
+        Ok(Checks { verdict, offset, reason })
     }
 
     /// Verdict, offset it was seen at, reason. A number that is no verdict is a refusal.
@@ -78,15 +68,7 @@ impl<'a> Checks<'a> {
             Some(3) => Verdict::Response,
             _ => Verdict::No,
         };
-        let offset = self
-            .offset
-            .as_ref()
-            .and_then(|column| column.u32(row))
-            .unwrap_or(0);
-        (
-            verdict,
-            offset,
-            self.reason.as_ref().map_or("", |column| column.text(row)),
-        )
+        let offset = self.offset.as_ref().and_then(|column| column.u32(row)).unwrap_or(0);
+        (verdict, offset, self.reason.as_ref().map_or("", |column| column.text(row)))
     }
 }

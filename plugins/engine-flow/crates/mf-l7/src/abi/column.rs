@@ -38,9 +38,7 @@ impl Column<'_> {
     pub fn is_valid(&self, row: usize) -> bool {
         match self.validity {
             None => true,
-            Some(bits) => bits
-                .get(row / 8)
-                .is_some_and(|byte| byte >> (row % 8) & 1 == 1),
+            Some(bits) => bits.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1),
         }
     }
 
@@ -73,8 +71,7 @@ impl Column<'_> {
     /// The row of a text column; absent is empty.
     #[inline]
     pub fn text(&self, row: usize) -> &str {
-        let (Some(start), Some(end)) = (read_u32(self.data, row), read_u32(self.data, row + 1))
-        else {
+        let (Some(start), Some(end)) = (read_u32(self.data, row), read_u32(self.data, row + 1)) else {
             return "";
         };
         if start == end || !self.is_valid(row) {
@@ -88,16 +85,12 @@ impl Column<'_> {
 #[inline]
 fn read_u32(data: &[u8], row: usize) -> Option<u32> {
     let at = row.checked_mul(4)?;
-    Some(u32::from_le_bytes(
-        data.get(at..at.checked_add(4)?)?.try_into().ok()?,
-    ))
+    Some(u32::from_le_bytes(data.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
 /// Little-endian u32 at a byte position.
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(
-        bytes.get(at..at.checked_add(4)?)?.try_into().ok()?,
-    ))
+    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
 /// Reads header and columns of a result; `take(id, column)` gets each column whose type is known.
@@ -127,29 +120,18 @@ pub(super) fn read_columns<'a>(
         let (ty, flags) = (head[2], head[3]);
         let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
         let body = at + 8;
-        let end = body
-            .checked_add(size)
-            .ok_or(bad("column size overflows", at))?;
-        let content = bytes
-            .get(body..end)
-            .ok_or(bad("column is larger than the result", at))?;
+        let end = body.checked_add(size).ok_or(bad("column size overflows", at))?;
+        let content = bytes.get(body..end).ok_or(bad("column is larger than the result", at))?;
         // The last column's padding may be left out; for the others `size` is rounded up.
         at = end.checked_add(7).map_or(end, |padded| padded & !7);
-        if let Some(column) =
-            read_column(ty, flags, content, rows).map_err(|what| bad(what, body))?
-        {
+        if let Some(column) = read_column(ty, flags, content, rows).map_err(|what| bad(what, body))? {
             take(id, column).map_err(|what| bad(what, body))?;
         }
     }
     Ok(rows)
 }
 
-fn read_column(
-    ty: u8,
-    flags: u8,
-    content: &[u8],
-    rows: usize,
-) -> Result<Option<Column<'_>>, &'static str> {
+fn read_column(ty: u8, flags: u8, content: &[u8], rows: usize) -> Result<Option<Column<'_>>, &'static str> {
     let (validity, data) = if flags & 1 != 0 {
         let bits = rows.div_ceil(8);
         let padded = bits.next_multiple_of(8);
@@ -168,23 +150,11 @@ fn read_column(
     };
     let need = rows.checked_mul(width).ok_or("too many rows")?;
     let data = data.get(..need).ok_or("column is shorter than its rows")?;
-    Ok(Some(Column {
-        ty,
-        validity,
-        data,
-        text: Cow::Borrowed(""),
-    }))
+    Ok(Some(Column { ty, validity, data, text: Cow::Borrowed("") }))
 }
 
-fn read_text<'a>(
-    validity: Option<&'a [u8]>,
-    data: &'a [u8],
-    rows: usize,
-) -> Result<Column<'a>, &'static str> {
-    let table = rows
-        .checked_add(1)
-        .and_then(|n| n.checked_mul(4))
-        .ok_or("too many rows")?;
+fn read_text<'a>(validity: Option<&'a [u8]>, data: &'a [u8], rows: usize) -> Result<Column<'a>, &'static str> {
+    let table = rows.checked_add(1).and_then(|n| n.checked_mul(4)).ok_or("too many rows")?;
     let (offsets, bytes) = data.split_at_checked(table).ok_or("text offsets cut")?;
     let mut last = 0;
     for chunk in offsets.chunks_exact(4) {
@@ -194,19 +164,12 @@ fn read_text<'a>(
         }
         last = offset;
     }
-    let bytes = bytes
-        .get(..last as usize)
-        .ok_or("text offsets point behind the column")?;
+    let bytes = bytes.get(..last as usize).ok_or("text offsets point behind the column")?;
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(repaired(bytes)),
     };
-    Ok(Column {
-        ty: ty::UTF8,
-        validity,
-        data: offsets,
-        text,
-    })
+    Ok(Column { ty: ty::UTF8, validity, data: offsets, text })
 }
 
 /// The same number of bytes with every byte that is not UTF-8 made a question mark, so that offsets stay right and

@@ -65,9 +65,7 @@ impl Batch {
 
     /// Capture time of the first segment, 0 when empty.
     pub fn first_time(&self) -> u64 {
-        self.segments
-            .first()
-            .map_or(0, |segment| segment.head.time_ns)
+        self.segments.first().map_or(0, |segment| segment.head.time_ns)
     }
 
     /// The segment with this index, as named by a result.
@@ -83,17 +81,14 @@ impl Batch {
 
     /// The payload of a segment of this batch.
     pub fn payload(&self, view: &SegmentView) -> &[u8] {
-        self.bytes
-            .get(view.start..view.start.saturating_add(view.len))
-            .unwrap_or_default()
+        self.bytes.get(view.start..view.start.saturating_add(view.len)).unwrap_or_default()
     }
 
     /// Whether a segment of `len` bytes still fits the limits.
     #[inline]
     pub fn has_room(&self, len: usize, max_segments: usize, max_bytes: usize) -> bool {
         self.segments.is_empty()
-            || (self.segments.len() < max_segments
-                && self.bytes.len() + SEGMENT_HEADER + len + 8 <= max_bytes)
+            || (self.segments.len() < max_segments && self.bytes.len() + SEGMENT_HEADER + len + 8 <= max_bytes)
     }
 
     /// Empties the batch, keeping its memory.
@@ -128,11 +123,7 @@ impl Batch {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         self.bytes.extend_from_slice(&[0; 8][..pad]);
-        self.segments.push(SegmentView {
-            head,
-            start,
-            len: payload.len(),
-        });
+        self.segments.push(SegmentView { head, start, len: payload.len() });
         let count = (self.segments.len() as u32).to_le_bytes();
         self.bytes[4..8].copy_from_slice(&count);
     }

@@ -67,17 +67,10 @@ impl<'a> Records<'a> {
             }
             Ok(())
         })?;
-        let records = Records {
-            rows,
-            numbers,
-            texts,
-        };
+        let records = Records { rows, numbers, texts };
         for required in [col::SEGMENT_INDEX, col::TYPE] {
             if rows > 0 && records.number(required).is_none() {
-                return Err(Malformed {
-                    what: "segment_index or type is missing",
-                    at: 8,
-                });
+                return Err(Malformed { what: "segment_index or type is missing", at: 8 });
             }
         }
         Ok(records)

@@ -62,11 +62,7 @@ impl Core {
             sessions: Sessions::default(),
             parsers: Vec::new(),
             pairs: Pairs::default(),
-            endpoints: EndpointCache::new(
-                options.endpoint_cache,
-                options.endpoint_ttl_ns,
-                options.endpoint_failures,
-            ),
+            endpoints: EndpointCache::new(options.endpoint_cache, options.endpoint_ttl_ns, options.endpoint_failures),
             explain: Explain::new(options.explain),
             tables: Tables {
                 messages: Table::new(&L7_MESSAGE),
@@ -91,11 +87,7 @@ impl Core {
         SegmentHead {
             side: side & 1,
             direction: (side ^ u8::from(session.reversed)) & 1,
-            transport: if info.transport == ICMP6 {
-                ICMP
-            } else {
-                info.transport
-            },
+            transport: if info.transport == ICMP6 { ICMP } else { info.transport },
             session_id: u64::from(session.generation) << 32 | u64::from(index),
             server_port: info.port[server],
             client_port: info.port[client],

@@ -47,10 +47,7 @@ impl Core {
     pub fn count_request(&mut self, index: u32, half: Half<'_>, sink: &mut dyn L7Sink) {
         let session = self.sessions.at(index);
         session.stats.requests = session.stats.requests.saturating_add(1);
-        sink.exchange(&ExchangeEvent {
-            request: 1,
-            ..event(session, half, &Texts::NONE)
-        });
+        sink.exchange(&ExchangeEvent { request: 1, ..event(session, half, &Texts::NONE) });
     }
 
     /// Counts a response; `request` lends it the endpoint.
@@ -73,13 +70,7 @@ impl Core {
             add_rrt(session, rrt);
         }
         let event = event(session, half, request);
-        sink.exchange(&ExchangeEvent {
-            response: 1,
-            client_error,
-            server_error,
-            rrt_us,
-            ..event
-        });
+        sink.exchange(&ExchangeEvent { response: 1, client_error, server_error, rrt_us, ..event });
     }
 
     /// Tells how long an answer took that was counted when it came, before its request.
@@ -93,27 +84,14 @@ impl Core {
     ) {
         let session = self.sessions.at(index);
         add_rrt(session, rrt);
-        sink.exchange(&ExchangeEvent {
-            rrt_us: Some(rrt),
-            ..event(session, response, request)
-        });
+        sink.exchange(&ExchangeEvent { rrt_us: Some(rrt), ..event(session, response, request) });
     }
 
     /// Counts a request that was not answered by `due`.
-    pub fn count_timeout(
-        &mut self,
-        index: u32,
-        request: Half<'_>,
-        due: u64,
-        sink: &mut dyn L7Sink,
-    ) {
+    pub fn count_timeout(&mut self, index: u32, request: Half<'_>, due: u64, sink: &mut dyn L7Sink) {
         let session = self.sessions.at(index);
         session.stats.timeouts = session.stats.timeouts.saturating_add(1);
         let event = event(session, request, &Texts::NONE);
-        sink.exchange(&ExchangeEvent {
-            timeout: 1,
-            time_ns: due,
-            ..event
-        });
+        sink.exchange(&ExchangeEvent { timeout: 1, time_ns: due, ..event });
     }
 }

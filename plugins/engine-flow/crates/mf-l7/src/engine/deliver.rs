@@ -16,14 +16,7 @@ const REFUSED_IN_A_ROW: u8 = 4;
 impl Core {
     /// Takes the next ordered piece of one side's bytes.
     #[inline]
-    pub fn deliver(
-        &mut self,
-        index: u32,
-        side: u8,
-        start_seen: bool,
-        piece: Piece<'_>,
-        sink: &mut dyn L7Sink,
-    ) {
+    pub fn deliver(&mut self, index: u32, side: u8, start_seen: bool, piece: Piece<'_>, sink: &mut dyn L7Sink) {
         let kind = if piece.gap > 0 { KIND_GAP } else { KIND_DATA };
         let session = self.sessions.at(index);
         if kind == KIND_GAP {
@@ -34,17 +27,17 @@ impl Core {
             flags |= FLAG_MID_STREAM;
         }
         match session.state {
-            State::Confirmed(parser) => {
-                self.hand_over(index, parser, kind, side, flags, &piece, sink)
-            }
+            State::Confirmed(parser) => self.hand_over(index, parser, kind, side, flags, &piece, sink),
             State::Inferring => self.hold_back(index, kind, side, flags, &piece, sink),
             State::Ignored => self.unparsed(index, piece.data.len() as u64),
         }
     }
 
-    /// Counts bytes that nobody used.
+    /// Counts bytes that nobody was found for.
     pub fn unparsed(&mut self, index: u32, bytes: u64) {
-        self.sessions.at(index).stats.unparsed_bytes += bytes;
+        let session = self.sessions.at(index);
+        session.stats.unparsed_bytes = session.stats.unparsed_bytes.saturating_add(bytes);
+        session.dropped = session.dropped.saturating_add(bytes);
         self.counters.add(Count::UnparsedBytes, bytes);
     }
 
@@ -66,11 +59,7 @@ impl Core {
         head.time_ns = piece.time_ns;
         head.offset = piece.offset;
         head.seq = piece.seq;
-        head.wire_len = if kind == KIND_GAP {
-            piece.gap
-        } else {
-            piece.data.len() as u32
-        };
+        head.wire_len = if kind == KIND_GAP { piece.gap } else { piece.data.len() as u32 };
         let (segments, bytes) = (self.options.batch_segments, self.options.batch_bytes);
         let session = self.sessions.at(index);
         let Some(slot) = self.parsers.get_mut(usize::from(parser)) else {
@@ -82,14 +71,7 @@ impl Core {
         let quarantined = slot.faults.is_quarantined(self.clock);
         let slow = slot.sealed_bytes() > self.options.external_bytes;
         if quarantined || slow {
-            self.counters.add(
-                if quarantined {
-                    Count::QuarantinedSegments
-                } else {
-                    Count::ParserSlow
-                },
-                1,
-            );
+            self.counters.add(if quarantined { Count::QuarantinedSegments } else { Count::ParserSlow }, 1);
             session.skipped[usize::from(side & 1)] = true;
             if kind == KIND_CLOSE {
                 self.finalise(index, sink);
@@ -118,19 +100,10 @@ impl Core {
     }
 
     /// Lets a piece wait for a verdict, and asks for one when nobody was asked yet.
-    pub fn hold_back(
-        &mut self,
-        index: u32,
-        kind: u8,
-        side: u8,
-        flags: u8,
-        piece: &Piece<'_>,
-        sink: &mut dyn L7Sink,
-    ) {
+    pub fn hold_back(&mut self, index: u32, kind: u8, side: u8, flags: u8, piece: &Piece<'_>, sink: &mut dyn L7Sink) {
         let session = self.sessions.at(index);
         if session.infer.asking == Asking::Payload {
-            let dull =
-                session.infer.in_a_row >= REFUSED_IN_A_ROW && session.infer.direction == side;
+            let dull = session.infer.in_a_row >= REFUSED_IN_A_ROW && session.infer.direction == side;
             if kind == KIND_GAP || dull {
                 session.skipped[usize::from(side & 1)] = true;
                 return self.unparsed(index, piece.data.len() as u64);
@@ -141,9 +114,7 @@ impl Core {
         if full && !self.busy {
             self.flush_native(sink);
             return match self.sessions.peek(index).state {
-                State::Confirmed(parser) => {
-                    self.hand_over(index, parser, kind, side, flags, piece, sink)
-                }
+                State::Confirmed(parser) => self.hand_over(index, parser, kind, side, flags, piece, sink),
                 State::Ignored => self.unparsed(index, piece.data.len() as u64),
                 State::Inferring => self.wait(index, kind, side, flags, piece, sink),
             };
@@ -151,44 +122,21 @@ impl Core {
         self.wait(index, kind, side, flags, piece, sink);
     }
 
-    fn wait(
-        &mut self,
-        index: u32,
-        kind: u8,
-        side: u8,
-        flags: u8,
-        piece: &Piece<'_>,
-        sink: &mut dyn L7Sink,
-    ) {
+    fn wait(&mut self, index: u32, kind: u8, side: u8, flags: u8, piece: &Piece<'_>, sink: &mut dyn L7Sink) {
         let mut pending = match self.sessions.at(index).pending.take() {
             Some(pending) => pending,
             None => self.new_pending(),
         };
         let before = pending.size();
-        let too_much =
-            before + piece.data.len() > self.options.infer_pending_bytes.saturating_mul(2);
+        let too_much = before + piece.data.len() > self.options.infer_pending_bytes.saturating_mul(2);
         if too_much || !self.store.has_room(piece.data.len()) {
             self.sessions.at(index).pending = Some(pending);
-            self.counters
-                .add(Count::PendingOverflow, piece.data.len() as u64);
+            self.counters.add(Count::PendingOverflow, piece.data.len() as u64);
             self.unparsed(index, piece.data.len() as u64);
             return self.give_up(index, "too much payload waited for a verdict", sink);
         }
-        let wire_len = if kind == KIND_GAP {
-            piece.gap
-        } else {
-            piece.data.len() as u32
-        };
-        pending.push(
-            kind,
-            side,
-            flags,
-            piece.offset,
-            piece.seq,
-            piece.time_ns,
-            wire_len,
-            piece.data,
-        );
+        let wire_len = if kind == KIND_GAP { piece.gap } else { piece.data.len() as u32 };
+        pending.push(kind, side, flags, piece.offset, piece.seq, piece.time_ns, wire_len, piece.data);
         self.store.reserve(pending.size() - before);
         self.sessions.at(index).pending = Some(pending);
         if self.batch_since == 0 {

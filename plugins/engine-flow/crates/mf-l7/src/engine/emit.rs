@@ -26,27 +26,14 @@ impl Core {
             return;
         }
         let session = self.sessions.peek(owner.index);
-        let flow = RowFlow {
-            info: &session.info,
-            reversed: session.reversed,
-        };
+        let flow = RowFlow { info: &session.info, reversed: session.reversed };
         let status = match (message.status, message.kind) {
             (Some(status), _) => status,
             (None, kind::REQUEST) => status::UNKNOWN,
             (None, _) => status::OK,
         };
-        let name = self
-            .parsers
-            .get(usize::from(owner.parser))
-            .map_or("", |slot| &slot.description.name);
-        write_message(
-            &mut self.tables.messages,
-            &flow,
-            message,
-            half.texts,
-            status,
-            name,
-        );
+        let name = self.parsers.get(usize::from(owner.parser)).map_or("", |slot| &slot.description.name);
+        write_message(&mut self.tables.messages, &flow, message, half.texts, status, name);
     }
 
     /// The `l7_flow_log` row; `protocol_name` is filled in here.
@@ -54,38 +41,15 @@ impl Core {
         if !self.options.flow_log {
             return;
         }
-        let protocol = row
-            .request
-            .or(row.response)
-            .map_or(0, |half| half.message.protocol);
+        let protocol = row.request.or(row.response).map_or(0, |half| half.message.protocol);
         let session = self.sessions.peek(owner.index);
-        let flow = RowFlow {
-            info: &session.info,
-            reversed: session.reversed,
-        };
-        let description = self
-            .parsers
-            .get(usize::from(owner.parser))
-            .map(|slot| &slot.description);
-        let protocol_name =
-            description.map_or("", |description| description.protocol_name(protocol));
-        write_exchange(
-            &mut self.tables.flow_log,
-            &flow,
-            &Exchange {
-                protocol_name,
-                ..row
-            },
-        );
+        let flow = RowFlow { info: &session.info, reversed: session.reversed };
+        let description = self.parsers.get(usize::from(owner.parser)).map(|slot| &slot.description);
+        let protocol_name = description.map_or("", |description| description.protocol_name(protocol));
+        write_exchange(&mut self.tables.flow_log, &flow, &Exchange { protocol_name, ..row });
     }
 
-    fn session_row(
-        &mut self,
-        owner: Owner,
-        request: Half<'_>,
-        response: Half<'_>,
-        rrt: Option<u64>,
-    ) {
+    fn session_row(&mut self, owner: Owner, request: Half<'_>, response: Half<'_>, rrt: Option<u64>) {
         self.counters.add(Count::Paired, 1);
         let row = Exchange {
             row_type: 2,
@@ -105,42 +69,20 @@ impl Core {
         let mut duration_us = None;
         if message.kind == kind::EXCHANGE {
             duration_us = Some(message.end_time_ns.saturating_sub(message.time_ns) / 1000);
-            let answer = Message {
-                time_ns: message.end_time_ns.max(message.time_ns),
-                ..*message
-            };
-            let answer = Half {
-                message: &answer,
-                texts: half.texts,
-            };
+            let answer = Message { time_ns: message.end_time_ns.max(message.time_ns), ..*message };
+            let answer = Half { message: &answer, texts: half.texts };
             self.count_response(owner.index, answer, &Texts::NONE, duration_us, sink);
             self.counters.add(Count::Paired, 1);
         }
         let status = said(message);
         let (request, response) = (Some(half), None);
-        self.exchange_row(
-            owner,
-            Exchange {
-                row_type: 2,
-                status,
-                protocol_name: "",
-                request,
-                response,
-                duration_us,
-            },
-        );
+        self.exchange_row(owner, Exchange { row_type: 2, status, protocol_name: "", request, response, duration_us });
     }
 
     /// A request that stays alone.
     pub fn lone_request(&mut self, owner: Owner, half: Half<'_>, status: u8) {
-        let row = Exchange {
-            row_type: 0,
-            status,
-            protocol_name: "",
-            request: Some(half),
-            response: None,
-            duration_us: None,
-        };
+        let row =
+            Exchange { row_type: 0, status, protocol_name: "", request: Some(half), response: None, duration_us: None };
         self.exchange_row(owner, row);
     }
 
@@ -148,14 +90,8 @@ impl Core {
     pub fn lone_response(&mut self, owner: Owner, half: Half<'_>) {
         self.counters.add(Count::LoneResponses, 1);
         let status = said(half.message);
-        let row = Exchange {
-            row_type: 1,
-            status,
-            protocol_name: "",
-            request: None,
-            response: Some(half),
-            duration_us: None,
-        };
+        let row =
+            Exchange { row_type: 1, status, protocol_name: "", request: None, response: Some(half), duration_us: None };
         self.exchange_row(owner, row);
     }
 
@@ -189,13 +125,7 @@ impl Core {
     }
 
     /// A request and the response that was captured before it (unlinked, counted already).
-    pub fn answered_before(
-        &mut self,
-        at: u32,
-        request: Half<'_>,
-        timeout: u64,
-        sink: &mut dyn L7Sink,
-    ) {
+    pub fn answered_before(&mut self, at: u32, request: Half<'_>, timeout: u64, sink: &mut dyn L7Sink) {
         self.with_waiting(at, |core, owner, response| {
             let rrt = rrt(request.message, response.message).filter(|&us| us <= timeout / 1000);
             if let Some(rrt) = rrt {
@@ -229,12 +159,7 @@ impl Core {
         let partner = self.pairs.get(at).map_or(NIL, |slot| slot.partner);
         self.with_waiting(at, |core, owner, request| {
             core.with_waiting(partner, |core, _, response| {
-                core.session_row(
-                    owner,
-                    request,
-                    response,
-                    rrt(request.message, response.message),
-                );
+                core.session_row(owner, request, response, rrt(request.message, response.message));
             });
         });
     }
@@ -244,20 +169,10 @@ impl Core {
         let Some(slot) = self.pairs.get_mut(at) else {
             return;
         };
-        let owner = Owner {
-            index: slot.session,
-            parser: slot.parser,
-        };
+        let owner = Owner { index: slot.session, parser: slot.parser };
         let message = slot.message;
         let texts = std::mem::take(&mut slot.texts);
-        work(
-            self,
-            owner,
-            Half {
-                message: &message,
-                texts: &texts.get(),
-            },
-        );
+        work(self, owner, Half { message: &message, texts: &texts.get() });
         if let Some(slot) = self.pairs.get_mut(at) {
             slot.texts = texts;
         }
@@ -266,8 +181,5 @@ impl Core {
 
 /// Microseconds from the request's first byte to the response's, unless the clock says it came before.
 fn rrt(request: &Message, response: &Message) -> Option<u64> {
-    response
-        .time_ns
-        .checked_sub(request.time_ns)
-        .map(|ns| ns / 1000)
+    response.time_ns.checked_sub(request.time_ns).map(|ns| ns / 1000)
 }

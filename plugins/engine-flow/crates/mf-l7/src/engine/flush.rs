@@ -102,9 +102,7 @@ impl Core {
         };
         self.busy = true;
         let result = if bytes.is_empty() {
-            Err(Fault::Trap(
-                "the host says that the parser failed".to_string(),
-            ))
+            Err(Fault::Trap("the host says that the parser failed".to_string()))
         } else {
             self.apply(parser, op, &batch, bytes, sink)
         };
@@ -117,14 +115,7 @@ impl Core {
         Ok(())
     }
 
-    fn apply(
-        &mut self,
-        parser: u16,
-        op: Op,
-        batch: &Batch,
-        bytes: &[u8],
-        sink: &mut dyn L7Sink,
-    ) -> Result<(), Fault> {
+    fn apply(&mut self, parser: u16, op: Op, batch: &Batch, bytes: &[u8], sink: &mut dyn L7Sink) -> Result<(), Fault> {
         let lied = |what: crate::abi::Malformed| Fault::Lied(what.to_string());
         match op {
             Op::Check => {
@@ -144,24 +135,13 @@ impl Core {
     }
 
     /// After a batch: count, tell what was lost, end the sessions whose close was in it.
-    fn settle(
-        &mut self,
-        parser: u16,
-        op: Op,
-        batch: &Batch,
-        fault: Option<Fault>,
-        sink: &mut dyn L7Sink,
-    ) {
+    fn settle(&mut self, parser: u16, op: Op, batch: &Batch, fault: Option<Fault>, sink: &mut dyn L7Sink) {
         self.counters.add(Count::Batches, 1);
         if let Some(fault) = fault {
             self.lost(parser, op, batch, &fault, sink);
         }
         if op == Op::Parse {
-            for segment in batch
-                .segments()
-                .iter()
-                .filter(|segment| segment.head.kind == KIND_CLOSE)
-            {
+            for segment in batch.segments().iter().filter(|segment| segment.head.kind == KIND_CLOSE) {
                 let Some(index) = self.sessions.by_id(segment.head.session_id) else {
                     continue;
                 };
@@ -176,11 +156,8 @@ impl Core {
     fn lost(&mut self, parser: u16, op: Op, batch: &Batch, fault: &Fault, sink: &mut dyn L7Sink) {
         self.counters.add(Count::BatchesLost, 1);
         self.counters.add(Count::SegmentsLost, batch.len() as u64);
-        let (limit, window, first) = (
-            self.options.fault_limit,
-            self.options.fault_window_ns,
-            self.options.quarantine_ns,
-        );
+        let (limit, window, first) =
+            (self.options.fault_limit, self.options.fault_window_ns, self.options.quarantine_ns);
         if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
             let words = format!("{}: {fault}", slot.description.name);
             // A new instance knows no session: their next segments are marked as starting in the middle.

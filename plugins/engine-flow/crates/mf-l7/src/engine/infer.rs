@@ -5,28 +5,21 @@ use crate::abi::ids::KIND_DATA;
 use crate::abi::Verdict;
 use crate::counters::Count;
 use crate::flow::TCP;
-use crate::infer::{Asking, Candidates, EndpointKey, Known};
+use crate::infer::{Asking, Candidates, EndpointKey, Known, Why};
 use crate::parser::Op;
 use crate::session::State;
 use crate::sink::L7Sink;
-use crate::stream::Piece;
-
-/// Parsers that may withdraw from a flow before it is given up.
-const MAX_VIOLATIONS: u8 = 2;
 
 impl Core {
-    fn endpoint(&self, index: u32) -> EndpointKey {
+    /// The server's side of a session.
+    pub fn endpoint(&self, index: u32) -> EndpointKey {
         let session = self.sessions.peek(index);
         let (info, side) = (&session.info, session.server_side());
-        EndpointKey {
-            ip: info.ip[side],
-            port: info.port[side],
-            transport: info.transport,
-            is_ipv4: info.is_ipv4,
-        }
+        EndpointKey { ip: info.ip[side], port: info.port[side], transport: info.transport, is_ipv4: info.is_ipv4 }
     }
 
-    fn is_cached(&self, key: &EndpointKey) -> bool {
+    /// Whether what is learned of an endpoint is remembered.
+    pub fn is_cached(&self, key: &EndpointKey) -> bool {
         !self.options.endpoint_whitelist.contains(&key.port)
     }
 
@@ -34,20 +27,12 @@ impl Core {
     pub fn ask(&mut self, index: u32, sink: &mut dyn L7Sink) {
         if !self.sessions.peek(index).infer.prepared {
             let key = self.endpoint(index);
-            let known = if self.is_cached(&key) {
-                self.endpoints.get(&key, self.clock)
-            } else {
-                Known::Nothing
-            };
+            let known = if self.is_cached(&key) { self.endpoints.get(&key, self.clock) } else { Known::Nothing };
             let endpoint = match known {
                 Known::Unknown => {
                     self.counters.add(Count::KnownUnknown, 1);
                     // Not a failure of the endpoint again: after its time it shall be looked at anew.
-                    return self.ignore(
-                        index,
-                        "flows of this endpoint were given up many times",
-                        sink,
-                    );
+                    return self.ignore(index, "flows of this endpoint were given up many times", sink);
                 }
                 Known::Parser(parser) => Some(parser),
                 Known::Nothing => None,
@@ -82,10 +67,7 @@ impl Core {
         session.infer.direction = item.direction;
         session.infer.tried = session.infer.violated;
         let parsers = self.parsers.iter().map(|slot| &slot.description);
-        session
-            .infer
-            .candidates
-            .look_at(parsers, pending.data(item));
+        session.infer.candidates.look_at(parsers, pending.data(item));
         let after = pending.size();
         self.store.release(before.saturating_sub(after));
         self.ask_next(index, sink);
@@ -106,6 +88,7 @@ impl Core {
                 return self.all_refused(index, sink);
             };
             infer.asked = 0;
+            infer.hinted = why != Why::Order;
             self.note(index, Some(parser), "candidate", "", 0, why.word());
             let Some(slot) = self.parsers.get(usize::from(parser)) else {
                 return;
@@ -152,13 +135,7 @@ impl Core {
     }
 
     /// A candidate said something about a session (`None`: it failed).
-    pub fn verdict(
-        &mut self,
-        index: u32,
-        parser: u16,
-        said: Option<(Verdict, u32, &str)>,
-        sink: &mut dyn L7Sink,
-    ) {
+    pub fn verdict(&mut self, index: u32, parser: u16, said: Option<(Verdict, u32, &str)>, sink: &mut dyn L7Sink) {
         let session = self.sessions.peek(index);
         if session.state != State::Inferring || session.infer.asking != Asking::Verdict(parser) {
             return;
@@ -167,11 +144,7 @@ impl Core {
             self.refuse(index, parser, 0, "the parser failed");
             return self.ask_next(index, sink);
         };
-        let base = session
-            .pending
-            .as_ref()
-            .and_then(|pending| pending.items().first())
-            .map_or(0, |item| item.offset);
+        let base = session.pending.as_ref().and_then(|pending| pending.items().first()).map_or(0, |item| item.offset);
         let at = base.saturating_add(u64::from(offset));
         let word = ["no", "more", "request", "response"][verdict as usize];
         self.note(index, Some(parser), "check", word, at, reason);
@@ -186,24 +159,15 @@ impl Core {
     }
 
     fn wants_more(&mut self, index: u32, parser: u16, at: u64, sink: &mut dyn L7Sink) {
-        let max = self
-            .parsers
-            .get(usize::from(parser))
-            .map_or(0, |slot| slot.description.max_check_segments);
+        let max = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.description.max_check_segments);
         let check_bytes = self.options.infer_check_bytes;
         let session = self.sessions.at(index);
         let infer = &mut session.infer;
         let side = infer.direction;
         let (more, shown_bytes) = session.pending.as_ref().map_or((false, 0), |pending| {
             let new = pending.items().iter().skip(infer.shown as usize);
-            let own = pending
-                .items()
-                .iter()
-                .filter(|item| item.direction == side && item.kind == KIND_DATA);
-            let shown: usize = own
-                .take(infer.shown as usize)
-                .map(|item| item.wire_len as usize)
-                .sum();
+            let own = pending.items().iter().filter(|item| item.direction == side && item.kind == KIND_DATA);
+            let shown: usize = own.take(infer.shown as usize).map(|item| item.wire_len as usize).sum();
             (new.filter(|item| item.kind == KIND_DATA).count() > 0, shown)
         });
         let reason = if infer.asked >= max {
@@ -224,11 +188,16 @@ impl Core {
 
     /// A candidate is out for the current payload.
     pub fn refuse(&mut self, index: u32, parser: u16, at: u64, reason: &str) {
-        self.sessions.at(index).infer.tried |= 1 << (parser & 127);
         self.note(index, Some(parser), "refuse", "no", at, reason);
+        let session = self.sessions.at(index);
+        session.infer.tried |= 1 << (parser & 127);
         if let Some(slot) = self.parsers.get(usize::from(parser)) {
             let words = format!("{} refused: {reason}", slot.description.name);
             self.counters.add_reason("infer", &words, 1);
+            // What somebody with a claim to the flow said says more than what the others did.
+            if session.infer.hinted && session.reason.is_empty() {
+                session.reason = words;
+            }
         }
     }
 
@@ -251,153 +220,11 @@ impl Core {
         // Inside a long transfer the rest of it is dropped too.
         let dull = session.infer.in_a_row >= 4;
         let items = pending.items().iter();
-        let until = if dull {
-            items.take_while(|item| item.direction == side).count()
-        } else {
-            1
-        };
+        let until = if dull { items.take_while(|item| item.direction == side).count() } else { 1 };
         let bytes = pending.discard(until);
         let after = pending.size();
         self.store.release(before - after);
         self.unparsed(index, bytes);
         self.ask(index, sink);
-    }
-
-    fn confirm(&mut self, index: u32, parser: u16, verdict: Verdict, sink: &mut dyn L7Sink) {
-        let Some(slot) = self.parsers.get(usize::from(parser)) else {
-            return;
-        };
-        let (protocol, epoch) = (slot.description.protocol(), slot.epoch);
-        let session = self.sessions.at(index);
-        let client = session.infer.direction ^ u8::from(verdict == Verdict::Response);
-        if !session.info.direction_certain {
-            session.reversed = client & 1 == 1;
-        }
-        session.state = State::Confirmed(parser);
-        session.epoch = epoch;
-        session.stats.protocol = protocol;
-        let (info, reversed) = (session.info, session.reversed);
-        let pending = session.pending.take();
-        self.counters.add(Count::Confirmed, 1);
-        let key = self.endpoint(index);
-        if self.is_cached(&key) {
-            self.endpoints.confirmed(key, parser, self.clock);
-        }
-        self.note(
-            index,
-            Some(parser),
-            "confirm",
-            if verdict == Verdict::Request {
-                "request"
-            } else {
-                "response"
-            },
-            0,
-            "",
-        );
-        sink.identified(&info, protocol, reversed);
-        if let Some(pending) = pending {
-            for item in pending.items() {
-                let gap = if item.kind == KIND_DATA {
-                    0
-                } else {
-                    item.wire_len
-                };
-                let piece = Piece {
-                    offset: item.offset,
-                    seq: item.seq,
-                    time_ns: item.time_ns,
-                    data: pending.data(item),
-                    gap,
-                    truncated: false,
-                };
-                self.hand_over(
-                    index,
-                    parser,
-                    item.kind,
-                    item.direction,
-                    item.flags,
-                    &piece,
-                    sink,
-                );
-            }
-            self.recycle_pending(pending);
-        }
-        if self.sessions.peek(index).closing {
-            self.send_close(index, parser, sink);
-        }
-    }
-
-    /// The flow belongs to nobody, and that is remembered of its endpoint.
-    pub fn give_up(&mut self, index: u32, reason: &str, sink: &mut dyn L7Sink) {
-        self.counters.add(Count::GivenUp, 1);
-        let key = self.endpoint(index);
-        if self.is_cached(&key) {
-            self.endpoints.failed(key, self.clock);
-        }
-        self.ignore(index, reason, sink);
-    }
-
-    /// Nothing of the flow is looked at from here on.
-    fn ignore(&mut self, index: u32, reason: &str, sink: &mut dyn L7Sink) {
-        let session = self.sessions.at(index);
-        session.state = State::Ignored;
-        let waiting = session.pending.as_ref().map_or(0, |pending| {
-            let data = pending.items().iter().filter(|item| item.kind == KIND_DATA);
-            data.map(|item| u64::from(item.wire_len)).sum()
-        });
-        self.drop_pending(index);
-        self.unparsed(index, waiting);
-        self.counters
-            .add_reason("infer", &format!("given up: {reason}"), 1);
-        self.note(index, None, "give_up", "", 0, reason);
-        if self.sessions.peek(index).closing {
-            self.finalise(index, sink);
-        }
-    }
-
-    /// The confirmed parser withdraws. Returns whether the flow may be offered to others.
-    pub fn violated(
-        &mut self,
-        index: u32,
-        parser: u16,
-        offset: u64,
-        reason: &str,
-        sink: &mut dyn L7Sink,
-    ) -> bool {
-        self.counters.add(Count::Violations, 1);
-        self.note(index, Some(parser), "violate", "", offset, reason);
-        if let Some(slot) = self.parsers.get(usize::from(parser)) {
-            let words = format!("{} withdrew: {reason}", slot.description.name);
-            self.counters.add_reason("infer", &words, 1);
-        }
-        self.flush_session(index, sink);
-        // The parser is told to forget the session; that this is not its end is seen from the state below.
-        let mut head = self.head(index, 0);
-        head.kind = crate::abi::ids::KIND_CLOSE;
-        head.time_ns = self.clock;
-        if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
-            slot.push(Op::Parse, head, &[]);
-        }
-        let key = self.endpoint(index);
-        if self.is_cached(&key) {
-            self.endpoints.failed(key, self.clock);
-        }
-        let session = self.sessions.at(index);
-        session.reversed = false;
-        session.stats.protocol = 0;
-        session.skipped = [true; 2];
-        let infer = &mut session.infer;
-        infer.violations = infer.violations.saturating_add(1);
-        infer.violated |= 1 << (parser & 127);
-        infer.asking = Asking::Payload;
-        infer.refused = 0;
-        infer.in_a_row = 0;
-        session.state = State::Inferring;
-        if session.infer.violations > MAX_VIOLATIONS {
-            self.give_up(index, "its parsers withdrew", sink);
-            return false;
-        }
-        true
     }
 }

@@ -20,12 +20,7 @@ impl Core {
             (State::Ignored, _) | (State::Inferring, Asking::Payload) => self.finalise(index, sink),
             (State::Inferring, Asking::Verdict(_)) => {}
             (State::Inferring, Asking::More(parser)) => {
-                self.refuse(
-                    index,
-                    parser,
-                    0,
-                    "the flow ended before the parser could tell",
-                );
+                self.refuse(index, parser, 0, "the flow ended before the parser could tell");
                 self.ask_next(index, sink);
             }
         }
@@ -33,14 +28,7 @@ impl Core {
 
     /// Tells the parser that the session is over; the session ends when the parser has seen it.
     pub fn send_close(&mut self, index: u32, parser: u16, sink: &mut dyn L7Sink) {
-        let piece = Piece {
-            offset: 0,
-            seq: 0,
-            time_ns: self.clock,
-            data: &[],
-            gap: 0,
-            truncated: false,
-        };
+        let piece = Piece { offset: 0, seq: 0, time_ns: self.clock, data: &[], gap: 0, truncated: false };
         self.hand_over(index, parser, KIND_CLOSE, 0, 0, &piece, sink);
     }
 
@@ -70,6 +58,10 @@ impl Core {
 
     fn release(&mut self, index: u32, sink: &mut dyn L7Sink) {
         let session = self.sessions.peek(index);
+        if session.dropped > 0 {
+            let reason = if session.reason.is_empty() { "no parser recognises it" } else { &session.reason };
+            self.counters.add_reason("unparsed", reason, session.dropped);
+        }
         sink.ended(&session.info, &session.stats, &session.domain);
         self.sessions.release(index);
     }

@@ -2,6 +2,7 @@
 
 mod core;
 mod count;
+mod decide;
 mod deliver;
 mod emit;
 mod flush;
@@ -9,17 +10,18 @@ mod infer;
 mod life;
 mod pairing;
 mod records;
+mod streams;
 
 use mf_column::Table;
 
 use self::core::Core;
 use crate::counters::Count;
-use crate::flow::{tcp_flags, FlowInfo, L7Flow, Segment, TCP};
+use crate::flow::{FlowInfo, L7Flow, Segment, TCP};
 use crate::options::L7Options;
 use crate::parser::{ParserDescription, Runtime, Slot, Work, MAX_PARSERS};
 use crate::session::State;
 use crate::sink::{L7Sink, L7Stats};
-use crate::stream::{Direction, Limits, Piece, Store, StreamCounts};
+use crate::stream::{Direction, Limits, Store};
 
 /// The tables of the L7 side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,39 +59,20 @@ impl L7Engine {
             max_jump: options.max_jump.min(1 << 30),
         };
         let store = Store::new(options.total_bytes / 2);
-        L7Engine {
-            core: Core::new(options),
-            streams: Vec::new(),
-            waiting: Vec::new(),
-            limits,
-            store,
-        }
+        L7Engine { core: Core::new(options), streams: Vec::new(), waiting: Vec::new(), limits, store }
     }
 
     /// Adds a parser; flows opened from now on are offered to it. Returns its index.
     ///
     /// # Errors
     /// When there are too many parsers, or the name is taken.
-    pub fn add_parser(
-        &mut self,
-        description: ParserDescription,
-        runtime: Runtime,
-    ) -> Result<u16, String> {
+    pub fn add_parser(&mut self, description: ParserDescription, runtime: Runtime) -> Result<u16, String> {
         let parsers = &mut self.core.parsers;
         if parsers.len() >= MAX_PARSERS {
-            return Err(format!(
-                "parser {}: an engine has room for {MAX_PARSERS} parsers",
-                description.name
-            ));
+            return Err(format!("parser {}: an engine has room for {MAX_PARSERS} parsers", description.name));
         }
-        if parsers
-            .iter()
-            .any(|slot| slot.description.name == description.name)
-        {
-            return Err(format!(
-                "parser {}: there is one of that name already",
-                description.name
-            ));
+        if parsers.iter().any(|slot| slot.description.name == description.name) {
+            return Err(format!("parser {}: there is one of that name already", description.name));
         }
         parsers.push(Slot::new(description, runtime));
         Ok((parsers.len() - 1) as u16)
@@ -150,146 +133,6 @@ impl L7Engine {
         }
     }
 
-    fn datagram(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
-        let side = segment.direction & 1;
-        let Some(directions) = self.streams.get_mut(flow.index as usize) else {
-            return;
-        };
-        let cut = segment
-            .wire_len
-            .saturating_sub(segment.payload.len() as u32);
-        let mut counts = StreamCounts::default();
-        let offset = directions[usize::from(side)].count_datagram(segment.payload.len(), cut);
-        counts.cut_bytes += u64::from(cut);
-        add_counts(&mut self.core, &counts);
-        let piece = |offset, data, gap| Piece {
-            offset,
-            seq: 0,
-            time_ns: segment.time_ns,
-            data,
-            gap,
-            truncated: cut > 0,
-        };
-        if !segment.payload.is_empty() {
-            self.core.deliver(
-                flow.index,
-                side,
-                true,
-                piece(offset, segment.payload, 0),
-                sink,
-            );
-        }
-        if cut > 0 {
-            let after = offset.saturating_add(segment.payload.len() as u64);
-            self.core
-                .deliver(flow.index, side, true, piece(after, &[], cut), sink);
-        }
-    }
-
-    fn tcp(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
-        let index = flow.index;
-        let side = segment.direction & 1;
-        let Some(directions) = self.streams.get_mut(index as usize) else {
-            return;
-        };
-        let [a, b] = directions;
-        let (own, other) = if side == 0 { (a, b) } else { (b, a) };
-        let core = &mut self.core;
-        let now = segment.time_ns;
-        let flags = segment.flags;
-        let mut seq = segment.seq;
-        if flags & tcp_flags::SYN != 0 {
-            seq = seq.wrapping_add(1);
-            own.start(seq);
-            if flags & tcp_flags::ACK != 0 {
-                other.start(segment.ack);
-            }
-        }
-        let mut counts = StreamCounts::default();
-        if flags & tcp_flags::ACK != 0 {
-            other.acknowledged(segment.ack, now);
-        }
-        // The other side's holes first: an answer behind an acknowledged hole must not overtake it.
-        if other.is_waiting() {
-            let seen = other.start_seen();
-            other.expire(
-                now,
-                &self.limits,
-                &mut self.store,
-                &mut counts,
-                &mut |piece| {
-                    core_deliver(core, index, side ^ 1, seen, piece, sink);
-                },
-            );
-        }
-        let seen = own.start_seen();
-        if own.is_waiting() {
-            own.expire(
-                now,
-                &self.limits,
-                &mut self.store,
-                &mut counts,
-                &mut |piece| {
-                    core_deliver(core, index, side, seen, piece, sink);
-                },
-            );
-        }
-        let len = segment.payload.len() as u32;
-        if len > 0 || segment.wire_len > 0 {
-            own.push(
-                seq,
-                now,
-                segment.payload,
-                segment.wire_len.max(len),
-                &self.limits,
-                &mut self.store,
-                &mut counts,
-                &mut |piece| core_deliver(core, index, side, seen, piece, sink),
-            );
-        }
-        if flags & tcp_flags::FIN != 0 {
-            own.finish_at(seq.wrapping_add(segment.wire_len.max(len)));
-        }
-        let is_waiting = own.is_waiting() || other.is_waiting();
-        let over = flags & tcp_flags::RST != 0 || (own.is_finished() && other.is_finished());
-        if counts != StreamCounts::default() {
-            add_counts(core, &counts);
-        }
-        if over {
-            self.end_streams(flow, sink);
-            self.core.begin_close(index, sink);
-        } else if is_waiting {
-            let session = self.core.sessions.at(index);
-            if !session.listed {
-                session.listed = true;
-                self.waiting.push(flow);
-            }
-        }
-    }
-
-    fn end_streams(&mut self, flow: L7Flow, sink: &mut dyn L7Sink) {
-        let Some(directions) = self.streams.get_mut(flow.index as usize) else {
-            return;
-        };
-        let mut counts = StreamCounts::default();
-        let core = &mut self.core;
-        let now = core.clock;
-        for (side, direction) in directions.iter_mut().enumerate() {
-            let seen = direction.start_seen();
-            direction.close(
-                now,
-                &self.limits,
-                &mut self.store,
-                &mut counts,
-                &mut |piece| {
-                    core_deliver(core, flow.index, side as u8, seen, piece, sink);
-                },
-            );
-            direction.reset(&mut self.store);
-        }
-        add_counts(core, &counts);
-    }
-
     /// The flow is over (close, timeout, end of input). The handle is given back; `ended` is told when all its
     /// messages were.
     pub fn close(&mut self, flow: L7Flow, sink: &mut dyn L7Sink) {
@@ -326,30 +169,6 @@ impl L7Engine {
         self.core.flush_native(sink);
     }
 
-    fn expire_holes(&mut self, flow: L7Flow, now: u64, sink: &mut dyn L7Sink) -> bool {
-        let Some(directions) = self.streams.get_mut(flow.index as usize) else {
-            return false;
-        };
-        let mut counts = StreamCounts::default();
-        let core = &mut self.core;
-        let mut still = false;
-        for (side, direction) in directions.iter_mut().enumerate() {
-            let seen = direction.start_seen();
-            direction.expire(
-                now,
-                &self.limits,
-                &mut self.store,
-                &mut counts,
-                &mut |piece| {
-                    core_deliver(core, flow.index, side as u8, seen, piece, sink);
-                },
-            );
-            still |= direction.is_waiting();
-        }
-        add_counts(core, &counts);
-        still
-    }
-
     /// End of input: every flow is closed. With external parsers, go on with [`L7Engine::next_work`] afterwards.
     pub fn finish(&mut self, sink: &mut dyn L7Sink) {
         for index in 0..self.core.sessions.len() as u32 {
@@ -365,12 +184,7 @@ impl L7Engine {
     pub fn next_work(&mut self) -> Option<Work<'_>> {
         let core = &mut self.core;
         if core.work.is_none() {
-            for (index, slot) in core
-                .parsers
-                .iter_mut()
-                .enumerate()
-                .filter(|(_, slot)| slot.is_external())
-            {
+            for (index, slot) in core.parsers.iter_mut().enumerate().filter(|(_, slot)| slot.is_external()) {
                 if let Some(batch) = slot.next_batch() {
                     slot.in_flight = Some(batch);
                     core.work = Some(index as u16);
@@ -380,11 +194,7 @@ impl L7Engine {
         }
         let parser = core.work?;
         let (op, batch) = core.parsers.get(usize::from(parser))?.in_flight.as_ref()?;
-        Some(Work {
-            parser,
-            op: *op,
-            bytes: batch.bytes(),
-        })
+        Some(Work { parser, op: *op, bytes: batch.bytes() })
     }
 
     /// The result of the work handed out: bytes of `Checks` or `Records`, empty when the parser failed.
@@ -398,19 +208,13 @@ impl L7Engine {
     /// What the flow's messages amount to since this was last called. `None` for a stale handle.
     pub fn take_stats(&mut self, flow: L7Flow) -> Option<L7Stats> {
         let session = self.core.sessions.find(flow)?;
-        let fresh = L7Stats {
-            protocol: session.stats.protocol,
-            ..L7Stats::default()
-        };
+        let fresh = L7Stats { protocol: session.stats.protocol, ..L7Stats::default() };
         Some(std::mem::replace(&mut session.stats, fresh))
     }
 
     /// The last `request_domain` seen in the flow.
     pub fn last_domain(&mut self, flow: L7Flow) -> &str {
-        self.core
-            .sessions
-            .find(flow)
-            .map_or("", |session| &session.domain)
+        self.core.sessions.find(flow).map_or("", |session| &session.domain)
     }
 
     /// A table, to be taken from.
@@ -454,27 +258,4 @@ impl L7Engine {
     pub fn waiting_messages(&self) -> usize {
         self.core.pairs.len()
     }
-}
-
-#[inline]
-fn core_deliver(
-    core: &mut Core,
-    index: u32,
-    side: u8,
-    seen: bool,
-    piece: Piece<'_>,
-    sink: &mut dyn L7Sink,
-) {
-    core.deliver(index, side, seen, piece, sink);
-}
-
-fn add_counts(core: &mut Core, counts: &StreamCounts) {
-    let counters = &mut core.counters;
-    counters.add(Count::Duplicate, counts.duplicate);
-    counters.add(Count::Gaps, counts.gaps);
-    counters.add(Count::GapBytes, counts.gap_bytes);
-    counters.add(Count::CutBytes, counts.cut_bytes);
-    counters.add(Count::OutOfWindow, counts.out_of_window);
-    counters.add(Count::Resync, counts.resync);
-    counters.add(Count::NoMemory, counts.no_memory);
 }

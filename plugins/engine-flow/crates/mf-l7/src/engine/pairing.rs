@@ -24,12 +24,7 @@ impl Core {
     fn pairing(&self, parser: u16) -> (Pairing, u64) {
         self.parsers
             .get(usize::from(parser))
-            .map_or((Pairing::None, 0), |slot| {
-                (
-                    slot.description.pairing,
-                    slot.description.session_timeout_ns,
-                )
-            })
+            .map_or((Pairing::None, 0), |slot| (slot.description.pairing, slot.description.session_timeout_ns))
     }
 
     /// Works with a session's chains, which are kept in the session, on the pool, which is kept here.
@@ -63,11 +58,7 @@ impl Core {
         }
         while self.sessions.peek(index).pairs.count >= self.options.pending_per_flow.max(1) {
             let pairs = &self.sessions.peek(index).pairs;
-            let oldest = if pairs.requests.head != NIL {
-                pairs.requests.head
-            } else {
-                pairs.early.head
-            };
+            let oldest = if pairs.requests.head != NIL { pairs.requests.head } else { pairs.early.head };
             self.push_out(oldest, sink);
         }
         while self.pairs.len() >= self.options.pending_total.max(1) {
@@ -129,8 +120,7 @@ impl Core {
             }
         }
         let own = &mut self.sessions.at(index).pairs;
-        self.pairs
-            .insert(own, owner, Some(EARLY_LANE), keyed, self.clock, half);
+        self.pairs.insert(own, owner, Some(EARLY_LANE), keyed, self.clock, half);
     }
 
     /// The request a response of an ordered protocol belongs to.
@@ -169,10 +159,7 @@ impl Core {
     fn find_early(&mut self, index: u32, message: &Message, keyed: bool) -> u32 {
         if keyed {
             let at = self.pairs.find(index, message.stream_id, true);
-            let fits = self
-                .pairs
-                .get(at)
-                .is_some_and(|slot| slot.message.time_ns >= message.time_ns);
+            let fits = self.pairs.get(at).is_some_and(|slot| slot.message.time_ns >= message.time_ns);
             if at != NIL && !fits {
                 self.end_early(index, at);
             }
@@ -213,12 +200,7 @@ impl Core {
     /// Ends everything a session has waiting.
     pub fn flush_session(&mut self, index: u32, sink: &mut dyn L7Sink) {
         while self.sessions.peek(index).pairs.requests.head != NIL {
-            self.end_request(
-                index,
-                self.sessions.peek(index).pairs.requests.head,
-                End::Unknown,
-                sink,
-            );
+            self.end_request(index, self.sessions.peek(index).pairs.requests.head, End::Unknown, sink);
         }
         while self.sessions.peek(index).pairs.early.head != NIL {
             self.end_early(index, self.sessions.peek(index).pairs.early.head);
@@ -228,12 +210,7 @@ impl Core {
     /// Ends every request of a parser.
     pub fn flush_lane(&mut self, parser: u16, sink: &mut dyn L7Sink) {
         while let Some(slot) = self.pairs.get(self.pairs.lane_head(parser)) {
-            self.end_request(
-                slot.session,
-                self.pairs.lane_head(parser),
-                End::Unknown,
-                sink,
-            );
+            self.end_request(slot.session, self.pairs.lane_head(parser), End::Unknown, sink);
         }
     }
 
@@ -259,10 +236,7 @@ impl Core {
         if slot.partner != NIL {
             self.pair_parts(at);
         } else {
-            let due = slot
-                .message
-                .time_ns
-                .saturating_add(self.pairing(slot.parser).1);
+            let due = slot.message.time_ns.saturating_add(self.pairing(slot.parser).1);
             let timed_out = end == End::Timeout || self.clock >= due;
             self.unanswered(at, timed_out.then_some(due), sink);
         }

@@ -12,21 +12,10 @@ use crate::stream::Piece;
 
 impl Core {
     /// Works the rows of a result in, in their order.
-    pub fn records(
-        &mut self,
-        parser: u16,
-        batch: &Batch,
-        records: &Records<'_>,
-        sink: &mut dyn L7Sink,
-    ) {
-        let default = self
-            .parsers
-            .get(usize::from(parser))
-            .map_or(0, |slot| slot.description.protocol());
+    pub fn records(&mut self, parser: u16, batch: &Batch, records: &Records<'_>, sink: &mut dyn L7Sink) {
+        let default = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.description.protocol());
         for row in 0..records.rows() {
-            let position = records
-                .u32(col::SEGMENT_INDEX, row)
-                .map_or(usize::MAX, |at| at as usize);
+            let position = records.u32(col::SEGMENT_INDEX, row).map_or(usize::MAX, |at| at as usize);
             let Some(segment) = batch.segment(position) else {
                 self.counters.add(Count::BadRecords, 1);
                 continue;
@@ -46,22 +35,18 @@ impl Core {
                 }
                 kind::VIOLATION => {
                     let reason = records.text(text::EXCEPTION, row);
-                    let offset = records
-                        .u64(col::STREAM_OFFSET, row)
-                        .unwrap_or(segment.head.offset);
+                    let offset = records.u64(col::STREAM_OFFSET, row).unwrap_or(segment.head.offset);
                     if self.violated(index, parser, offset, reason, sink) {
                         self.offer_again(index, batch, position, sink);
                     }
                 }
                 kind::SKIPPED => {
                     // A parser cannot skip more than the stream has; what it says beyond that is a lie.
-                    let end = segment
-                        .head
-                        .offset
-                        .saturating_add(u64::from(segment.head.wire_len));
+                    let end = segment.head.offset.saturating_add(u64::from(segment.head.wire_len));
                     let bytes = records.u64(col::LENGTH, row).unwrap_or(0).min(end);
                     self.counters.add(Count::SkippedBytes, bytes);
-                    self.unparsed(index, bytes);
+                    let stats = &mut self.sessions.at(index).stats;
+                    stats.unparsed_bytes = stats.unparsed_bytes.saturating_add(bytes);
                     let reason = records.text(text::EXCEPTION, row);
                     if let Some(slot) = self.parsers.get(usize::from(parser)) {
                         let words = format!("{} skipped: {reason}", slot.description.name);
@@ -73,20 +58,10 @@ impl Core {
         }
     }
 
-    fn message(
-        &mut self,
-        index: u32,
-        parser: u16,
-        message: &Message,
-        texts: &Texts<'_>,
-        sink: &mut dyn L7Sink,
-    ) {
+    fn message(&mut self, index: u32, parser: u16, message: &Message, texts: &Texts<'_>, sink: &mut dyn L7Sink) {
         self.counters.add(Count::Messages, 1);
         let session = self.sessions.at(index);
-        if message.flags & flag::REVERSED != 0
-            && !session.info.direction_certain
-            && !session.reversed
-        {
+        if message.flags & flag::REVERSED != 0 && !session.info.direction_certain && !session.reversed {
             session.reversed = true;
             let info = session.info;
             sink.identified(&info, message.protocol, true);
@@ -114,9 +89,7 @@ impl Core {
             return;
         };
         let closing = session.closing;
-        let own = |segment: &&SegmentView| {
-            segment.head.session_id == id && segment.head.kind != KIND_CLOSE
-        };
+        let own = |segment: &&SegmentView| segment.head.session_id == id && segment.head.kind != KIND_CLOSE;
         for segment in batch.segments().iter().skip(from).filter(own) {
             if self.sessions.peek(index).state != State::Inferring {
                 break;
@@ -127,11 +100,7 @@ impl Core {
                 seq: head.seq,
                 time_ns: head.time_ns,
                 data: batch.payload(segment),
-                gap: if head.kind == crate::abi::ids::KIND_GAP {
-                    head.wire_len
-                } else {
-                    0
-                },
+                gap: if head.kind == crate::abi::ids::KIND_GAP { head.wire_len } else { 0 },
                 truncated: false,
             };
             self.hold_back(index, head.kind, head.side, head.flags, &piece, sink);

@@ -55,19 +55,12 @@ impl Candidates {
                 out.port |= bit;
             }
         }
-        out.endpoint = endpoint
-            .filter(|&index| index < 128)
-            .map_or(0, |index| 1 << index)
-            & out.all;
+        out.endpoint = endpoint.filter(|&index| index < 128).map_or(0, |index| 1 << index) & out.all;
         out
     }
 
     /// Takes the payload's first bytes into account.
-    pub fn look_at<'a>(
-        &mut self,
-        parsers: impl Iterator<Item = &'a ParserDescription>,
-        payload: &[u8],
-    ) {
+    pub fn look_at<'a>(&mut self, parsers: impl Iterator<Item = &'a ParserDescription>, payload: &[u8]) {
         self.magic = 0;
         for (index, parser) in parsers.enumerate().take(128) {
             if self.all >> index & 1 == 1 && parser.has_magic(payload) {
@@ -78,12 +71,8 @@ impl Candidates {
 
     /// The first candidate that is not in `tried`.
     pub fn next(&self, tried: u128) -> Option<(u16, Why)> {
-        let sets = [
-            (self.endpoint, Why::Endpoint),
-            (self.port, Why::Port),
-            (self.magic, Why::Magic),
-            (self.all, Why::Order),
-        ];
+        let sets =
+            [(self.endpoint, Why::Endpoint), (self.port, Why::Port), (self.magic, Why::Magic), (self.all, Why::Order)];
         sets.into_iter().find_map(|(set, why)| {
             let left = set & !tried;
             (left != 0).then(|| (left.trailing_zeros() as u16, why))

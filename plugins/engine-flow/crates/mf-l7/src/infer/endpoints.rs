@@ -100,12 +100,7 @@ impl EndpointCache {
     fn touch(&mut self, key: EndpointKey, now: u64, change: impl FnOnce(&mut Entry)) {
         self.turn += 1;
         let turn = self.turn;
-        let entry = self.entries.entry(key).or_insert(Entry {
-            parser: None,
-            failures: 0,
-            used_at: now,
-            turn,
-        });
+        let entry = self.entries.entry(key).or_insert(Entry { parser: None, failures: 0, used_at: now, turn });
         self.order.remove(&entry.turn);
         entry.used_at = now;
         entry.turn = turn;

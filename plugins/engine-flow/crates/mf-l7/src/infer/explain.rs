@@ -36,10 +36,7 @@ pub struct Explain {
 impl Explain {
     /// A history that keeps steps only when `enabled`.
     pub fn new(enabled: bool) -> Self {
-        Explain {
-            enabled,
-            ..Explain::default()
-        }
+        Explain { enabled, ..Explain::default() }
     }
 
     /// Whether steps are kept; ask before making one.
@@ -71,18 +68,8 @@ impl Explain {
     pub fn text(&self, flow_id: u64) -> String {
         let mut out = String::new();
         for step in self.flows.get(&flow_id).into_iter().flatten() {
-            let Step {
-                time_ns,
-                parser,
-                op,
-                verdict,
-                offset,
-                reason,
-            } = step;
-            let _ = writeln!(
-                out,
-                "{time_ns}\t{op}\t{parser}\t{verdict}\t{offset}\t{reason}"
-            );
+            let Step { time_ns, parser, op, verdict, offset, reason } = step;
+            let _ = writeln!(out, "{time_ns}\t{op}\t{parser}\t{verdict}\t{offset}\t{reason}");
         }
         out
     }

@@ -6,7 +6,7 @@ mod explain;
 mod pending;
 mod state;
 
-pub use candidates::Candidates;
+pub use candidates::{Candidates, Why};
 pub use endpoints::{EndpointCache, EndpointKey, Known};
 pub use explain::{Explain, Step};
 pub use pending::Pending;

@@ -43,9 +43,7 @@ impl Pending {
 
     /// A piece's bytes.
     pub fn data(&self, item: &PendingItem) -> &[u8] {
-        self.bytes
-            .get(item.start..item.start.saturating_add(item.len))
-            .unwrap_or_default()
+        self.bytes.get(item.start..item.start.saturating_add(item.len)).unwrap_or_default()
     }
 
     /// Adds a piece (`start` and `len` of the template are set here).
@@ -63,23 +61,12 @@ impl Pending {
     ) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(data);
-        self.items.push(PendingItem {
-            kind,
-            direction,
-            flags,
-            offset,
-            seq,
-            time_ns,
-            wire_len,
-            start,
-            len: data.len(),
-        });
+        self.items.push(PendingItem { kind, direction, flags, offset, seq, time_ns, wire_len, start, len: data.len() });
     }
 
     /// Index of the first data piece at or after `from`.
     pub fn first_data(&self, from: usize) -> Option<usize> {
-        (from..self.items.len())
-            .find(|&at| self.items[at].kind == KIND_DATA && self.items[at].len > 0)
+        (from..self.items.len()).find(|&at| self.items[at].kind == KIND_DATA && self.items[at].len > 0)
     }
 
     /// The bytes of `direction` from piece `from` on that follow each other without a gap, at most `max`. Borrowed
@@ -93,9 +80,7 @@ impl Pending {
         scratch: &'a mut Vec<u8>,
     ) -> Option<(PendingItem, &'a [u8])> {
         let rest = self.items.get(from..)?;
-        let mut wanted = rest
-            .iter()
-            .filter(|item| item.direction == direction && item.len > 0);
+        let mut wanted = rest.iter().filter(|item| item.direction == direction && item.len > 0);
         if datagram {
             let item = *wanted.next_back()?;
             let data = self.data(&item);
@@ -120,10 +105,7 @@ impl Pending {
     /// of data bytes forgotten.
     pub fn discard(&mut self, at: usize) -> u64 {
         let gone = self.items.drain(..at.min(self.items.len()));
-        let bytes = gone
-            .filter(|item| item.kind == KIND_DATA)
-            .map(|item| item.len as u64)
-            .sum();
+        let bytes = gone.filter(|item| item.kind == KIND_DATA).map(|item| item.len as u64).sum();
         if self.items.is_empty() {
             self.bytes.clear();
         }

@@ -29,6 +29,8 @@ pub struct Inference {
     pub violated: u128,
     /// How many withdrew.
     pub violations: u8,
+    /// Something speaks for the current candidate: port, magic or endpoint.
+    pub hinted: bool,
     /// How often the current candidate was asked.
     pub asked: u16,
     /// Direction of the bytes shown.

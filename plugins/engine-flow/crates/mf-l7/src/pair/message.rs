@@ -59,12 +59,7 @@ pub struct Message {
 impl Message {
     /// The message in a row of `records`, finished in `segment`.
     #[inline]
-    pub fn read(
-        records: &Records<'_>,
-        row: usize,
-        segment: &SegmentView,
-        default_protocol: u8,
-    ) -> Self {
+    pub fn read(records: &Records<'_>, row: usize, segment: &SegmentView, default_protocol: u8) -> Self {
         let head = &segment.head;
         let offset = records.u64(col::STREAM_OFFSET, row).unwrap_or(head.offset);
         // A message cannot begin after the segment that finished it was captured.
@@ -72,9 +67,7 @@ impl Message {
         let length = records.u64(col::LENGTH, row);
         Message {
             kind: records.u8(col::TYPE, row).unwrap_or(0),
-            status: records
-                .u8(col::STATUS, row)
-                .filter(|&value| value <= status::PARSE_FAILED),
+            status: records.u8(col::STATUS, row).filter(|&value| value <= status::PARSE_FAILED),
             protocol: records.u8(col::PROTOCOL, row).unwrap_or(default_protocol),
             flags: records.u8(col::FLAGS, row).unwrap_or(0),
             direction: head.direction,
@@ -82,17 +75,13 @@ impl Message {
             request_id: records.u64(col::REQUEST_ID, row),
             stream_id: records.u64(col::STREAM_ID, row).unwrap_or(0),
             offset,
-            seq: head
-                .seq
-                .wrapping_add(offset.wrapping_sub(head.offset) as u32),
+            seq: head.seq.wrapping_add(offset.wrapping_sub(head.offset) as u32),
             time_ns,
-            end_time_ns: records
-                .u64(col::END_TIME_NS, row)
-                .unwrap_or(head.time_ns.max(time_ns)),
+            end_time_ns: records.u64(col::END_TIME_NS, row).unwrap_or(head.time_ns.max(time_ns)),
             length,
-            captured: records.u32(col::CAPTURED_BYTES, row).unwrap_or_else(|| {
-                length.map_or(0, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX))
-            }),
+            captured: records
+                .u32(col::CAPTURED_BYTES, row)
+                .unwrap_or_else(|| length.map_or(0, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX))),
             affected_rows: records.u64(col::AFFECTED_ROWS, row),
         }
     }
@@ -104,10 +93,7 @@ impl Message {
 
     /// Takes a further response to the same request in.
     pub fn absorb(&mut self, later: &Message) {
-        let failed = matches!(
-            self.status,
-            Some(status::SERVER_ERROR | status::CLIENT_ERROR)
-        );
+        let failed = matches!(self.status, Some(status::SERVER_ERROR | status::CLIENT_ERROR));
         if !failed {
             self.status = later.status.or(self.status);
             self.code = later.code.or(self.code);

@@ -22,9 +22,7 @@ impl Hasher for KeyHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes
-            .iter()
-            .for_each(|&byte| self.write_u64(u64::from(byte)));
+        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
     }
 
     fn write_u64(&mut self, value: u64) {
@@ -51,10 +49,7 @@ pub struct List {
 
 impl Default for List {
     fn default() -> Self {
-        List {
-            head: NIL,
-            tail: NIL,
-        }
+        List { head: NIL, tail: NIL }
     }
 }
 
@@ -131,26 +126,18 @@ impl Pairs {
 
     /// The oldest slot of a lane.
     pub fn lane_head(&self, lane: u16) -> u32 {
-        self.lanes
-            .get(usize::from(lane))
-            .map_or(NIL, |list| list.head)
+        self.lanes.get(usize::from(lane)).map_or(NIL, |list| list.head)
     }
 
     /// The oldest slot of all lanes.
     pub fn oldest(&self) -> u32 {
-        let heads = self
-            .lanes
-            .iter()
-            .filter_map(|list| self.get(list.head).map(|slot| (slot.turn, list.head)));
+        let heads = self.lanes.iter().filter_map(|list| self.get(list.head).map(|slot| (slot.turn, list.head)));
         heads.min().map_or(NIL, |(_, at)| at)
     }
 
     /// The waiting message with a key.
     pub fn find(&self, session: u32, key: u64, early: bool) -> u32 {
-        self.by_key
-            .get(&(session, key, u8::from(early)))
-            .copied()
-            .unwrap_or(NIL)
+        self.by_key.get(&(session, key, u8::from(early))).copied().unwrap_or(NIL)
     }
 
     /// A slot in no list, for the first half of a response.
@@ -204,14 +191,9 @@ impl Pairs {
         self.len += 1;
         own.count += 1;
         if keyed {
-            self.by_key
-                .insert((session, half.message.stream_id, u8::from(early)), at);
+            self.by_key.insert((session, half.message.stream_id, u8::from(early)), at);
         }
-        let list = if early {
-            &mut own.early
-        } else {
-            &mut own.requests
-        };
+        let list = if early { &mut own.early } else { &mut own.requests };
         let before = list.tail;
         list.tail = at;
         if before == NIL {
@@ -255,14 +237,8 @@ impl Pairs {
         if keyed && self.find(session, key, early) == at {
             self.by_key.remove(&(session, key, u8::from(early)));
         }
-        let list = if early {
-            &mut own.early
-        } else {
-            &mut own.requests
-        };
-        bridge(&mut self.slots, list, in_session, |slot| {
-            &mut slot.in_session
-        });
+        let list = if early { &mut own.early } else { &mut own.requests };
+        bridge(&mut self.slots, list, in_session, |slot| &mut slot.in_session);
         if let Some(list) = self.lanes.get_mut(usize::from(lane)) {
             bridge(&mut self.slots, list, in_lane, |slot| &mut slot.in_lane);
         }
@@ -282,12 +258,7 @@ impl Pairs {
 }
 
 /// Closes the hole that a slot leaves in a chain.
-fn bridge(
-    slots: &mut [Waiting],
-    list: &mut List,
-    around: [u32; 2],
-    links: impl Fn(&mut Waiting) -> &mut [u32; 2],
-) {
+fn bridge(slots: &mut [Waiting], list: &mut List, around: [u32; 2], links: impl Fn(&mut Waiting) -> &mut [u32; 2]) {
     let [before, after] = around;
     match slots.get_mut(before as usize) {
         Some(slot) => links(slot)[1] = after,

@@ -58,44 +58,28 @@ impl ParserDescription {
     /// A sentence that names the line and what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut out = ParserDescription::new("", 127, "Custom");
-        for line in text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        {
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let Some((key, value)) = line.split_once('=') else {
-                return Err(format!(
-                    "parser description: line `{line}` is not key=value"
-                ));
+                return Err(format!("parser description: line `{line}` is not key=value"));
             };
             let (key, value) = (key.trim(), value.trim());
-            let wrong =
-                |expected: &str| format!("parser description: {key}={value}: expected {expected}");
+            let wrong = |expected: &str| format!("parser description: {key}={value}: expected {expected}");
             match key {
                 "name" => out.name = value.to_string(),
                 "protocols" => {
-                    out.protocols =
-                        protocols(value).ok_or_else(|| wrong("number:name,... such as 20:HTTP"))?;
+                    out.protocols = protocols(value).ok_or_else(|| wrong("number:name,... such as 20:HTTP"))?;
                 }
                 "transports" => {
-                    out.transports =
-                        transports(value).ok_or_else(|| wrong("a list of tcp, udp, icmp"))?;
+                    out.transports = transports(value).ok_or_else(|| wrong("a list of tcp, udp, icmp"))?;
                 }
-                "ports" => {
-                    out.ports = ports(value)
-                        .ok_or_else(|| wrong("ports or ranges, such as 80,8000-8100"))?
-                }
-                "magics" => {
-                    out.magics = magics(value)
-                        .ok_or_else(|| wrong("bytes in hexadecimal, such as 474554"))?
-                }
+                "ports" => out.ports = ports(value).ok_or_else(|| wrong("ports or ranges, such as 80,8000-8100"))?,
+                "magics" => out.magics = magics(value).ok_or_else(|| wrong("bytes in hexadecimal, such as 474554"))?,
                 "session_timeout_ms" => {
                     let ms: u32 = value.parse().map_err(|_| wrong("milliseconds"))?;
                     out.session_timeout_ns = u64::from(ms) * 1_000_000;
                 }
                 "max_check_segments" => {
-                    out.max_check_segments =
-                        value.parse().map_err(|_| wrong("a number of segments"))?;
+                    out.max_check_segments = value.parse().map_err(|_| wrong("a number of segments"))?;
                 }
                 "pairing" => {
                     out.pairing = match value {
@@ -124,10 +108,7 @@ impl ParserDescription {
 
     /// The name of one of its protocols, the parser's name when it is not listed.
     pub fn protocol_name(&self, number: u8) -> &str {
-        self.protocols
-            .iter()
-            .find(|entry| entry.0 == number)
-            .map_or(&self.name, |entry| &entry.1)
+        self.protocols.iter().find(|entry| entry.0 == number).map_or(&self.name, |entry| &entry.1)
     }
 
     /// Whether it reads this IP protocol.
@@ -143,9 +124,7 @@ impl ParserDescription {
 
     /// Whether it names this server port.
     pub fn names_port(&self, port: u16) -> bool {
-        self.ports
-            .iter()
-            .any(|&(low, high)| (low..=high).contains(&port))
+        self.ports.iter().any(|&(low, high)| (low..=high).contains(&port))
     }
 
     /// Whether the payload begins with one of its magics.
@@ -155,10 +134,7 @@ impl ParserDescription {
 }
 
 fn list(value: &str) -> impl Iterator<Item = &str> {
-    value
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
+    value.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 fn protocols(value: &str) -> Option<Vec<(u8, String)>> {
@@ -196,10 +172,7 @@ fn magics(value: &str) -> Option<Vec<Vec<u8>>> {
             if item.len() % 2 != 0 || !item.is_ascii() {
                 return None;
             }
-            (0..item.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(item.get(at..at + 2)?, 16).ok())
-                .collect()
+            (0..item.len()).step_by(2).map(|at| u8::from_str_radix(item.get(at..at + 2)?, 16).ok()).collect()
         })
         .collect()
 }

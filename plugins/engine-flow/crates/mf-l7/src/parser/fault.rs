@@ -17,11 +17,7 @@ impl FaultState {
     /// Notes a fault. Returns true when it puts the parser into quarantine.
     pub fn fault(&mut self, now: u64, limit: u32, window_ns: u64, first_ns: u64) -> bool {
         self.recent.push_back(now);
-        while self
-            .recent
-            .front()
-            .is_some_and(|&time| now.saturating_sub(time) > window_ns)
-        {
+        while self.recent.front().is_some_and(|&time| now.saturating_sub(time) > window_ns) {
             self.recent.pop_front();
         }
         if self.recent.len() < limit.max(1) as usize {
@@ -34,8 +30,7 @@ impl FaultState {
     /// Puts the parser into quarantine at once.
     pub fn quarantine(&mut self, now: u64, first_ns: u64) {
         self.recent.clear();
-        self.until =
-            now.saturating_add(first_ns.saturating_mul(1 << self.strikes.min(MAX_STRIKES)));
+        self.until = now.saturating_add(first_ns.saturating_mul(1 << self.strikes.min(MAX_STRIKES)));
         self.strikes = self.strikes.saturating_add(1);
     }
 

@@ -114,16 +114,9 @@ pub struct Work<'a> {
 ///
 /// # Errors
 /// The parser's fault.
-pub fn run<'a>(
-    runtime: &'a mut dyn ParserRuntime,
-    op: Op,
-    batch: &[u8],
-) -> Result<&'a [u8], Fault> {
+pub fn run<'a>(runtime: &'a mut dyn ParserRuntime, op: Op, batch: &[u8]) -> Result<&'a [u8], Fault> {
     let arena = runtime.input(batch.len()).ok_or(Fault::NoMemory)?;
-    arena
-        .get_mut(..batch.len())
-        .ok_or(Fault::NoMemory)?
-        .copy_from_slice(batch);
+    arena.get_mut(..batch.len()).ok_or(Fault::NoMemory)?.copy_from_slice(batch);
     match op {
         Op::Check => runtime.check(batch.len()),
         Op::Parse => runtime.parse(batch.len()),

@@ -40,20 +40,8 @@ pub fn attributes(table: &mut Table, index: usize, packed: &[&str]) {
     if packed.iter().all(|text| text.is_empty()) {
         return;
     }
-    table.list_str(
-        index,
-        packed
-            .iter()
-            .flat_map(|text| pairs(text))
-            .map(|(key, _)| key),
-    );
-    table.list_str(
-        index + 1,
-        packed
-            .iter()
-            .flat_map(|text| pairs(text))
-            .map(|(_, value)| value),
-    );
+    table.list_str(index, packed.iter().flat_map(|text| pairs(text)).map(|(key, _)| key));
+    table.list_str(index + 1, packed.iter().flat_map(|text| pairs(text)).map(|(_, value)| value));
 }
 
 fn pairs(packed: &str) -> impl Iterator<Item = (&str, &str)> {

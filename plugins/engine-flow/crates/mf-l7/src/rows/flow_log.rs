@@ -163,20 +163,14 @@ pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>)
     table.bool(IS_ASYNC, flags & flag::ASYNC != 0);
     table.bool(IS_REVERSED, flags & flag::REVERSED != 0);
     table.u8(RESPONSE_STATUS, row.status);
-    if let Some(Half {
-        message: request, ..
-    }) = row.request
-    {
+    if let Some(Half { message: request, .. }) = row.request {
         table.u32(REQ_TCP_SEQ, request.seq);
         if let Some(length) = request.length {
             table.u64(REQUEST_LENGTH, length);
         }
         table.u32(CAPTURED_REQUEST_BYTE, request.captured);
     }
-    if let Some(Half {
-        message: response, ..
-    }) = row.response
-    {
+    if let Some(Half { message: response, .. }) = row.response {
         table.u32(RESP_TCP_SEQ, response.seq);
         if let Some(length) = response.length {
             table.u64(RESPONSE_LENGTH, length);
@@ -201,48 +195,21 @@ pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>)
 
 fn write_texts(table: &mut Table, row: &Exchange<'_>) {
     let request = row.request.as_ref().map_or(&Texts::NONE, |half| half.texts);
-    let response = row
-        .response
-        .as_ref()
-        .map_or(&Texts::NONE, |half| half.texts);
+    let response = row.response.as_ref().map_or(&Texts::NONE, |half| half.texts);
     let (request, response) = (&request.0, &response.0);
     // What describes the request: its own words first, the response's where it has none.
     for (column, position) in FROM_REQUEST {
         let own = request[position];
-        text(
-            table,
-            column,
-            if own.is_empty() {
-                response[position]
-            } else {
-                own
-            },
-        );
+        text(table, column, if own.is_empty() { response[position] } else { own });
     }
     for (column, position) in FROM_RESPONSE {
         let own = response[position];
-        text(
-            table,
-            column,
-            if own.is_empty() {
-                request[position]
-            } else {
-                own
-            },
-        );
+        text(table, column, if own.is_empty() { request[position] } else { own });
     }
     text(table, X_REQUEST_ID_0, request[t::X_REQUEST_ID]);
     text(table, X_REQUEST_ID_1, response[t::X_REQUEST_ID]);
-    attributes(
-        table,
-        ATTRIBUTE_NAMES,
-        &[request[t::ATTRIBUTES], response[t::ATTRIBUTES]],
-    );
-    let biz_type = if request[t::BIZ_TYPE].is_empty() {
-        response[t::BIZ_TYPE]
-    } else {
-        request[t::BIZ_TYPE]
-    };
+    attributes(table, ATTRIBUTE_NAMES, &[request[t::ATTRIBUTES], response[t::ATTRIBUTES]]);
+    let biz_type = if request[t::BIZ_TYPE].is_empty() { response[t::BIZ_TYPE] } else { request[t::BIZ_TYPE] };
     if let Ok(number) = biz_type.parse() {
         table.u8(BIZ_TYPE, number);
     }
@@ -263,7 +230,4 @@ const FROM_REQUEST: [(usize, usize); 12] = [
     (APP_INSTANCE, t::APP_INSTANCE),
 ];
 
-const FROM_RESPONSE: [(usize, usize); 2] = [
-    (RESPONSE_EXCEPTION, t::EXCEPTION),
-    (RESPONSE_RESULT, t::RESULT),
-];
+const FROM_RESPONSE: [(usize, usize); 2] = [(RESPONSE_EXCEPTION, t::EXCEPTION), (RESPONSE_RESULT, t::RESULT)];

@@ -109,18 +109,14 @@ impl Direction {
     /// Counts a datagram of `len` captured and `cut` missing bytes; returns the offset of its first byte.
     pub fn count_datagram(&mut self, len: usize, cut: u32) -> u64 {
         let offset = self.next_offset;
-        self.next_offset = offset
-            .saturating_add(len as u64)
-            .saturating_add(u64::from(cut));
+        self.next_offset = offset.saturating_add(len as u64).saturating_add(u64::from(cut));
         offset
     }
 
     /// Takes the sequence number of the first byte: `seq` of a SYN plus one, or the number its answer acknowledges.
     /// A second, different one counts only while nothing was delivered.
     pub fn start(&mut self, first_seq: u32) {
-        if !self.started
-            || (self.next_offset == 0 && self.queue.is_empty() && self.next_seq != first_seq)
-        {
+        if !self.started || (self.next_offset == 0 && self.queue.is_empty() && self.next_seq != first_seq) {
             self.started = true;
             self.start_seen = true;
             self.next_seq = first_seq;
@@ -145,19 +141,12 @@ impl Direction {
         if ahead <= 0 {
             return;
         }
-        self.acked = self
-            .acked
-            .max(self.next_offset.saturating_add(ahead as u64));
+        self.acked = self.acked.max(self.next_offset.saturating_add(ahead as u64));
         self.note_acked_hole(now);
     }
 
     fn note_acked_hole(&mut self, now: u64) {
-        if self.acked_since == 0
-            && self
-                .queue
-                .front()
-                .is_some_and(|held| held.offset <= self.acked)
-        {
+        if self.acked_since == 0 && self.queue.front().is_some_and(|held| held.offset <= self.acked) {
             self.acked_since = now.max(1);
         }
     }
@@ -224,17 +213,9 @@ impl Direction {
                 self.skip_hole(store, counts, out);
             }
             self.gap_up_to(offset, time_ns, false, counts, out);
-            let known =
-                usize::try_from(self.next_offset.saturating_sub(offset)).unwrap_or(usize::MAX);
+            let known = usize::try_from(self.next_offset.saturating_sub(offset)).unwrap_or(usize::MAX);
             let limit = self.queue.front().map_or(u64::MAX, |held| held.offset);
-            self.deliver(
-                data.get(known..).unwrap_or_default(),
-                missing,
-                limit,
-                time_ns,
-                counts,
-                out,
-            );
+            self.deliver(data.get(known..).unwrap_or_default(), missing, limit, time_ns, counts, out);
             self.drain(store, counts, out);
             return;
         }
@@ -262,8 +243,7 @@ impl Direction {
     ) {
         while !self.queue.is_empty() {
             let late = now.saturating_sub(self.hole_since) >= limits.wait_ns;
-            let acked = self.acked_since != 0
-                && now.saturating_sub(self.acked_since) >= limits.acked_wait_ns;
+            let acked = self.acked_since != 0 && now.saturating_sub(self.acked_since) >= limits.acked_wait_ns;
             if !late && !acked {
                 return;
             }
@@ -286,10 +266,7 @@ impl Direction {
         }
         // The receiver had bytes at the end that the capture did not bring; a FIN's own number is not a byte.
         let acked = self.end.map_or(self.acked, |end| self.acked.min(end));
-        if acked > self.next_offset
-            && acked - self.next_offset <= u64::from(limits.max_jump)
-            && self.end.is_some()
-        {
+        if acked > self.next_offset && acked - self.next_offset <= u64::from(limits.max_jump) && self.end.is_some() {
             self.gap_up_to(acked, now, false, counts, out);
         }
     }
@@ -298,15 +275,11 @@ impl Direction {
     pub fn reset(&mut self, store: &mut Store) {
         self.queue.clear(store);
         let queue = std::mem::take(&mut self.queue);
-        *self = Direction {
-            queue,
-            ..Direction::default()
-        };
+        *self = Direction { queue, ..Direction::default() };
     }
 
     fn is_the_stream_after_all(&mut self, seq: u32, len: u64) -> bool {
-        let goes_on = self.strange > 0
-            && (seq.wrapping_sub(self.strange_seq) as i32).unsigned_abs() < 1 << 20;
+        let goes_on = self.strange > 0 && (seq.wrapping_sub(self.strange_seq) as i32).unsigned_abs() < 1 << 20;
         self.strange = if goes_on { self.strange + 1 } else { 1 };
         self.strange_seq = seq.wrapping_add(len as u32);
         self.strange >= STRANGE_LIMIT
@@ -324,62 +297,32 @@ impl Direction {
             self.skip_hole(store, counts, out);
         }
         // How much is missing cannot be known; one byte says that something is.
-        self.gap_up_to(
-            self.next_offset.saturating_add(1),
-            time_ns,
-            false,
-            counts,
-            out,
-        );
+        self.gap_up_to(self.next_offset.saturating_add(1), time_ns, false, counts, out);
         self.next_seq = seq;
         self.strange = 0;
         self.end = None;
         self.acked = self.next_offset;
     }
 
-    fn skip_hole(
-        &mut self,
-        store: &mut Store,
-        counts: &mut StreamCounts,
-        out: &mut impl FnMut(Piece<'_>),
-    ) {
-        if let Some((offset, time_ns)) = self.queue.front().map(|held| (held.offset, held.time_ns))
-        {
+    fn skip_hole(&mut self, store: &mut Store, counts: &mut StreamCounts, out: &mut impl FnMut(Piece<'_>)) {
+        if let Some((offset, time_ns)) = self.queue.front().map(|held| (held.offset, held.time_ns)) {
             self.gap_up_to(offset, time_ns, false, counts, out);
             self.drain(store, counts, out);
         }
     }
 
-    fn drain(
-        &mut self,
-        store: &mut Store,
-        counts: &mut StreamCounts,
-        out: &mut impl FnMut(Piece<'_>),
-    ) {
+    fn drain(&mut self, store: &mut Store, counts: &mut StreamCounts, out: &mut impl FnMut(Piece<'_>)) {
         let mut moved = false;
-        while self
-            .queue
-            .front()
-            .is_some_and(|held| held.offset <= self.next_offset)
-        {
+        while self.queue.front().is_some_and(|held| held.offset <= self.next_offset) {
             let Some(held) = self.queue.pop() else { break };
             moved = true;
             let limit = self.queue.front().map_or(u64::MAX, |next| next.offset);
             let known = usize::try_from(self.next_offset - held.offset).unwrap_or(usize::MAX);
             let missing = match known.checked_sub(held.data.len()) {
                 None | Some(0) => held.missing,
-                Some(beyond) => held
-                    .missing
-                    .saturating_sub(u32::try_from(beyond).unwrap_or(u32::MAX)),
+                Some(beyond) => held.missing.saturating_sub(u32::try_from(beyond).unwrap_or(u32::MAX)),
             };
-            self.deliver(
-                held.data.get(known..).unwrap_or_default(),
-                missing,
-                limit,
-                held.time_ns,
-                counts,
-                out,
-            );
+            self.deliver(held.data.get(known..).unwrap_or_default(), missing, limit, held.time_ns, counts, out);
             store.give_back(held.data);
         }
         if moved {
@@ -405,20 +348,10 @@ impl Direction {
             let (offset, seq) = (self.next_offset, self.next_seq);
             self.next_offset = offset.saturating_add(data.len() as u64);
             self.next_seq = seq.wrapping_add(data.len() as u32);
-            out(Piece {
-                offset,
-                seq,
-                time_ns,
-                data,
-                gap: 0,
-                truncated: missing > 0,
-            });
+            out(Piece { offset, seq, time_ns, data, gap: 0, truncated: missing > 0 });
         }
         if missing > 0 {
-            let end = self
-                .next_offset
-                .saturating_add(u64::from(missing))
-                .min(limit);
+            let end = self.next_offset.saturating_add(u64::from(missing)).min(limit);
             self.gap_up_to(end, time_ns, true, counts, out);
         }
     }
@@ -445,13 +378,6 @@ impl Direction {
         let (offset, seq) = (self.next_offset, self.next_seq);
         self.next_offset = offset.saturating_add(len);
         self.next_seq = seq.wrapping_add(gap);
-        out(Piece {
-            offset,
-            seq,
-            time_ns,
-            data: &[],
-            gap,
-            truncated,
-        });
+        out(Piece { offset, seq, time_ns, data: &[], gap, truncated });
     }
 }

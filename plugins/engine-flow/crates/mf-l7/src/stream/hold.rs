@@ -60,22 +60,13 @@ impl HoldQueue {
 
     /// Holds what is new of `data` at `offset`: bytes that are already held stay as they came first. Returns the
     /// number of bytes that were already there.
-    pub fn insert(
-        &mut self,
-        store: &mut Store,
-        offset: u64,
-        time_ns: u64,
-        data: &[u8],
-        missing: u32,
-    ) -> u64 {
+    pub fn insert(&mut self, store: &mut Store, offset: u64, time_ns: u64, data: &[u8], missing: u32) -> u64 {
         let (mut offset, mut rest, mut known) = (offset, data, 0);
         let mut at = self.items.partition_point(|held| held.end() <= offset);
         loop {
             let room = match self.items.get(at) {
                 Some(held) if held.offset <= offset => {
-                    let covered = usize::try_from(held.end() - offset)
-                        .unwrap_or(usize::MAX)
-                        .min(rest.len());
+                    let covered = usize::try_from(held.end() - offset).unwrap_or(usize::MAX).min(rest.len());
                     known += covered as u64;
                     offset = offset.saturating_add(covered as u64);
                     rest = rest.get(covered..).unwrap_or_default();
@@ -95,15 +86,7 @@ impl HoldQueue {
             }
             self.bytes += piece.len();
             let cut = if last { missing } else { 0 };
-            self.items.insert(
-                at,
-                Held {
-                    offset,
-                    time_ns,
-                    data: store.hold(piece),
-                    missing: cut,
-                },
-            );
+            self.items.insert(at, Held { offset, time_ns, data: store.hold(piece), missing: cut });
             if last {
                 return known;
             }

@@ -16,11 +16,7 @@ pub struct Store {
 impl Store {
     /// A store that lets `max` bytes wait at once.
     pub fn new(max: usize) -> Self {
-        Store {
-            used: 0,
-            max,
-            free: Vec::new(),
-        }
+        Store { used: 0, max, free: Vec::new() }
     }
 
     /// Bytes that wait now.

@@ -97,11 +97,7 @@ impl LineParser {
                 found.time.push(half.time);
                 found.length.push(line.len() as u64 + 1);
                 found.resource.push(text.to_string());
-                found.exception.push(if kind >= 5 {
-                    "not a line I know".to_string()
-                } else {
-                    String::new()
-                });
+                found.exception.push(if kind >= 5 { "not a line I know".to_string() } else { String::new() });
             }
         }
         let columns = [
@@ -123,11 +119,7 @@ impl LineParser {
     }
 
     pub fn check_bytes(&mut self, batch: &[u8]) -> Vec<u8> {
-        let prefix = if self.prefix.is_empty() {
-            b"?!".as_slice()
-        } else {
-            &self.prefix
-        };
+        let prefix = if self.prefix.is_empty() { b"?!".as_slice() } else { &self.prefix };
         let rows = read_batch(batch);
         let verdict = |payload: &[u8]| match payload.first() {
             Some(b'~') if payload.len() < 4 => 1,

@@ -54,8 +54,7 @@ impl L7Sink for Told {
     }
 
     fn ended(&mut self, info: &FlowInfo, stats: &L7Stats, last_domain: &str) {
-        self.ended
-            .push((info.flow_id, *stats, last_domain.to_string()));
+        self.ended.push((info.flow_id, *stats, last_domain.to_string()));
     }
 }
 
@@ -80,11 +79,7 @@ pub struct Talk {
 
 impl Talk {
     pub fn open(engine: &mut L7Engine, info: &FlowInfo) -> Self {
-        Talk {
-            flow: engine.open(info),
-            seq: [1000, 0xffff_fff0],
-            now: START,
-        }
+        Talk { flow: engine.open(info), seq: [1000, 0xffff_fff0], now: START }
     }
 
     /// SYN and SYN-ACK.
@@ -107,13 +102,7 @@ impl Talk {
     }
 
     /// One segment of payload, 1 ms after the last.
-    pub fn say(
-        &mut self,
-        engine: &mut L7Engine,
-        sink: &mut dyn L7Sink,
-        direction: u8,
-        payload: &[u8],
-    ) {
+    pub fn say(&mut self, engine: &mut L7Engine, sink: &mut dyn L7Sink, direction: u8, payload: &[u8]) {
         self.lose(direction, payload.len() as u32);
         let side = usize::from(direction);
         let segment = Segment {
@@ -136,13 +125,7 @@ impl Talk {
     }
 
     /// FIN or RST.
-    pub fn flags(
-        &mut self,
-        engine: &mut L7Engine,
-        sink: &mut dyn L7Sink,
-        direction: u8,
-        flags: u8,
-    ) {
+    pub fn flags(&mut self, engine: &mut L7Engine, sink: &mut dyn L7Sink, direction: u8, flags: u8) {
         let side = usize::from(direction);
         self.now += MS;
         let segment = Segment {
@@ -175,11 +158,7 @@ impl Rows {
     }
 
     pub fn value(&self, row: usize, name: &str) -> mf_column::Value<'_> {
-        let column = self
-            .0
-            .schema()
-            .find(name)
-            .unwrap_or_else(|| panic!("no column {name}"));
+        let column = self.0.schema().find(name).unwrap_or_else(|| panic!("no column {name}"));
         self.0.value(row, column)
     }
 

@@ -15,19 +15,11 @@ pub fn u8s(id: u16, values: impl IntoIterator<Item = u8>) -> Column {
 }
 
 pub fn u32s(id: u16, values: impl IntoIterator<Item = u32>) -> Column {
-    bytes(
-        id,
-        3,
-        values.into_iter().flat_map(u32::to_le_bytes).collect(),
-    )
+    bytes(id, 3, values.into_iter().flat_map(u32::to_le_bytes).collect())
 }
 
 pub fn u64s(id: u16, values: impl IntoIterator<Item = u64>) -> Column {
-    bytes(
-        id,
-        4,
-        values.into_iter().flat_map(u64::to_le_bytes).collect(),
-    )
+    bytes(id, 4, values.into_iter().flat_map(u64::to_le_bytes).collect())
 }
 
 pub fn texts<'a>(id: u16, values: impl IntoIterator<Item = &'a str>) -> Column {
