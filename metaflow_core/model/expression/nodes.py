@@ -67,7 +67,10 @@ class Negate:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """``op`` is one of ``+ - * / %``. ``/`` is a division of reals; division by 0 is missing."""
+    """``op`` is one of ``+ - * / %``. ``/`` is a division of reals; division by 0 is missing.
+
+    ``%`` has the sign of its left operand. Whole numbers have 64 bits; a storage refuses a result beyond them, or wraps around.
+    """
 
     op: str
     left: Expr

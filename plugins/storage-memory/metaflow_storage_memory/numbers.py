@@ -7,6 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metaflow_core.errors import QueryError
+
 __all__ = ["align", "arithmetic", "compare", "in_range", "number", "real"]
 
 _COMPARE = {
@@ -53,7 +55,10 @@ def align(left: pa.Array, right: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 
 def arithmetic(op: str, left: pa.Array, right: pa.Array) -> pa.Array:
-    """``+ - * / %``; division by 0 is missing."""
+    """``+ - * / %``; division by 0 is missing.
+
+    :raises QueryError: whole numbers become too large.
+    """
     if op == "/":
         left, right = real(left), real(right)
         return pc.divide(left, _not_zero(right))
@@ -61,18 +66,27 @@ def arithmetic(op: str, left: pa.Array, right: pa.Array) -> pa.Array:
         left, right = real(left), real(right)
     else:
         left, right = number(left), number(right)
-    match op:
-        case "+":
-            return pc.add(left, right)
-        case "-":
-            return pc.subtract(left, right)
-        case "*":
-            return pc.multiply(left, right)
-        case _:
-            right = _not_zero(right)
-            quotient = pc.divide(left, right)
-            whole = pc.trunc(quotient) if pa.types.is_floating(quotient.type) else quotient
-            return pc.subtract(left, pc.multiply(whole, right))
+    try:
+        match op:
+            case "+":
+                return pc.add_checked(left, right)
+            case "-":
+                return pc.subtract_checked(left, right)
+            case "*":
+                return pc.multiply_checked(left, right)
+            case _:
+                return _remainder(left, _not_zero(right))
+    except pa.ArrowInvalid as error:
+        raise QueryError(
+            f"a result of {op!r} is beyond whole numbers of 64 bits; make an operand a real, as in 1.0 * x"
+        ) from error
+
+
+def _remainder(left: pa.Array, right: pa.Array) -> pa.Array:
+    """With the sign of the left operand, as in C."""
+    quotient = pc.divide(left, right)
+    whole = pc.trunc(quotient) if pa.types.is_floating(quotient.type) else quotient
+    return pc.subtract(left, pc.multiply(whole, right))
 
 
 def _not_zero(array: pa.Array) -> pa.Array:
