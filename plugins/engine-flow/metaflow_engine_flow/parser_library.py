@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping
-from ctypes import POINTER, Structure, byref, c_int64, c_uint8, c_uint32, c_void_p
+from ctypes import POINTER, Structure, byref, c_int64, c_uint32, c_void_p
 from pathlib import Path
 
 from metaflow_core.api import ParserFault, ParserLimits
@@ -102,6 +102,8 @@ class NativeParser:
             self._context = None
 
     def _run(self, name: str, batch: memoryview | bytes) -> bytes:
+        import pyarrow as pa
+
         if self._context is None:
             self._context = self._library.functions.mf_create()
             if not self._context:
@@ -111,7 +113,8 @@ class NativeParser:
         room = self._library.functions.mf_input(self._context, len(batch))
         if not room:
             raise ParserFault(f"{self._library.path}: mf_input has no room for {len(batch)} bytes")
-        (c_uint8 * len(batch)).from_address(room)[:] = batch
+        source = pa.py_buffer(batch)
+        ctypes.memmove(room, source.address, source.size)
         out = c_void_p()
         length = getattr(self._library.functions, name)(self._context, len(batch), byref(out))
         if length < 0:

@@ -41,6 +41,26 @@ impl Data {
         }
     }
 
+    /// Makes room for as much as `last` holds.
+    fn reserve_like(&mut self, last: &Data) {
+        match (self, last) {
+            (Data::U8(v), Data::U8(last)) => v.reserve_exact(last.len()),
+            (Data::U16(v), Data::U16(last)) => v.reserve_exact(last.len()),
+            (Data::U32(v), Data::U32(last)) => v.reserve_exact(last.len()),
+            (Data::U64(v), Data::U64(last)) => v.reserve_exact(last.len()),
+            (Data::I32(v), Data::I32(last)) => v.reserve_exact(last.len()),
+            (Data::I64(v), Data::I64(last)) => v.reserve_exact(last.len()),
+            (Data::F64(v), Data::F64(last)) => v.reserve_exact(last.len()),
+            (Data::Fixed16(v), Data::Fixed16(last)) => v.reserve_exact(last.len()),
+            (Data::Dict(v), Data::Dict(last)) => v.indices.reserve_exact(last.indices.len()),
+            (Data::Utf8(v), Data::Utf8(last)) => {
+                v.offsets.reserve_exact(last.offsets.len());
+                v.bytes.reserve_exact(last.bytes.len());
+            }
+            _ => {}
+        }
+    }
+
     fn extend_zero(&mut self, count: usize) {
         fn zeros<T: Clone + Default>(values: &mut Vec<T>, count: usize) {
             values.resize(values.len() + count, T::default());
@@ -93,6 +113,8 @@ pub(crate) struct Column {
     ty: Type,
     nullable: bool,
     len: usize,
+    /// something was pushed since the last `take`
+    touched: bool,
     pub null_count: usize,
     /// present from the first null on
     pub validity: Option<Bitmap>,
@@ -105,6 +127,7 @@ impl Column {
             ty: field.ty,
             nullable: field.nullable,
             len: 0,
+            touched: false,
             null_count: 0,
             validity: None,
             data: Data::new(field.ty),
@@ -143,23 +166,24 @@ impl Column {
     #[inline]
     pub fn pushed(&mut self) {
         self.len += 1;
+        self.touched = true;
         if let Some(map) = &mut self.validity {
             map.push(true);
         }
     }
 
-    /// Ends the column at `rows` and leaves an empty one with room for as many again.
+    /// Ends the column at `rows` and leaves an empty one, with room for as much again when something was pushed: the next
+    /// batch is likely to be of this size, and growing by doubling would copy it several times.
     pub fn take(&mut self, rows: usize) -> Column {
         self.align(rows);
-        let mut next = Column {
-            ty: self.ty,
-            nullable: self.nullable,
-            len: 0,
-            null_count: 0,
-            validity: None,
-            data: Data::new(self.ty),
-        };
-        std::mem::swap(self, &mut next);
-        next
+        let field = Field { name: "", ty: self.ty, nullable: self.nullable };
+        let full = std::mem::replace(self, Column::new(&field));
+        if full.touched && rows <= MOST_RESERVED {
+            self.data.reserve_like(&full.data);
+        }
+        full
     }
 }
+
+/// Rows above which no room is made in advance.
+const MOST_RESERVED: usize = 1 << 16;

@@ -38,10 +38,15 @@ impl Strings {
         }
     }
 
-    pub fn get(&self, index: usize) -> Option<&str> {
+    #[inline]
+    fn bytes_at(&self, index: usize) -> Option<&[u8]> {
         let start = *self.offsets.get(index)? as usize;
         let end = *self.offsets.get(index + 1)? as usize;
-        std::str::from_utf8(self.bytes.get(start..end)?).ok()
+        self.bytes.get(start..end)
+    }
+
+    pub fn get(&self, index: usize) -> Option<&str> {
+        std::str::from_utf8(self.bytes_at(index)?).ok()
     }
 }
 
@@ -66,10 +71,18 @@ impl Dict {
     pub fn push(&mut self, text: &str) {
         // Rows of one protocol come in runs: the previous row's value is the best guess.
         let index = match self.indices.last() {
-            Some(&last) if self.values.get(last as usize) == Some(text) => last,
+            Some(&last) if self.is(last as usize, text) => last,
             _ => self.intern(text),
         };
         self.indices.push(index);
+    }
+
+    /// Whether an entry is this text. Empty texts are not compared: they may point nowhere, and the C library's masked
+    /// loads from there take hundreds of cycles on processors with AVX-512.
+    #[inline]
+    fn is(&self, index: usize, text: &str) -> bool {
+        let entry = self.values.bytes_at(index);
+        entry.is_some_and(|entry| entry.len() == text.len() && (text.is_empty() || entry == text.as_bytes()))
     }
 
     /// Rows without a value point at the entry of the empty text.
@@ -88,7 +101,7 @@ impl Dict {
             if slot == 0 {
                 break;
             }
-            if self.values.get(slot as usize - 1) == Some(text) {
+            if self.is(slot as usize - 1, text) {
                 return slot as i32 - 1;
             }
             at = (at + 1) & mask;

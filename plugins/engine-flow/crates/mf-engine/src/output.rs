@@ -6,8 +6,8 @@ use mf_l7::{ExchangeEvent, FlowInfo, L7Sink, L7Stats};
 use mf_packet::{ethertype, proto};
 
 use crate::aggregate::{
-    AppKey, AppMeter, AppTags, Documents, ExchangeCount, Latency, NetworkKey, NetworkMeter, Path, APP_SCHEMAS,
-    NETWORK_SCHEMAS,
+    process_seed, AppKey, AppMeter, AppTags, Documents, ExchangeCount, Latency, NetworkKey, NetworkMeter, Path,
+    APP_SCHEMAS, NETWORK_SCHEMAS,
 };
 use crate::l4::{write_flow, L7Part, L4_FLOW_LOG};
 use crate::options::Options;
@@ -16,9 +16,11 @@ use crate::options::Options;
 #[derive(Debug)]
 pub struct Slot {
     /// the flow's key in the documents, client and server as the flow table has them now
-    pub path: Path,
+    path: Path,
+    /// its hash
+    hash: u64,
     /// the flow table has the ends the other way round than when the L7 side got to know the flow
-    pub flipped: bool,
+    flipped: bool,
     /// the flow's last row, waiting for what parsers still have to say
     last_row: Option<Box<FlowReport>>,
     /// a parser recognised the flow: the value says whether client and server are the other way round than at first
@@ -30,6 +32,7 @@ pub struct Slot {
 /// Tables and documents.
 #[derive(Debug)]
 pub struct Output {
+    seed: u64,
     agent_id: u16,
     capture_network_type_id: u8,
     metrics: bool,
@@ -47,13 +50,15 @@ pub struct Output {
 impl Output {
     /// Nothing written yet.
     pub fn new(options: &Options) -> Self {
+        let seed = process_seed();
         Output {
+            seed,
             agent_id: options.agent_id,
             capture_network_type_id: options.capture_network_type_id,
             metrics: options.metrics,
             l4_rows: options.l4_flow_log,
-            network: Documents::new(&NETWORK_SCHEMAS, options.aggregate),
-            application: Documents::new(&APP_SCHEMAS, options.aggregate),
+            network: Documents::new(&NETWORK_SCHEMAS, options.aggregate, seed),
+            application: Documents::new(&APP_SCHEMAS, options.aggregate, seed),
             flows: Table::new(&L4_FLOW_LOG),
             slots: Vec::new(),
             free: Vec::new(),
@@ -62,7 +67,9 @@ impl Output {
 
     /// Makes room for a flow that the L7 side gets to know; returns its number.
     pub fn open(&mut self, view: &FlowView) -> u32 {
-        let slot = Slot { path: self.path(view), flipped: false, last_row: None, recognised: None, ok_response: false };
+        let path = self.path(view);
+        let hash = path.hash(self.seed);
+        let slot = Slot { path, hash, flipped: false, last_row: None, recognised: None, ok_response: false };
         match self.free.pop() {
             Some(number) => {
                 self.slots[number as usize] = Some(slot);
@@ -135,8 +142,9 @@ impl Output {
     /// The flow table turned client and server round, or knows more of the direction.
     pub fn update(&mut self, number: u32, view: &FlowView, flipped: bool) {
         let path = self.path(view);
+        let hash = path.hash(self.seed);
         if let Some(slot) = self.slot(number) {
-            slot.path = path;
+            (slot.path, slot.hash) = (path, hash);
             slot.flipped = flipped;
         }
     }
@@ -155,10 +163,11 @@ impl Output {
             observation_point: report.observation_point,
             interface: report.interface,
         });
+        let hash = path.hash(self.seed);
         if let Some(slot) = slot.and_then(|number| self.slot(number)) {
-            slot.path = path;
+            (slot.path, slot.hash) = (path, hash);
         }
-        add_network(&mut self.network, report.period_ns, &path, &meter(report));
+        network(&mut self.network, report.period_ns, &path, hash).add(&meter(report));
     }
 
     /// Writes the row of a flow's minute.
@@ -214,14 +223,15 @@ fn bytes(address: mf_packet::Addr, is_ipv4: bool) -> [u8; 16] {
     bytes
 }
 
-fn add_network(documents: &mut Documents<NetworkKey, NetworkMeter>, time_ns: u64, path: &Path, meter: &NetworkMeter) {
-    let second = documents.second(time_ns);
-    let hash = path.hash(second.hasher()).finish();
-    let sum = match second.find(hash, |key| key.0 == *path) {
-        Some(sum) => sum,
-        None => second.insert(hash, NetworkKey(*path)),
-    };
-    sum.add(meter);
+/// The network meter of a path in a second.
+#[inline]
+fn network<'a>(
+    documents: &'a mut Documents<NetworkKey, NetworkMeter>,
+    time_ns: u64,
+    path: &Path,
+    hash: u64,
+) -> &'a mut NetworkMeter {
+    documents.second(time_ns).meter(hash, |key| key.0 == *path, || NetworkKey(*path))
 }
 
 fn meter(report: &FlowReport) -> NetworkMeter {
@@ -267,29 +277,29 @@ impl L7Sink for Output {
         if !self.metrics {
             return;
         }
-        let mut path = slot.path;
+        let (mut path, mut path_hash) = (slot.path, slot.hash);
         if event.reversed != slot.flipped {
             // The parser knows better than the flow table, which will hear of it at its next report.
             std::mem::swap(&mut path.client, &mut path.server);
             path.server_port = event.info.port[usize::from(!event.reversed)];
+            path_hash = path.hash(self.seed);
         }
         let mut rrt = Latency::default();
         if let Some(us) = event.rrt_us {
             rrt.add(us);
         }
-        let network = NetworkMeter {
-            l7_request: u64::from(event.request),
-            l7_response: u64::from(event.response),
-            l7_client_error: u64::from(event.client_error),
-            l7_server_error: u64::from(event.server_error),
-            l7_timeout: u64::from(event.timeout),
-            rrt,
-            ..NetworkMeter::default()
-        };
-        add_network(&mut self.network, event.time_ns, &path, &network);
+        // Of the many network meters an exchange has but these.
+        let meter = network(&mut self.network, event.time_ns, &path, path_hash);
+        meter.l7_request += u64::from(event.request);
+        meter.l7_response += u64::from(event.response);
+        meter.l7_client_error += u64::from(event.client_error);
+        meter.l7_server_error += u64::from(event.server_error);
+        meter.l7_timeout += u64::from(event.timeout);
+        meter.rrt.merge(&rrt);
         self.application.exchange(&ExchangeCount {
             time_ns: event.time_ns,
             path: &path,
+            path_hash,
             tags: AppTags {
                 l7_protocol: event.protocol,
                 biz_type: event.biz_type,

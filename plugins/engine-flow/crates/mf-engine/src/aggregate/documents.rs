@@ -1,7 +1,6 @@
 //! From events to the rows of four tables: one-ended and two-ended, by second and by minute.
 
 use mf_column::{Batch, Schema, Table};
-use mf_packet::Mixer;
 
 use super::store::Store;
 use super::window::{Window, Windows};
@@ -13,10 +12,10 @@ const MINUTE: u64 = 60 * SECOND;
 pub trait EdgeKey: Ord {
     /// The key of one of its ends.
     type End: Ord;
-    /// Adds the key to a hash.
-    fn hash(&self, hash: Mixer) -> Mixer;
-    /// Adds an end's key to a hash.
-    fn hash_end(end: &Self::End, hash: Mixer) -> Mixer;
+    /// The key's hash, begun with a seed.
+    fn hash(&self, seed: u64) -> u64;
+    /// The hash of an end's key, begun with a seed.
+    fn hash_end(end: &Self::End, seed: u64) -> u64;
     /// The client's end and the server's end, where this path describes them.
     fn ends(&self) -> [Option<Self::End>; 2];
     /// Writes the tags of a two-ended row.
@@ -65,6 +64,7 @@ pub struct Schemas {
 #[derive(Debug)]
 pub struct Documents<K: EdgeKey, M: Meter> {
     limits: Limits,
+    seed: u64,
     seconds: Windows<K, M>,
     minutes: Windows<K, M>,
     tables: [Table; 4],
@@ -75,10 +75,11 @@ pub struct Documents<K: EdgeKey, M: Meter> {
 }
 
 impl<K: EdgeKey, M: Meter> Documents<K, M> {
-    /// Nothing counted yet.
-    pub fn new(schemas: &Schemas, limits: Limits) -> Self {
+    /// Nothing counted yet. `seed` begins all hashes of keys.
+    pub fn new(schemas: &Schemas, limits: Limits, seed: u64) -> Self {
         Documents {
             limits,
+            seed,
             seconds: Windows::new(SECOND),
             minutes: Windows::new(MINUTE),
             tables: [schemas.end_second, schemas.end_minute, schemas.path_second, schemas.path_minute].map(Table::new),
@@ -127,11 +128,11 @@ impl<K: EdgeKey, M: Meter> Documents<K, M> {
         let rows = window.store.drain_sorted();
         let [end, _, path, _] = &mut self.tables;
         if self.limits.seconds {
-            write(window.start_ns, &rows, end, path);
+            write(window.start_ns, &rows, end, path, self.seed);
         }
         let minute = self.minutes.at(window.start_ns);
         for (key, meter) in rows {
-            let hash = key.hash(minute.hasher()).finish();
+            let hash = key.hash(self.seed);
             match minute.find(hash, |other| *other == key) {
                 Some(sum) => sum.add_later(&meter),
                 None => *minute.insert(hash, key) = meter,
@@ -142,7 +143,7 @@ impl<K: EdgeKey, M: Meter> Documents<K, M> {
     fn close_minute(&mut self, window: Window<K, M>) {
         let rows = window.store.drain_sorted();
         let [_, end, _, path] = &mut self.tables;
-        write(window.start_ns, &rows, end, path);
+        write(window.start_ns, &rows, end, path, self.seed);
     }
 
     /// Rows ready in one of the four tables (0 one-ended by second, 1 by minute, 2 two-ended by second, 3 by minute).
@@ -162,9 +163,15 @@ impl<K: EdgeKey, M: Meter> Documents<K, M> {
 }
 
 /// Writes the two-ended rows of a window, and the one-ended ones derived from them.
-fn write<K: EdgeKey, M: Meter>(start_ns: u64, rows: &[(K, M)], end_table: &mut Table, path_table: &mut Table) {
+fn write<K: EdgeKey, M: Meter>(
+    start_ns: u64,
+    rows: &[(K, M)],
+    end_table: &mut Table,
+    path_table: &mut Table,
+    seed: u64,
+) {
     let seconds = u32::try_from(start_ns / SECOND).unwrap_or(u32::MAX);
-    let mut ends: Store<K::End, M> = Store::new(Store::<K::End, M>::process_seed());
+    let mut ends: Store<K::End, M> = Store::new();
     for (key, meter) in rows {
         path_table.u32(TIME, seconds);
         key.write(path_table);
@@ -172,7 +179,7 @@ fn write<K: EdgeKey, M: Meter>(start_ns: u64, rows: &[(K, M)], end_table: &mut T
         path_table.end_row();
         for (side, end) in key.ends().into_iter().enumerate() {
             let Some(end) = end else { continue };
-            let hash = K::hash_end(&end, ends.hasher()).finish();
+            let hash = K::hash_end(&end, seed);
             let sum = match ends.find(hash, |other| *other == end) {
                 Some(sum) => sum,
                 None => ends.insert(hash, end),

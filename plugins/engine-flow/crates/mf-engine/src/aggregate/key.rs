@@ -69,9 +69,8 @@ pub struct End {
 }
 
 impl Path {
-    /// Adds the path to a hash.
-    #[inline]
-    pub fn hash(&self, hash: Mixer) -> Mixer {
+    /// The path's hash, begun with a seed.
+    pub fn hash(&self, seed: u64) -> u64 {
         let small = u64::from(self.server_port)
             | u64::from(self.protocol) << 16
             | u64::from(self.is_ipv4) << 24
@@ -85,11 +84,13 @@ impl Path {
             | u64::from(self.capture_network_type_id) << 48
             | (self.observation_point.len() as u64) << 56;
         let first = self.observation_point.bytes().next().unwrap_or(0);
-        hash.word(self.server.hi ^ self.client.hi.rotate_left(32))
+        Mixer::new(seed)
+            .word(self.server.hi ^ self.client.hi.rotate_left(32))
             .word(self.server.lo)
             .word(self.client.lo)
             .word(small)
             .word(rest ^ u64::from(first) << 56)
+            .finish()
     }
 
     /// The ends that this path describes. A path seen at one end describes that end alone (the other host's agent tells
@@ -121,17 +122,18 @@ impl Path {
 }
 
 impl End {
-    /// Adds the end to a hash.
-    #[inline]
-    pub fn hash(&self, hash: Mixer) -> Mixer {
+    /// The end's hash, begun with a seed.
+    pub fn hash(&self, seed: u64) -> u64 {
         let small = u64::from(self.server_port)
             | u64::from(self.protocol) << 16
             | u64::from(self.role as u8) << 24
             | u64::from(self.agent_id) << 32
             | u64::from(self.capture_network_type_id) << 48
             | u64::from(self.signal_source) << 56;
-        hash.word(self.ip.hi)
+        Mixer::new(seed)
+            .word(self.ip.hi)
             .word(self.ip.lo)
             .word(small ^ u64::from(self.is_ipv4) << 31 ^ u64::from(self.is_key_service) << 30)
+            .finish()
     }
 }

@@ -27,3 +27,4 @@ pub use documents::{Documents, Limits};
 pub use key::{End, Path, Role};
 pub use meters::{Latency, NetworkMeter};
 pub use network::NetworkKey;
+pub use store::process_seed;

@@ -1,7 +1,6 @@
 //! Network documents: `network` and `network_map`.
 
 use mf_column::Table;
-use mf_packet::Mixer;
 
 use super::columns::{END_TAGS, PATH_TAGS};
 use super::documents::{EdgeKey, Meter};
@@ -16,12 +15,12 @@ pub struct NetworkKey(pub Path);
 impl EdgeKey for NetworkKey {
     type End = End;
 
-    fn hash(&self, hash: Mixer) -> Mixer {
-        self.0.hash(hash)
+    fn hash(&self, seed: u64) -> u64 {
+        self.0.hash(seed)
     }
 
-    fn hash_end(end: &End, hash: Mixer) -> Mixer {
-        end.hash(hash)
+    fn hash_end(end: &End, seed: u64) -> u64 {
+        end.hash(seed)
     }
 
     fn ends(&self) -> [Option<End>; 2] {

@@ -6,14 +6,13 @@ use mf_packet::Mixer;
 
 /// A hash table from keys to meters. Look-ups borrow, so that a key with texts is built only when it is new.
 ///
-/// The hash is seeded by the process (an attacker cannot choose keys that collide); the order of rows does not depend on
-/// it, because [`Store::drain_sorted`] sorts.
+/// Hashes are the caller's, seeded by the process ([`process_seed`]: an attacker cannot choose keys that collide); the order
+/// of rows does not depend on them, because [`Store::drain_sorted`] sorts.
 #[derive(Debug)]
 pub struct Store<K, M> {
     entries: Vec<Entry<K, M>>,
     /// open addressing: index + 1 into `entries`, 0 = free; a power of two long
     slots: Vec<u32>,
-    seed: u64,
 }
 
 #[derive(Debug)]
@@ -25,19 +24,8 @@ struct Entry<K, M> {
 
 impl<K: Ord, M: Default> Store<K, M> {
     /// An empty table.
-    pub fn new(seed: u64) -> Self {
-        Store { entries: Vec::new(), slots: vec![0; 16], seed }
-    }
-
-    /// A seed of the process for [`Store::new`].
-    pub fn process_seed() -> u64 {
-        RandomState::new().hash_one(0u64)
-    }
-
-    /// Starts the hash of a key.
-    #[inline]
-    pub fn hasher(&self) -> Mixer {
-        Mixer::new(self.seed)
+    pub fn new() -> Self {
+        Store { entries: Vec::new(), slots: vec![0; 16] }
     }
 
     /// Number of keys.
@@ -48,16 +36,30 @@ impl<K: Ord, M: Default> Store<K, M> {
     /// The meter of a key that is there.
     #[inline]
     pub fn find(&mut self, hash: u64, same: impl Fn(&K) -> bool) -> Option<&mut M> {
+        let index = self.position(hash, same)?;
+        self.entries.get_mut(index).map(|entry| &mut entry.meter)
+    }
+
+    /// The meter of a key, made when the key is new.
+    #[inline]
+    pub fn meter(&mut self, hash: u64, same: impl Fn(&K) -> bool, make: impl FnOnce() -> K) -> &mut M {
+        match self.position(hash, same) {
+            Some(index) => &mut self.entries[index].meter,
+            None => self.insert(hash, make()),
+        }
+    }
+
+    #[inline]
+    fn position(&self, hash: u64, same: impl Fn(&K) -> bool) -> Option<usize> {
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
-        let index = loop {
+        loop {
             let index = self.slots.get(slot).copied().unwrap_or(0).checked_sub(1)? as usize;
             if self.entries.get(index).is_some_and(|entry| entry.hash == hash && same(&entry.key)) {
-                break index;
+                return Some(index);
             }
             slot = (slot + 1) & mask;
-        };
-        self.entries.get_mut(index).map(|entry| &mut entry.meter)
+        }
     }
 
     /// Adds a key that `find` did not find.
@@ -96,6 +98,11 @@ impl<K: Ord, M: Default> Store<K, M> {
         rows.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         rows
     }
+}
+
+/// A number that differs from run to run, to begin hashes with.
+pub fn process_seed() -> u64 {
+    RandomState::new().hash_one(0u64)
 }
 
 /// Adds a text to a hash.

@@ -6,7 +6,6 @@ use super::store::Store;
 #[derive(Debug)]
 pub struct Windows<K, M> {
     width_ns: u64,
-    seed: u64,
     /// ordered by start; few
     open: Vec<Window<K, M>>,
 }
@@ -20,12 +19,9 @@ pub struct Window<K, M> {
     pub store: Store<K, M>,
 }
 
-/// Windows open at once; more means that time jumps about, and the oldest is closed.
-const MOST_WINDOWS: usize = 64;
-
 impl<K: Ord, M: Default> Windows<K, M> {
     pub fn new(width_ns: u64) -> Self {
-        Windows { width_ns, seed: Store::<K, M>::process_seed(), open: Vec::new() }
+        Windows { width_ns, open: Vec::new() }
     }
 
     /// The window that holds a time, opened if need be.
@@ -37,7 +33,7 @@ impl<K: Ord, M: Default> Windows<K, M> {
             Some(index) if self.open[index].start_ns == start_ns => index,
             found => {
                 let index = found.map_or(0, |before| before + 1);
-                self.open.insert(index, Window { start_ns, store: Store::new(self.seed) });
+                self.open.insert(index, Window { start_ns, store: Store::new() });
                 index
             }
         };
@@ -55,8 +51,8 @@ impl<K: Ord, M: Default> Windows<K, M> {
         (end <= now_ns).then(|| self.open.remove(0))
     }
 
-    /// Takes the oldest window when there are too many windows, or more than `keys` keys.
+    /// Takes the oldest window when there are more than `keys` keys.
     pub fn close_excess(&mut self, keys: usize) -> Option<Window<K, M>> {
-        (!self.open.is_empty() && (self.open.len() > MOST_WINDOWS || self.keys() > keys)).then(|| self.open.remove(0))
+        (self.keys() > keys).then(|| self.open.remove(0))
     }
 }
