@@ -47,7 +47,7 @@ def _turn(aggregate: Aggregate) -> Plan | None:
     while isinstance(source, Filter):
         filters.append(source.predicate)
         source = source.input
-    if not isinstance(source, Resolve):
+    if not isinstance(source, Resolve) or isinstance(source.input, Aggregate):
         return None
     resolved = {each.name: each for each in source.outputs}
     folds = [fold for fold in aggregate.measures if isinstance(fold, Fold)]
