@@ -55,7 +55,9 @@ async def test_an_ignored_component_is_left_out(id: str) -> None:
     for other in {"store", "out"} - {id}:
         assert len(script.rows_of(other)) == 81
     if id != "tagger":
-        assert [each.reason for each in stats if each.component.endswith(f".{id}") and each.stage == "dropped"] == ["not_started"]
+        assert [each.reason for each in stats if each.component.endswith(f".{id}") and each.stage == "dropped"] == [
+            "not_started"
+        ]
 
 
 @pytest.mark.parametrize("id", ALL)
@@ -71,7 +73,9 @@ async def test_a_component_is_tried_until_it_starts(id: str) -> None:
     assert states(running)[id] == "stopped"
 
 
-@pytest.mark.parametrize(("id", "what"), [("file", "run"), ("engine", "push"), ("tagger", "tag"), ("store", "write"), ("out", "export")])
+@pytest.mark.parametrize(
+    ("id", "what"), [("file", "run"), ("engine", "push"), ("tagger", "tag"), ("store", "write"), ("out", "export")]
+)
 async def test_a_fault_is_survived(id: str, what: str) -> None:
     script = Script()
     script.fail = {f"{id}.{what}": 2}
@@ -106,7 +110,10 @@ async def test_what_keeps_failing_is_quarantined_and_the_rest_goes_on(id: str, w
     assert "told to fail" in messages[0]
     assert "5 faults in 60 s" in messages[0]
     if id == "store":
-        assert {each.reason for each in stats if each.component == "storage.store" and each.stage == "dropped"} == {"fault", "quarantined"}
+        assert {each.reason for each in stats if each.component == "storage.store" and each.stage == "dropped"} == {
+            "fault",
+            "quarantined",
+        }
         assert len(script.rows_of("out")) == 301
     if id == "tagger":
         assert script.rows_of("store") == [*range(300), 1_000_000]
@@ -158,7 +165,9 @@ async def test_a_hanging_stop_is_left_behind(id: str, deaf: bool) -> None:
     assert len(script.rows_of("store")) == 81
     assert states(running)[id] == "failed"
     if id != "file":
-        assert said == [f"{running.config.components and _section(id)}.{id}: did not stop within 0.05 s and was left behind"]
+        assert said == [
+            f"{running.config.components and _section(id)}.{id}: did not stop within 0.05 s and was left behind"
+        ]
     script.hang.clear()
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
@@ -166,7 +175,14 @@ async def test_a_hanging_stop_is_left_behind(id: str, deaf: bool) -> None:
 
 
 def _section(id: str) -> str:
-    return {"engine": "engines", "tagger": "taggers", "second": "taggers", "store": "storages", "out": "exporters", "file": "collectors"}[id]
+    return {
+        "engine": "engines",
+        "tagger": "taggers",
+        "second": "taggers",
+        "store": "storages",
+        "out": "exporters",
+        "file": "collectors",
+    }[id]
 
 
 @pytest.mark.parametrize("id", ALL)
@@ -210,8 +226,14 @@ async def test_a_call_that_hangs_in_a_thread_does_not_keep_the_app() -> None:
 
 async def test_two_components_on_one_port_are_found_before_anything_starts() -> None:
     script = Script()
-    running = app(script, {"collectors": ["tap", "other"], "storages": ["store"]}, collectors={"tap": {"port": 9000}, "other": {"port": 9000}})
-    with pytest.raises(MetaFlowError, match="collectors.other: wants tcp:127.0.0.1:9000, which collectors.tap has already"):
+    running = app(
+        script,
+        {"collectors": ["tap", "other"], "storages": ["store"]},
+        collectors={"tap": {"port": 9000}, "other": {"port": 9000}},
+    )
+    with pytest.raises(
+        MetaFlowError, match="collectors.other: wants tcp:127.0.0.1:9000, which collectors.tap has already"
+    ):
         running.validate()
     with pytest.raises(ResourceConflict):
         await running.start()
