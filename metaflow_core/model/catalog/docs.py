@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from metaflow_core.model.catalog.load import load_catalog
-from metaflow_core.model.catalog.pages import reference_pages
+from metaflow_core.model.catalog.pages import NOTE, reference_pages
 
 __all__ = ["main"]
 
@@ -21,6 +21,8 @@ def main(arguments: list[str]) -> int:
     directory = Path(targets[0])
     pages = reference_pages(load_catalog())
     existing = {path.name: path.read_text(encoding="utf-8") for path in directory.glob("*.md")}
+    # Pages without the note were written by hand and are not ours to judge or to remove.
+    existing = {name: text for name, text in existing.items() if text.startswith(NOTE) or name in pages}
     stale = sorted(name for name in {*pages, *existing} if pages.get(name) != existing.get(name))
     if check:
         for name in stale:

@@ -9,9 +9,11 @@ from metaflow_core.model.catalog.check import METRIC_KINDS
 from metaflow_core.model.catalog.types import TYPES
 from metaflow_core.model.catalog.values import Column, Metric, Table, Tag
 
-__all__ = ["reference_pages"]
+__all__ = ["NOTE", "reference_pages"]
 
-_NOTE = "<!-- Made from metaflow_core/model/catalog/data by `python -m metaflow_core.model.catalog.docs`. Edit the data. -->\n"
+NOTE = "<!-- Made from metaflow_core/model/catalog/data by `python -m metaflow_core.model.catalog.docs`. Edit the data. -->\n"
+"""First line of every page that is made, by which such a page is known."""
+
 _ABSENT = {"null": "may be missing", "must": "always there", "zero": ""}
 
 
@@ -22,7 +24,7 @@ def reference_pages(catalog: Catalog) -> dict[str, str]:
     pages["index.md"] = _index(families, catalog)
     pages["enums.md"] = _enums(catalog)
     pages["functions.md"] = _functions(catalog)
-    return {name: _NOTE + "\n" + text for name, text in pages.items()}
+    return {name: NOTE + "\n" + text for name, text in pages.items()}
 
 
 def _grid(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -41,7 +43,8 @@ def _index(families: list[str], catalog: Catalog) -> str:
     return (
         "# Records\n\n"
         "Every table that MetaFlow writes and answers from. [Enumerations](enums.md) tell what the numbers mean, "
-        "[functions](functions.md) which aggregations are legal for which kind of metric. Plugins may add tables, columns and "
+        "[functions](functions.md) which aggregations are legal for which kind of metric, [expressions](expressions.md) how conditions "
+        "are written, [plans](plans.md) what storages and dialects agree on. Plugins may add tables, columns and "
         "members of open enumerations; `mflow query \"SHOW TABLES\"` and `/v1/catalog` list what a running server has.\n\n"
         "In a table of two ends, `_0` is the client and `_1` the server. In such a table and in one of one end, tags of resources "
         "are stored as integers and read as names.\n\n"

@@ -8,6 +8,7 @@ import pytest
 
 from metaflow_core.model.catalog import load_catalog
 from metaflow_core.model.catalog.docs import main
+from metaflow_core.model.catalog.pages import NOTE
 
 PAGES = Path(__file__).parents[3] / "docs" / "reference" / "records"
 
@@ -32,7 +33,8 @@ def test_a_page_that_was_edited_by_hand_is_found_and_mended(tmp_path: Path, caps
     page = tmp_path / "flow_log.explain.md"
     right = page.read_text()
     page.write_text("mine")
-    (tmp_path / "gone.md").write_text("a table that is no more")
+    (tmp_path / "gone.md").write_text(f"{NOTE}\na table that is no more")
+    (tmp_path / "mine.md").write_text("a page written by hand")
     assert main(["--check", str(tmp_path)]) == 1
     told = capsys.readouterr().out
     assert "flow_log.explain.md does not say what the catalogue says" in told
@@ -40,6 +42,7 @@ def test_a_page_that_was_edited_by_hand_is_found_and_mended(tmp_path: Path, caps
     assert main([str(tmp_path)]) == 0
     assert page.read_text() == right
     assert not (tmp_path / "gone.md").exists()
+    assert (tmp_path / "mine.md").exists()
 
 
 def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
