@@ -35,6 +35,7 @@ _ABSORB_EVERY_S = 0.25
 class Line:
     """A running pipeline.
 
+    :ivar is_leaving: a reload puts another in its place, which the taps go on with.
     :param is_live: the time is now, so an idle engine is told it; false where files are replayed.
     :param taps: the pipeline's taps; the same list for as long as the app lives.
     :param on_error: is told of a defect in the line itself.
@@ -61,6 +62,7 @@ class Line:
         self.sinks = tuple(Sink(unit, config.queue, clock, policy) for unit in sinks)
         self.counters = counters
         self.finished = asyncio.Event()
+        self.is_leaving = False
         self.blocks: BoundedQueue[PacketBlock | SegmentBlock | TickBlock] = BoundedQueue(
             config.queue.max_batches, config.queue.max_bytes
         )
@@ -167,6 +169,9 @@ class Line:
                 task.cancel()
             await asyncio.gather(*stages, *sinks, *self._recovering, return_exceptions=True)
             self._drop_rest()
+            if not self.is_leaving:
+                for tap in tuple(self._taps):
+                    tap.end()
             self.finished.set()
 
     def _drop_rest(self) -> None:

@@ -164,6 +164,7 @@ class _Step:
             if (Kind.COLLECTOR, cid, "") in self._going:
                 await source.stop(self._timeout_s, is_replaced=True)
         for name, line in self._old.lines.items():
+            line.is_leaving = name in leaving and name in self._new.pipelines
             if name in leaving:
                 await line.drain(self._timeout_s)
         await self._stop_units(self._going)

@@ -89,9 +89,6 @@ class Runtime:
         for unit in units.values():
             if unit.key[0] is Kind.COLLECTOR:
                 self.make_source(self.generation, unit).start()
-        for name, taps in self.taps.items():
-            for tap in taps:
-                self.spawn(_end_with(self.generation.lines[name], tap, self))
         self._changed.set()
 
     def build_units(
@@ -210,8 +207,9 @@ class Runtime:
             has_services = any(
                 key[0] is Kind.SERVICE and not unit.is_dead for key, unit in self.generation.units.items()
             )
-            pending = [line for line in self.generation.lines.values() if not line.finished.is_set()]
-            if not pending and not has_services:
+            lines = list(self.generation.lines.values())
+            pending = [line for line in lines if not line.finished.is_set()]
+            if not pending and not any(line.is_leaving for line in lines) and not has_services:
                 return
             self._changed.clear()
             waits = [asyncio.ensure_future(line.finished.wait()) for line in pending]
@@ -270,8 +268,8 @@ class Runtime:
         tap = Tap(counters, forget, max_batches)
         taps.append(tap)
         line = self.generation.lines.get(pipeline)
-        if line is not None:
-            self.spawn(_end_with(line, tap, self))
+        if line is not None and line.finished.is_set() and not line.is_leaving:
+            tap.end()
         return tap
 
     async def explain(self, flow_id: int) -> list[Mapping[str, Any]]:
@@ -323,17 +321,6 @@ class Runtime:
             f"dialects.{dialect}: there are several storages ({', '.join(names)}); name one: "
             f"dialects: {{{dialect}: {{_storage: {names[0]}}}}}"
         )
-
-
-async def _end_with(line: Line, tap: Tap, runtime: Runtime) -> None:
-    """End a tap when its pipeline has ended and no reload has put another in its place."""
-    while True:
-        await line.finished.wait()
-        current = runtime.generation.lines.get(line.config.name)
-        if current is line or current is None:
-            tap.end()
-            return
-        line = current
 
 
 def _readable(generation: Generation) -> list[Unit]:

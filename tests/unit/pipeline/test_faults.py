@@ -190,10 +190,14 @@ async def test_a_failing_stop_hides_nothing(id: str) -> None:
     script = Script()
     script.fail = {f"{id}.stop": 1}
     running = app(script, WHOLE)
-    with pytest.raises(KeyError, match="the body") as caught:
+
+    async def body() -> None:
         async with running:
             await running.wait()
             raise KeyError("the body")
+
+    with pytest.raises(KeyError, match="the body") as caught:
+        await body()
     if id != "file":
         assert any(f"{id} was told to fail in stop" in note for note in caught.value.__notes__)
     assert all(script.count(each, "stop") == 1 for each in ALL)
