@@ -158,7 +158,13 @@ def _rust_enum(name: str, items: dict[str, int], about: str) -> list[str]:
     lines.append(f"pub enum {name} {{")
     for item, value in items.items():
         lines += [f"    /// `{item}`", f"    {_camel(item)} = {value},"]
-    lines += ["}", "", f"impl {name} {{", "    /// Every value, in order.", f"    pub const ALL: [{name}; {len(items)}] = ["]
+    lines += [
+        "}",
+        "",
+        f"impl {name} {{",
+        "    /// Every value, in order.",
+        f"    pub const ALL: [{name}; {len(items)}] = [",
+    ]
     lines += [f"        {name}::{_camel(item)}," for item in items]
     lines += ["    ];", "", "    /// The name as the tables show it."]
     lines += ["    pub const fn name(self) -> &'static str {", "        match self {"]
@@ -179,9 +185,9 @@ def view_rust(abi: Abi) -> str:
     }
     for name, (items, about) in enums.items():
         lines += _rust_enum(name, items, about)
-    for group, items in _blocks(abi.constants):
+    for group, entries in _blocks(abi.constants):
         lines.append(f"// {_title(group)}")
-        lines += [f"pub const {item.upper}: u32 = {item.value};" for item in items]
+        lines += [f"pub const {item.upper}: u32 = {item.value};" for item in entries]
         lines.append("")
     lines.append("/// Record columns of the ABI: id, type and name.")
     lines.append(f"pub const RECORD_COLUMNS: [(u16, u8, &str); {len(abi.record_columns)}] = [")
@@ -204,7 +210,11 @@ def view_python(abi: Abi) -> str:
         lines += [f'    {number}: ("{name}", "{kind}"),' for name, (number, kind) in columns.items()]
         lines.append("}")
     for group in ("record_type", "status", "verdict", "direction"):
-        lines += ["", f"# Value of {group} -> its name in the tables.", f"{group.upper()}_NAMES: Final[dict[int, str]] = {{"]
+        lines += [
+            "",
+            f"# Value of {group} -> its name in the tables.",
+            f"{group.upper()}_NAMES: Final[dict[int, str]] = {{",
+        ]
         lines += [f'    {value}: "{name}",' for name, value in abi.enums[group].items()]
         lines.append("}")
     return "\n".join([*lines, ""])

@@ -8,11 +8,13 @@
 //! ```
 
 mod damage;
+mod fuzz;
 mod random;
 mod rows;
 mod script;
 mod speed;
 
+pub use fuzz::{fuzz, mini_fuzz};
 pub use random::Random;
 pub use rows::{decode_checks, decode_records, Row, Value};
 pub use script::{Runner, Script, Step};

@@ -193,7 +193,7 @@ impl<P: Parser> Runner<P> {
         self.time_ns += 1_000_000;
         match step {
             Step::Data(direction, bytes) => {
-                let whole = self.transport == abi::TRANSPORT_UDP as u8;
+                let whole = self.transport == abi::TRANSPORT_UDP as u8 || bytes.is_empty();
                 let pieces = if whole { vec![bytes.len()] } else { cut(bytes) };
                 let mut rest = &bytes[..];
                 for piece in pieces {
