@@ -297,7 +297,12 @@ impl Core {
         if self.phase == Phase::Start && packet.first_seq == 0 {
             if let Some(greeting) = Greeting::read(packet.payload) {
                 self.phase = Phase::Greeted;
-                self.version = greeting.version[..greeting.version.len().min(128)].to_vec();
+                // MariaDB puts an old number in front of its own, for the replicas of MySQL 5.
+                let version = match greeting.version.strip_prefix(b"5.5.5-") {
+                    Some(own) if own.windows(7).any(|part| part == b"MariaDB") => own,
+                    _ => greeting.version,
+                };
+                self.version = version[..version.len().min(128)].to_vec();
                 self.connection_id = greeting.connection_id;
                 self.server_caps = (greeting.caps != 0).then_some(greeting.caps);
                 return Ok(());

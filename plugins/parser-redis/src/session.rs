@@ -235,7 +235,7 @@ impl Session {
             || matches!(command.reply_mode, Some(ReplyMode::Off | ReplyMode::Skip));
         let mut attributes = [("", ""); 2];
         let mut used = 0;
-        if command.act() == Act::Blocking {
+        if command.blocks {
             attributes[used] = ("blocking", "true");
             used += 1;
         }

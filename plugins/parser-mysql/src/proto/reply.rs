@@ -47,7 +47,11 @@ impl<'a> OkPacket<'a> {
             ..Self::default()
         };
         if capabilities & caps::SESSION_TRACK == 0 {
-            ok.info = cursor.rest();
+            // The documents say: the rest is text. The servers write its length in front of it nevertheless.
+            ok.info = match { cursor }.lenenc_bytes() {
+                Some(text) if text.len() + 1 == cursor.rest().len() => text,
+                _ => cursor.rest(),
+            };
             return Some(ok);
         }
         if let Some(info) = cursor.lenenc_bytes() {
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn ok_eof_and_err_are_read() {
-        let ok = OkPacket::read(&[0, 3, 7, 2, 0, 1, 0, b'h', b'i'], 9, 0).unwrap();
+        let ok = OkPacket::read(&[0, 3, 7, 2, 0, 1, 0, 2, b'h', b'i'], 10, 0).unwrap();
         assert_eq!((ok.affected_rows, ok.last_insert_id, ok.status, ok.warnings, ok.info), (3, 7, 2, 1, &b"hi"[..]));
         let eof = OkPacket::read(&[0xfe, 1, 0, 8, 0], 5, 0).unwrap();
         assert_eq!((eof.warnings, eof.status), (1, status::MORE_RESULTS));

@@ -50,7 +50,8 @@ impl Reply {
 
     /// Bytes of one more scalar that could still be of use.
     pub fn room(&self) -> usize {
-        self.limit.saturating_sub(self.text.len()).max(WORD)
+        // 4: the type in front of a verbatim string is not shown.
+        (self.limit.saturating_sub(self.text.len()) + 4).max(WORD)
     }
 
     /// Takes a scalar: its type, its bytes (maybe only the first ones), how deep it lies and its place there.

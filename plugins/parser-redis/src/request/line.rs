@@ -34,6 +34,8 @@ pub struct CommandLine {
     pub hide_reply: bool,
     /// The command was `CLIENT REPLY`.
     pub reply_mode: Option<ReplyMode>,
+    /// Its reply may take as long as the client allows.
+    pub blocks: bool,
     /// The command was `REPLCONF ACK`, which nobody answers.
     pub is_ack: bool,
 }
@@ -52,6 +54,7 @@ impl CommandLine {
             text: Vec::new(),
             hide_reply: false,
             reply_mode: None,
+            blocks: false,
             is_ack: false,
         }
     }
@@ -66,6 +69,7 @@ impl CommandLine {
         self.text.clear();
         self.hide_reply = false;
         self.reply_mode = None;
+        self.blocks = false;
         self.is_ack = false;
     }
 
@@ -122,6 +126,7 @@ impl CommandLine {
         }
         self.name_len = len as u8;
         self.known = if data.len() <= NAME { find(&self.name[..len]) } else { None };
+        self.blocks = self.act() == Act::Blocking;
     }
 
     fn values(&self) -> Values {
@@ -141,6 +146,7 @@ impl CommandLine {
         }
         match act {
             Act::Auth => return true,
+            Act::MayBlock => self.blocks |= is(data, b"BLOCK"),
             Act::Hello if is(data, b"AUTH") => self.secrets_left = 2,
             Act::Migrate if number > 5 && is(data, b"AUTH") => self.secrets_left = 1,
             Act::Migrate if number > 5 && is(data, b"AUTH2") => self.secrets_left = 2,

@@ -43,6 +43,8 @@ pub enum Act {
     Plain,
     /// The reply may take as long as the client allows.
     Blocking,
+    /// With the word BLOCK its reply may take as long.
+    MayBlock,
     /// One confirmation for each argument, then messages.
     Subscribe(Topic),
     /// One confirmation for each argument, or for each subscription.
@@ -217,8 +219,8 @@ const COMMANDS: &[Command] = &[
     c("XDEL", Values::None, Act::Plain), c("XDELEX", Values::None, Act::Plain),
     c("XGROUP", Values::None, Act::Plain), c("XINFO", Values::None, Act::Plain),
     c("XLEN", Values::None, Act::Plain), c("XPENDING", Values::None, Act::Plain),
-    c("XRANGE", Values::None, Act::Plain), c("XREAD", Values::None, Act::Blocking),
-    c("XREADGROUP", Values::None, Act::Blocking), c("XREVRANGE", Values::None, Act::Plain),
+    c("XRANGE", Values::None, Act::Plain), c("XREAD", Values::None, Act::MayBlock),
+    c("XREADGROUP", Values::None, Act::MayBlock), c("XREVRANGE", Values::None, Act::Plain),
     c("XSETID", Values::None, Act::Plain), c("XTRIM", Values::None, Act::Plain),
     c("ZADD", Values::From(2), Act::Plain), c("ZCARD", Values::None, Act::Plain),
     c("ZCOUNT", Values::None, Act::Plain), c("ZDIFF", Values::None, Act::Plain),

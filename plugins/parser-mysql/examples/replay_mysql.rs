@@ -1,4 +1,4 @@
-//! Prints the records of a capture: `cargo run --example replay -- FILE.pcap PORT`.
+//! Prints the records of a capture: `cargo run --example replay_mysql -- FILE.pcap PORT`.
 
 #[path = "../tests/support/pcap.rs"]
 mod pcap;
