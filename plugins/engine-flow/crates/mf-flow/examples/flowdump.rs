@@ -1,5 +1,6 @@
 //! Prints the flows of a capture as JSON lines, or how fast they are found:
-//! `cargo run --release --example flowdump -- FILE [--bench ROUNDS]`.
+//! `cargo run --release --example flowdump -- FILE [--bench ROUNDS | --segments]`,
+//! the last for the segments that are retransmissions or out of order.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,6 +12,7 @@ use mf_packet::{Decoder, Format, FrameReader};
 #[derive(Default)]
 struct Print {
     quiet: bool,
+    list: bool,
     segments: u64,
     reports: u64,
     closed: u64,
@@ -20,8 +22,19 @@ struct Print {
 impl FlowSink for Print {
     type Ext = ();
 
-    fn on_payload(&mut self, _: &FlowView, (): &mut (), _: Segment<'_>) -> Hints {
+    fn on_payload(&mut self, _: &FlowView, (): &mut (), segment: Segment<'_>) -> Hints {
         self.segments += 1;
+        if self.list && (segment.retransmission || segment.out_of_order) {
+            let kind = if segment.retransmission {
+                "retransmission"
+            } else {
+                "out_of_order"
+            };
+            println!(
+                "{} {} {} {kind}",
+                segment.time_ns, segment.seq, segment.wire_len
+            );
+        }
         Hints::default()
     }
 
@@ -103,6 +116,7 @@ fn main() {
         .map(|at| args[at + 1].parse::<usize>().expect("a number"));
     let stage: u32 =
         std::env::var("STAGE").map_or(2, |s| s.parse().expect("0 frames, 1 packets, 2 flows"));
+    let list = args.iter().any(|a| a == "--segments");
     let mut block = vec![0; 1 << 20];
     for round in 0..rounds.unwrap_or(1) {
         let mut file = File::open(path).expect("a readable file");
@@ -115,7 +129,8 @@ fn main() {
         let mut decoder = Decoder::default();
         let mut table = FlowTable::new(Config::default());
         let mut sink = Print {
-            quiet: rounds.is_some(),
+            quiet: rounds.is_some() || list,
+            list,
             ..Print::default()
         };
         let (mut frames, mut peak) = (0, 0);

@@ -45,6 +45,8 @@ pub struct Segment<'a> {
     pub transport: u8,
     /// True when the flow table has seen all of these bytes before.
     pub retransmission: bool,
+    /// True when it fills a gap before bytes that the flow table has seen.
+    pub out_of_order: bool,
 }
 
 impl Segment<'_> {

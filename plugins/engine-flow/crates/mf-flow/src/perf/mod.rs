@@ -18,3 +18,14 @@ pub(crate) enum Perf {
     Udp(UdpPerf),
     Echo(EchoPerf),
 }
+
+/// How a segment's payload fits what its sender sent before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// In order, after a gap, or without payload.
+    Next,
+    /// All of it was there before.
+    Retransmission,
+    /// New, but something later was there before.
+    Late,
+}

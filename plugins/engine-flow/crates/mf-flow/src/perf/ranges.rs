@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     /// The same by a set of bytes, with 64-bit positions.
-    fn model(seen: &mut Vec<bool>, at: usize, len: usize, top: &mut usize) -> Seen {
+    fn model(seen: &mut [bool], at: usize, len: usize, top: &mut usize) -> Seen {
         let covered = seen[at..at + len].iter().filter(|&&byte| byte).count();
         let verdict = match covered {
             _ if at >= *top => Seen::New,

@@ -4,6 +4,7 @@ use mf_packet::transport::flags::{ACK, FIN, PSH, RST, SYN, URG};
 use mf_packet::Tcp;
 
 use super::ranges::{Seen, SeqRanges};
+use super::Order;
 use crate::counts::Period;
 
 const SECOND: u64 = 1_000_000_000;
@@ -32,10 +33,12 @@ struct Side {
     after_handshake: bool,
     /// The last acknowledgement number, when an ACK was seen.
     last_ack: Option<u32>,
-    /// The peer pushed data: (its time, the acknowledgement number that would answer it).
-    owes_ack: Option<(u64, u32)>,
-    /// The peer pushed data and this side has not sent any since: (its time, what it acknowledged).
-    owes_data: Option<(u64, u32)>,
+    /// The peer pushed data at this time (0: none): the acknowledgement number that would answer it.
+    owes_ack_ns: u64,
+    owes_ack: u32,
+    /// The peer pushed data at this time (0: none) and this side has not sent any since: what the push acknowledged.
+    owes_data: u32,
+    owes_data_ns: u64,
 }
 
 /// A connection's measurements.
@@ -62,7 +65,7 @@ const fn abnormal(flags: u8) -> bool {
 }
 
 impl TcpPerf {
-    /// Takes a packet of `side`; true when its payload is a retransmission.
+    /// Takes a packet of `side`; tells how its payload fits what was seen before.
     #[inline]
     pub fn packet(
         &mut self,
@@ -71,13 +74,13 @@ impl TcpPerf {
         tcp: &Tcp,
         payload: u32,
         now: u64,
-    ) -> bool {
+    ) -> Order {
         let flags = tcp.flags & 0x3f;
         if flags & FIN != 0 {
             period.fin = period.fin.saturating_add(1);
         }
         if flags & RST != 0 || abnormal(flags) {
-            return false;
+            return Order::Next;
         }
         let side = side & 1;
         if flags & SYN != 0 {
@@ -97,14 +100,17 @@ impl TcpPerf {
         let pure_ack = flags == ACK && payload == 0;
         let pushed = flags == PSH | ACK && data;
         let expected = me.ranges.next();
-        let mut retransmission = false;
+        let mut order = Order::Next;
         if data {
             match me.ranges.insert(tcp.seq, payload) {
                 Seen::Retransmission => {
                     mine.traffic.retrans = mine.traffic.retrans.saturating_add(1);
-                    retransmission = true;
+                    order = Order::Retransmission;
                 }
-                Seen::OutOfOrder => mine.traffic.ooo = mine.traffic.ooo.saturating_add(1),
+                Seen::OutOfOrder => {
+                    mine.traffic.ooo = mine.traffic.ooo.saturating_add(1);
+                    order = Order::Late;
+                }
                 Seen::New | Seen::Overlap | Seen::Jump => {}
             }
         } else if payload == 1 && expected == Some(tcp.seq) {
@@ -112,18 +118,19 @@ impl TcpPerf {
             me.ranges.insert(tcp.seq, 1);
         }
 
+        let retransmission = order == Order::Retransmission;
         // This side as the server: its ACK and its data after the peer's push.
-        if let Some((since, ack)) = me.owes_ack.take() {
-            if pure_ack && tcp.ack == ack && now - since <= MAX_SRT {
-                mine.srt.add_ns(now - since);
-            }
+        let since = std::mem::take(&mut me.owes_ack_ns);
+        if since != 0 && pure_ack && tcp.ack == me.owes_ack && now - since <= MAX_SRT {
+            mine.srt.add_ns(now - since);
         }
         if !pure_ack {
-            if let Some((since, acked)) = me.owes_data.take() {
+            let since = std::mem::take(&mut me.owes_data_ns);
+            if since != 0 {
                 // The first packet of a side that was not seen before continues what the peer acknowledged.
                 if data
                     && !retransmission
-                    && tcp.seq == expected.unwrap_or(acked)
+                    && tcp.seq == expected.unwrap_or(me.owes_data)
                     && now - since <= MAX_ART
                 {
                     mine.art.add_ns(now - since);
@@ -141,12 +148,12 @@ impl TcpPerf {
         }
         if data {
             // Only the last push can be answered; after a retransmission nobody knows which copy is (Karn's rule).
-            peer.owes_ack =
-                (pushed && !retransmission).then(|| (now, tcp.seq.wrapping_add(payload)));
+            peer.owes_ack_ns = if pushed && !retransmission { now } else { 0 };
+            peer.owes_ack = tcp.seq.wrapping_add(payload);
             if retransmission {
-                peer.owes_data = None;
+                peer.owes_data_ns = 0;
             } else if pushed {
-                peer.owes_data = Some((now, tcp.ack));
+                (peer.owes_data_ns, peer.owes_data) = (now, tcp.ack);
             }
             me.data_ns = now;
         }
@@ -169,11 +176,11 @@ impl TcpPerf {
         if flags & ACK != 0 {
             me.last_ack = Some(tcp.ack);
         }
-        retransmission
+        order
     }
 
     /// SYN and SYN-ACK.
-    fn handshake(&mut self, period: &mut Period, side: usize, tcp: &Tcp, now: u64) -> bool {
+    fn handshake(&mut self, period: &mut Period, side: usize, tcp: &Tcp, now: u64) -> Order {
         let mine = &mut period.sides[side];
         let again;
         if tcp.flags & ACK == 0 {
@@ -211,6 +218,10 @@ impl TcpPerf {
             mine.traffic.retrans = mine.traffic.retrans.saturating_add(1);
         }
         self.sides[side].last_ns = now;
-        again
+        if again {
+            Order::Retransmission
+        } else {
+            Order::Next
+        }
     }
 }

@@ -11,7 +11,7 @@ use mf_packet::{Counters, Packet, Tcp, Transport};
 use crate::counts::Period;
 use crate::flow::Flow;
 use crate::index::Index;
-use crate::perf::{EchoPerf, Perf, TcpPerf, UdpPerf};
+use crate::perf::{EchoPerf, Order, Perf, TcpPerf, UdpPerf};
 use crate::service::Services;
 use crate::timer::{Entry, Wheel};
 use crate::{
@@ -286,7 +286,7 @@ impl<E: Default> FlowTable<E> {
         if !in_time {
             self.counters.hit("flow", "older_than_the_packet_before");
         }
-        let mut retransmission = false;
+        let mut order = Order::Next;
         let class = match (&packet.transport, &mut flow.perf) {
             (Transport::Tcp(tcp), Perf::Tcp(perf)) => {
                 // A FIN sent again because the last ACK was lost moves nothing (in the table of 3.3 it would be an exception).
@@ -297,8 +297,7 @@ impl<E: Default> FlowTable<E> {
                     flow.first_rst = Some(side as u8);
                 }
                 if in_time {
-                    retransmission =
-                        perf.packet(&mut flow.tick, side, tcp, packet.payload_wire, now);
+                    order = perf.packet(&mut flow.tick, side, tcp, packet.payload_wire, now);
                 }
                 Some(if again {
                     FlagClass::Ack
@@ -347,7 +346,7 @@ impl<E: Default> FlowTable<E> {
             flow.timer_at = self.wheel.slot_for(deadline);
             self.wheel.enter(flow.timer_at, (slot, flow.generation));
         }
-        let Some(segment) = segment(packet, way, retransmission) else {
+        let Some(segment) = segment(packet, way, order) else {
             return;
         };
         let hints = sink.on_payload(&flow.view, &mut flow.ext, segment);
@@ -359,7 +358,7 @@ impl<E: Default> FlowTable<E> {
 
 /// The segment of a packet, none when it has nothing for a stream.
 #[inline]
-fn segment<'a>(packet: &'a Packet<'_>, way: Way, retransmission: bool) -> Option<Segment<'a>> {
+fn segment<'a>(packet: &'a Packet<'_>, way: Way, order: Order) -> Option<Segment<'a>> {
     let (seq, ack, flags) = match &packet.transport {
         Transport::Tcp(tcp) => {
             if packet.payload_wire == 0 && tcp.flags & (SYN | FIN | RST) == 0 {
@@ -382,6 +381,7 @@ fn segment<'a>(packet: &'a Packet<'_>, way: Way, retransmission: bool) -> Option
         payload: packet.payload,
         wire_len: packet.payload_wire,
         transport: packet.protocol,
-        retransmission,
+        retransmission: order == Order::Retransmission,
+        out_of_order: order == Order::Late,
     })
 }
