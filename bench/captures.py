@@ -72,7 +72,9 @@ def http(wire: Wire, folder: Path, scale: float) -> Capture:
             seconds = max(1, round(12 * scale))
             run(*wire.client.command("wrk", "-t1", "-c40", f"-d{seconds}s", "-s", str(folder / "mix.lua"), url))
             time.sleep(1)
-    answered = sum(1 for line in (folder / "access.log").open() if '" 499 ' not in line and '"-"' not in line.split('"', 2)[1])
+    answered = sum(
+        1 for line in (folder / "access.log").open() if '" 499 ' not in line and '"-"' not in line.split('"', 2)[1]
+    )
     return Capture("http", path, port, count(path), answered, "lines of the access log")
 
 
@@ -92,7 +94,7 @@ def redis(wire: Wire, folder: Path, scale: float) -> Capture:
             run(*bench, "-n", str(int(100_000 * scale)), "-c", "50", "-P", "8", "-t", "set,get")
             time.sleep(1)
         stats = run(*client, "info", "commandstats") + run(*client, "info", "errorstats")
-    calls = sum(int(number) for number in re.findall(r"^cmdstat_\S*?:calls=(\d+)", stats, re.M))
+    calls = sum(int(number) for number in re.findall(r"^cmdstat_\S*?:calls=(\d+)", stats, re.MULTILINE))
     # The client that resets and reads the statistics is outside the capture but inside the counts: resetstat itself,
     # and the two INFO calls (the first is not yet counted when it answers).
     return Capture("redis", path, port, count(path), calls - 1, "commandstats")
@@ -125,7 +127,13 @@ def mysql(wire: Wire, folder: Path, scale: float) -> Capture:
     """MariaDB under sysbench: transactions and point selects by text, point selects by prepared statements."""
     port, data = 3306, folder / "mysql"
     if not data.exists():
-        run("mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=root", "--auth-root-authentication-method=normal")
+        run(
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={data}",
+            "--user=root",
+            "--auth-root-authentication-method=normal",
+        )
     words = wire.server.command("mariadbd", "--no-defaults", f"--datadir={data}", "--user=root", f"--port={port}",
                                 f"--bind-address={wire.server.address}", f"--socket={folder / 'mysql.sock'}",
                                 f"--pid-file={folder / 'mysql.pid'}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
@@ -150,8 +158,13 @@ def mysql(wire: Wire, folder: Path, scale: float) -> Capture:
         after = _commands(run(*admin, "show global status like 'Com_%'; show global status like 'Connections'"))
     gone = {name: after[name] - before.get(name, 0) for name in after}
     # Executing a prepared select counts as Com_stmt_execute and as Com_select; the status query itself is Com_show_status.
-    statements = sum(gone.get(f"Com_{name}", 0) for name in ("select", "insert", "delete", "update", "begin", "commit", "stmt_prepare"))
-    return Capture("mysql", path, port, count(path), statements, "Com_* counters (text and prepared statements, prepares)")
+    statements = sum(
+        gone.get(f"Com_{name}", 0)
+        for name in ("select", "insert", "delete", "update", "begin", "commit", "stmt_prepare")
+    )
+    return Capture(
+        "mysql", path, port, count(path), statements, "Com_* counters (text and prepared statements, prepares)"
+    )
 
 
 MAKERS: dict[str, Callable[[Wire, Path, float], Capture]] = {"http": http, "redis": redis, "mysql": mysql, "dns": dns}
@@ -180,4 +193,6 @@ def _wait(wire: Wire, port: int) -> None:
             time.sleep(0.2)
         else:
             return
-    raise RuntimeError(f"nothing listens on {wire.server.address}:{port} in namespace {wire.server.namespace} after 20 s")
+    raise RuntimeError(
+        f"nothing listens on {wire.server.address}:{port} in namespace {wire.server.namespace} after 20 s"
+    )

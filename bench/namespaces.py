@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Wire:
         self.client = End(f"{prefix}c", f"{prefix}vc", f"{subnet}.1")
         self.server = End(f"{prefix}s", f"{prefix}vs", f"{subnet}.2")
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> Self:
         self._remove()
         for end in (self.client, self.server):
             run("ip", "netns", "add", end.namespace)
@@ -51,7 +51,9 @@ class Wire:
             run(*end.command("ethtool", "-K", end.interface, "tso", "off", "gso", "off", "gro", "off"))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._remove()
 
     def _remove(self) -> None:
@@ -74,7 +76,7 @@ class Process:
         self._cwd = cwd
         self.output = ""
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             self._words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE if self._ready else subprocess.DEVNULL,
             text=True, cwd=self._cwd)  # fmt: skip
@@ -87,7 +89,9 @@ class Process:
                 raise RuntimeError(f"{self._words[-1]!r} ended before it was ready: {self.output.strip()}")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._process.poll() is None:
             self._process.send_signal(2)
         try:

@@ -40,7 +40,9 @@ def description_lines(description: ParserDescription, options: Mapping[str, str]
 def _lines(values: Mapping[str, Option]) -> bytes:
     for key, value in values.items():
         if "\n" in f"{key}{value}":
-            raise EngineError(f"the option {key!r} has a line break in it, which the engine's options cannot hold: {value!r}")
+            raise EngineError(
+                f"the option {key!r} has a line break in it, which the engine's options cannot hold: {value!r}"
+            )
     return "".join(f"{key}={value}\n" for key, value in values.items()).encode()
 
 

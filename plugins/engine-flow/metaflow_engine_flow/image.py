@@ -41,7 +41,9 @@ def read_image(buffer: pa.Buffer) -> tuple[str, pa.RecordBatch]:
     fields: list[pa.Field] = []
     arrays: list[pa.Array] = []
     for index in range(columns):
-        offset, length, kind, flags, _, _, nulls, *places = _COLUMN.unpack_from(view, _HEADER.size + index * _COLUMN.size)
+        offset, length, kind, flags, _, _, nulls, *places = _COLUMN.unpack_from(
+            view, _HEADER.size + index * _COLUMN.size
+        )
         name = text(offset, length)
         buffers = [_slice(buffer, start, extent, name) for start, extent in zip(places[::2], places[1::2], strict=True)]
         if not flags & 2:
@@ -74,7 +76,7 @@ def _array(kind: int, rows: int, nulls: int, buffers: list[pa.Buffer | None], na
     validity, first, second, third = buffers
     if flat is not None:
         return pa.Array.from_buffers(flat, rows, [validity, first], nulls)
-    if kind == 9:  # noqa: PLR2004 - the layout's table of types
+    if kind == 9:
         return pa.Array.from_buffers(pa.utf8(), rows, [validity, first, second], nulls)
     if kind == 13:
         indices = pa.Array.from_buffers(pa.int32(), rows, [validity, first], nulls)

@@ -56,8 +56,15 @@ class FlowEngine(Protocol):
         """The input has ended: close every flow, time out what waits."""
         ...
 
-    def tables(self) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Take the rows that are ready, as ``(table, rows)`` in the order of :data:`~metaflow_engine_flow.tables.TABLES`."""
+    def ready(self) -> int:
+        """Rows ready in the fullest table."""
+        ...
+
+    def tables(self, at_least: int = 1) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Take the rows that are ready, as ``(table, rows)`` in the order of :data:`~metaflow_engine_flow.tables.TABLES`.
+
+        :param at_least: leave tables alone that have fewer rows.
+        """
         ...
 
     def counters(self) -> Mapping[tuple[str, str], int]:

@@ -70,5 +70,7 @@ def load_library(path: Path | None = None) -> ctypes.CDLL:
         raise UnavailableError(f"the native engine {path} cannot be loaded: {error}") from error
     version = library.mfe_abi_version()
     if version != ABI_VERSION:
-        raise UnavailableError(f"the native engine {path} speaks ABI version {version}, this package speaks {ABI_VERSION}")
+        raise UnavailableError(
+            f"the native engine {path} speaks ABI version {version}, this package speaks {ABI_VERSION}"
+        )
     return library

@@ -99,12 +99,16 @@ class NativeEngine:
         self._library.mfe_finish(self._open())
         self._external.run(self)
 
-    def tables(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def ready(self) -> int:
+        """See :meth:`FlowEngine.ready <metaflow_engine_flow.interface.FlowEngine.ready>`."""
+        return max(self._ready(table) for table in range(len(TABLES)))
+
+    def tables(self, at_least: int = 1) -> Iterator[tuple[str, pa.RecordBatch]]:
         """See :meth:`FlowEngine.tables <metaflow_engine_flow.interface.FlowEngine.tables>`."""
         import pyarrow as pa
 
         for table, name in enumerate(TABLES):
-            if not self._library.mfe_ready(self._open(), table):
+            if self._ready(table) < at_least:
                 continue
             array = ctypes.create_string_buffer(_ARROW_ARRAY)
             schema = ctypes.create_string_buffer(_ARROW_SCHEMA)
@@ -135,6 +139,9 @@ class NativeEngine:
         for runtime in self._inside:
             runtime.close()
         self._inside.clear()
+
+    def _ready(self, table: int) -> int:
+        return int(self._library.mfe_ready(self._open(), table))
 
     def _open(self) -> int:
         if self._handle is None:

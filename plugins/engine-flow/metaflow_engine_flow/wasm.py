@@ -67,7 +67,9 @@ class WasmEngine:
         try:
             import wasmtime
         except ImportError as error:
-            raise UnavailableError("the WebAssembly engine needs the package 'wasmtime': pip install wasmtime") from error
+            raise UnavailableError(
+                "the WebAssembly engine needs the package 'wasmtime': pip install wasmtime"
+            ) from error
         if not path.exists():
             raise UnavailableError(
                 f"there is no {path}: build it with script/build-wasm mf-engine {path}, or install a wheel that holds it"
@@ -133,12 +135,16 @@ class WasmEngine:
         self._call("mfe_finish", self._handle)
         self._external.run(self)
 
-    def tables(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def ready(self) -> int:
+        """See :meth:`FlowEngine.ready <metaflow_engine_flow.interface.FlowEngine.ready>`."""
+        return max(self._ready(table) for table in range(len(TABLES)))
+
+    def tables(self, at_least: int = 1) -> Iterator[tuple[str, pa.RecordBatch]]:
         """See :meth:`FlowEngine.tables <metaflow_engine_flow.interface.FlowEngine.tables>`."""
         import pyarrow as pa
 
         for table, name in enumerate(TABLES):
-            if not self._call("mfe_ready", self._handle, table):
+            if self._ready(table) < at_least:
                 continue
             if self._call("mfe_take_raw", self._handle, table, self._out) != 0:
                 raise EngineError(self._last_error())
@@ -161,10 +167,13 @@ class WasmEngine:
     def close(self) -> None:
         """Free the engine and its parsers. Idempotent."""
         self._external.close()
+        if self._exports:
+            self._exports = {}
+            self._store.close()
         self._dead = self._dead or "the engine was closed and cannot be used any more; make a new one"
-        self._exports = {}
-        del self._store
-        self._store = None
+
+    def _ready(self, table: int) -> int:
+        return self._call("mfe_ready", self._handle, table)
 
     def _call(self, name: str, *arguments: int) -> int:
         if self._dead:
@@ -186,6 +195,8 @@ class WasmEngine:
 
         source = pa.py_buffer(data)
         if source.size > self._capacity:
+            if self._input:
+                self._call("mfe_dealloc", self._input, self._capacity)
             self._capacity = max(source.size, 1 << 16)
             self._input = self._call("mfe_alloc", self._capacity)
             if not self._input:
@@ -207,6 +218,6 @@ class WasmEngine:
 
 
 _NEEDED = (
-    "memory", "mfe_abi_version", "mfe_alloc", "mfe_new", "mfe_add_parser", "mfe_push", "mfe_work", "mfe_complete", "mfe_tick",
+    "memory", "mfe_abi_version", "mfe_alloc", "mfe_dealloc", "mfe_new", "mfe_add_parser", "mfe_push", "mfe_work", "mfe_complete", "mfe_tick",
     "mfe_finish", "mfe_ready", "mfe_take_raw", "mfe_counters", "mfe_explain", "mfe_last_error",
 )  # fmt: skip
