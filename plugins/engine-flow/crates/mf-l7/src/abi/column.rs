@@ -64,14 +64,14 @@ impl Column<'_> {
     #[inline]
     pub fn u64(&self, row: usize) -> Option<u64> {
         let at = row.checked_mul(8)?;
-        let bytes = self.data.get(at..at + 8)?;
+        let bytes = self.data.get(at..at.checked_add(8)?)?;
         Some(u64::from_le_bytes(bytes.try_into().ok()?)).filter(|_| self.is_valid(row))
     }
 
     /// The row of a text column; absent is empty.
     #[inline]
     pub fn text(&self, row: usize) -> &str {
-        let (Some(start), Some(end)) = (read_u32(self.data, row), read_u32(self.data, row + 1)) else {
+        let (Some(start), Some(end)) = (read_u32(self.data, row), read_u32(self.data, row.saturating_add(1))) else {
             return "";
         };
         if start == end || !self.is_valid(row) {

@@ -111,7 +111,7 @@ impl L7Engine {
     pub fn payload(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
         let core = &mut self.core;
         core.clock = core.clock.max(segment.time_ns);
-        if core.batch_since != 0 && core.clock - core.batch_since >= core.options.batch_age_ns {
+        if core.batch_since != 0 && core.clock.saturating_sub(core.batch_since) >= core.options.batch_age_ns {
             core.flush_native(sink);
         }
         let len = segment.payload.len();
