@@ -182,7 +182,7 @@ def same(one: Resource, other: Resource) -> bool:
 
 
 def check_build(loaded: LoadedConfig, builder: Builder) -> None:
-    """Build everything once, start nothing, and see whether two components want the same port, file or device.
+    """Build everything once (of engines the parsers), start nothing, and see whether two components want the same port, file or device.
 
     :raises ConfigError: with every problem.
     """
@@ -191,6 +191,10 @@ def check_build(loaded: LoadedConfig, builder: Builder) -> None:
     for key in unit_keys(loaded):
         unit = builder.unit(loaded, key)
         try:
+            if key[0] is Kind.ENGINE:
+                # an engine takes memory when it is made; all that can be wrong with it is its parsers
+                builder.bindings(loaded, loaded.pipelines[key[2]])
+                continue
             unit.build()
             unit.resources()
         except ComponentError as error:

@@ -16,7 +16,7 @@ from metaflow_core.config import ConfigDiff, LoadedConfig, Resolver, Source
 from metaflow_core.errors import MetaFlowError, QueryError, UnsupportedQuery
 from metaflow_core.hooks.host import PluginHost
 from metaflow_core.hooks.info import PluginInfo
-from metaflow_core.model.catalog import Catalog, load_catalog
+from metaflow_core.model.catalog import Catalog
 from metaflow_core.pipeline import (
     Builder,
     Graph,
@@ -29,6 +29,7 @@ from metaflow_core.pipeline import (
     reload_runtime,
 )
 from metaflow_core.sdk.loading import Loading, open_host
+from metaflow_core.sdk.vocabulary import catalog_of
 
 __all__ = ["App"]
 
@@ -71,7 +72,7 @@ class App:
         if autoload is None and document.tree.get("plugins", "autoload") is None:
             autoload = False
         self._host = open_host(document, plugins=plugins, autoload=autoload, strict=strict)
-        self._catalog = catalog or load_catalog()
+        self._catalog = catalog or catalog_of(self._host)
         services = {
             "app": self,
             "storages": _Live(self, Kind.STORAGE),

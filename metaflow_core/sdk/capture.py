@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metaflow_core.api.components import RecordBatch
 from metaflow_core.api.counters import CounterSample
 from metaflow_core.config import LoadedConfig
 from metaflow_core.errors import QueryError
@@ -68,7 +69,8 @@ class Capture:
     @property
     def notes(self) -> Sequence[str]:
         """What a reader should know: parsers that were left out, and why."""
-        self._read()
+        if not self._counters:
+            self._read()
         return tuple(self._notes)
 
     def table(self, name: str) -> Rows:
@@ -102,6 +104,16 @@ class Capture:
             self._counters, self._notes = replay.counters, replay.notes
 
         return Rows(full, source, self.catalog, known)
+
+    def stream_all(self) -> Iterator[RecordBatch]:
+        """Every batch of every table, as it is stored, while the files are read; nothing is kept."""
+        if self._kept is not None:
+            for name, batches in self._kept.items():
+                yield from (RecordBatch(name, batch) for batch in batches)
+            return
+        replay = self._replay()
+        yield from replay.batches()
+        self._counters, self._notes = replay.counters, replay.notes
 
     def _resolve(self, name: str) -> tuple[str, Table | None]:
         try:

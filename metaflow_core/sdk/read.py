@@ -14,10 +14,10 @@ from metaflow_core.config.merge import merge
 from metaflow_core.config.node import from_plain
 from metaflow_core.errors import ConfigError, InputError, PluginError
 from metaflow_core.hooks.host import PluginHost
-from metaflow_core.model.catalog import load_catalog
 from metaflow_core.sdk.capture import Capture
 from metaflow_core.sdk.loading import open_host
 from metaflow_core.sdk.replay import Progress
+from metaflow_core.sdk.vocabulary import catalog_of
 
 __all__ = ["read_pcap"]
 
@@ -72,7 +72,7 @@ def read_pcap(
     extra = dict(options or {})
     document = read_document(extra)
     host = open_host(document, plugins=plugins, autoload=autoload, strict=strict)
-    catalog = load_catalog()
+    catalog = catalog_of(host)
     chosen, support = _collector(host, names, collector)
     pipeline: dict[str, Any] = {"collectors": [chosen], "parsers": list(parsers) if parsers is not None else ["*"]}
     if engine is not None:

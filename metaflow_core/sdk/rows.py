@@ -197,6 +197,8 @@ class Rows:
             )
         try:
             return writers[chosen](target)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
 
