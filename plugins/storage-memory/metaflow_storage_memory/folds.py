@@ -13,9 +13,7 @@ import pyarrow.compute as pc
 
 from metaflow_core.errors import UnsupportedQuery
 from metaflow_core.query import Aggregate, Fold
-from metaflow_storage_memory.expression import evaluate, mask
-from metaflow_storage_memory.frame import Frame, plain, whole
-from metaflow_storage_memory.numbers import real
+from metaflow_core.query.columns import Frame, evaluate, mask, plain, real, whole
 
 __all__ = ["aggregate"]
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metaflow_core.model.catalog import Column
-from metaflow_storage_memory.frame import Frame, plain, whole
+from metaflow_core.query.columns import Frame, plain, whole
 
 __all__ = ["combine", "semi_join"]
 

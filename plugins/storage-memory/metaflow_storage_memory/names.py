@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from metaflow_core.model.catalog.decode import address_text
 from metaflow_core.model.expression import parse_expression
 from metaflow_core.query import Resolution, Resolve
-from metaflow_storage_memory.expression import mask
-from metaflow_storage_memory.frame import Frame, plain
+from metaflow_core.query.columns import Frame, mask, plain
 
 __all__ = ["Names"]
 

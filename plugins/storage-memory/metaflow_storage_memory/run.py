@@ -27,10 +27,9 @@ from metaflow_core.query import (
     Sort,
     TimeRange,
 )
+from metaflow_core.query.columns import Frame, evaluate, mask, plain, whole
 from metaflow_core.query.fill import fill_table
-from metaflow_storage_memory.expression import evaluate, mask
 from metaflow_storage_memory.folds import aggregate
-from metaflow_storage_memory.frame import Frame, plain, whole
 from metaflow_storage_memory.joins import combine, semi_join
 from metaflow_storage_memory.names import Names
 

@@ -9,14 +9,13 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from metaflow_core.model.catalog import Column
 from metaflow_core.model.catalog.decode import address_text
-from metaflow_storage_memory.frame import plain
-from metaflow_storage_memory.numbers import align, number, real
+from metaflow_core.query.columns.frame import plain
+from metaflow_core.query.columns.numbers import align, number, real
 
 __all__ = ["ROW_FUNCTIONS", "RowFunction"]
 
@@ -84,11 +83,11 @@ def _bucket(arrays: Arrays, literals: Sequence[Any], _: Any) -> pa.Array:
     unit = _PER_SECOND[times.type.unit]
     step = literals[1] * unit
     offset = (literals[2] if len(literals) > 2 else 0) * unit
-    moments = times.cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.int64)
+    moments = pc.subtract(times.cast(pa.int64()), offset)
     # Floor, not truncation: a moment before the offset belongs to the bucket before it.
-    starts = (moments - offset) // step * step + offset
-    mask = None if times.null_count == 0 else np.asarray(times.is_null())
-    return pa.array(starts, pa.int64(), mask=mask).cast(times.type)
+    rest = pc.subtract(moments, pc.multiply(pc.divide(moments, step), step))
+    rest = pc.if_else(pc.less(rest, 0), pc.add(rest, step), rest)
+    return pc.add(pc.subtract(moments, rest), offset).cast(times.type)
 
 
 def _unix(arrays: Arrays, *_: Any) -> pa.Array:
@@ -105,29 +104,33 @@ def _mask(arrays: Arrays, literals: Sequence[Any], _: Any) -> pa.Array:
 
 def _has(arrays: Arrays, literals: Sequence[Any], _: Any) -> pa.Array:
     lists, wanted = arrays[0], literals[1]
-    found = np.zeros(len(lists), dtype=bool)
-    hits = pc.equal(pc.list_flatten(lists), pa.scalar(wanted, lists.type.value_type))
-    parents = np.asarray(pc.list_parent_indices(lists))
-    found[parents[np.asarray(hits.fill_null(False)).astype(bool)]] = True
-    return pa.array(found)
+    hits = pc.equal(pc.list_flatten(lists), pa.scalar(wanted, lists.type.value_type)).fill_null(False)
+    return pc.is_in(_row_numbers(len(lists)), value_set=pc.list_parent_indices(lists).cast(pa.int64()).filter(hits))
+
+
+def _row_numbers(rows: int) -> pa.Array:
+    return pa.array(range(rows), pa.int64())
+
+
+def _starts(lists: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Where each row's values begin among all, and how many they are."""
+    lengths = pc.list_value_length(lists).fill_null(0).cast(pa.int64())
+    return pc.subtract(pc.cumulative_sum(lengths), lengths), lengths
 
 
 def _map_at(arrays: Arrays, literals: Sequence[Any], _: Any) -> pa.Array:
     """The value beside a key, by position in the two lists of a row."""
     names, values = arrays[0], arrays[1]
-    rows = len(names)
-    hits = np.flatnonzero(np.asarray(pc.equal(pc.list_flatten(names), literals[2]).fill_null(False)).astype(bool))
-    parents = np.asarray(pc.list_parent_indices(names))[hits]
-    lengths = np.asarray(pc.list_value_length(names).fill_null(0))
-    starts = np.concatenate(([0], np.cumsum(lengths)))
-    value_lengths = np.asarray(pc.list_value_length(values).fill_null(0))
-    value_starts = np.concatenate(([0], np.cumsum(value_lengths)))
-    position = hits - starts[parents]
-    fits = position < value_lengths[parents]
-    index = np.full(rows, -1, dtype=np.int64)
-    # Written from the last hit to the first, so that the first of several equal keys stays.
-    index[parents[fits][::-1]] = (value_starts[parents] + position)[fits][::-1]
-    return pc.list_flatten(values).take(pa.array(index, mask=index < 0))
+    hits = pc.indices_nonzero(pc.equal(pc.list_flatten(names), literals[2]).fill_null(False)).cast(pa.int64())
+    rows = pc.list_parent_indices(names).cast(pa.int64()).take(hits)
+    starts, _ = _starts(names)
+    value_starts, value_lengths = _starts(values)
+    position = pc.subtract(hits, starts.take(rows))
+    fits = pc.less(position, value_lengths.take(rows))
+    index = pc.add(value_starts.take(rows), position).filter(fits)
+    # The first of several equal keys counts: index_in finds the first.
+    first = pc.index_in(_row_numbers(len(names)), value_set=rows.filter(fits))
+    return pc.list_flatten(values).take(index.take(first))
 
 
 def _map_text(arrays: Arrays, *_: Any) -> pa.Array:

@@ -29,9 +29,9 @@ from metaflow_core.model.expression import (
     Regexp,
 )
 from metaflow_core.query.bind import like_pattern
-from metaflow_storage_memory.frame import Frame, plain
-from metaflow_storage_memory.numbers import arithmetic, compare, in_range, number
-from metaflow_storage_memory.rowfunctions import ROW_FUNCTIONS
+from metaflow_core.query.columns.frame import Frame, plain
+from metaflow_core.query.columns.numbers import arithmetic, compare, in_range, number
+from metaflow_core.query.columns.rowfunctions import ROW_FUNCTIONS
 
 __all__ = ["evaluate", "mask"]
 
@@ -45,10 +45,13 @@ def mask(node: Expr, frame: Frame) -> pa.Array:
 def evaluate(node: Expr, frame: Frame) -> pa.Array:
     """The value of an expression in every row.
 
-    :raises QueryError: a pattern is not one of RE2's, or a name is not there.
+    :param node: bound (:func:`metaflow_core.query.bind.bind`), or taken from a prepared plan.
+    :raises QueryError: a pattern is not one of RE2's, whole numbers become too large, or a name is not there.
     """
     match node:
         case Ref(name):
+            if name not in frame.arrays:
+                raise UnsupportedQuery(f"{name!r} is resolved by a storage and not known here")
             return frame.arrays[name]
         case Literal(value):
             return pa.repeat(pa.scalar(value), frame.rows)
@@ -82,7 +85,7 @@ def evaluate(node: Expr, frame: Frame) -> pa.Array:
         case Call(name, arguments):
             function = ROW_FUNCTIONS.get(name)
             if function is None:
-                raise UnsupportedQuery(f"the memory storage has no function {name!r}")
+                raise UnsupportedQuery(f"there is no row function {name!r}")
             literals = [each.value if isinstance(each, Literal) else None for each in arguments]
             columns = [frame.columns.get(each.name) if isinstance(each, Ref) else None for each in arguments]
             return function([evaluate(each, frame) for each in arguments], literals, columns)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from metaflow_core.errors import QueryError
-from metaflow_core.model.catalog import Column
+from metaflow_core.model.catalog import Column, Table
+from metaflow_core.model.catalog.conform import filler
 
 __all__ = ["Frame", "plain", "whole"]
 
@@ -24,6 +25,14 @@ class Frame:
     rows: int
     arrays: Mapping[str, pa.Array]
     columns: Mapping[str, Column] = field(default_factory=dict)
+
+    @classmethod
+    def of_batch(cls, batch: pa.RecordBatch, table: Table) -> Frame:
+        """A stored batch of a table. Columns of the table that the batch lacks are missing or zero, as the catalogue says."""
+        sent = dict(zip(batch.schema.names, batch.columns, strict=True))
+        known = {column.name: column for column in table.columns}
+        absent = {name: filler(column, batch.num_rows) for name, column in known.items() if name not in sent}
+        return cls(batch.num_rows, {**sent, **absent}, known)
 
     def take(self, indices: pa.Array) -> Frame:
         """Some rows, in the order of ``indices``; a missing index gives a row of missing values."""
