@@ -102,6 +102,8 @@ class Lane:
     def _settle(self, position: int) -> None:
         stream = self._stream
         self._drain(position)
+        if stream.pos >= len(stream.data):
+            self._marks.clear()
         self.quiet = (
             stream.pos >= len(stream.data)
             and not self._skip
@@ -239,6 +241,8 @@ class Lane:
         else:  # beyond it neighbours share the earlier time
             self._marks[-1] = (offset + len(payload), self._marks[-1][1])
         stream.base += stream.pos
+        while self._marks and self._marks[0][0] <= stream.base:
+            self._marks.pop(0)
         stream.data = b"".join((stream.data[stream.pos :], payload))
         stream.pos = 0
 

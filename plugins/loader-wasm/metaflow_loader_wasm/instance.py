@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import weakref
 from dataclasses import dataclass
+from functools import partial
 
 import wasmtime
 
@@ -55,6 +57,8 @@ class Instance:
         self._capacity = 0
         self._address = 0
         self._store = wasmtime.Store(environment.engine)
+        # at the interpreter's end too: wasmtime-py's own clean-up comes too late there and complains
+        self._free = weakref.finalize(self, self._store.close)
         self._store.set_limits(
             memory_size=self._memory_limit, instances=1, memories=1, tables=_TABLES, table_elements=_TABLE_ELEMENTS
         )
@@ -98,7 +102,7 @@ class Instance:
         if not self._dead:
             self._dead = "closed"
         self._calls.clear()
-        self._store.close()
+        self._free()
 
     def _base(self) -> int:
         """Where the guest's memory is now; growing may have moved it."""
@@ -140,7 +144,7 @@ class Instance:
             found = start()
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
             self._dead = self._reason(what, error)
-            self._store.close()
+            self._free()
             raise ParserFault(self._dead) from error
         finally:
             self._ticker.end()
@@ -173,17 +177,22 @@ class Instance:
 
     def _log_import(self) -> wasmtime.Func:
         i32 = wasmtime.ValType.i32()
-        return wasmtime.Func(self._store, wasmtime.FuncType([i32, i32, i32], []), self._on_log, access_caller=True)
+        write = partial(
+            _write_log, self._log
+        )  # no way back to the instance: wasmtime-py keeps callbacks in a table of its own
+        return wasmtime.Func(self._store, wasmtime.FuncType([i32, i32, i32], []), write, access_caller=True)
 
-    def _on_log(self, caller: wasmtime.Caller, level: int, pointer: int, length: int) -> None:
-        if not self._log.accepts():
-            return
-        memory = caller.get(abi.EXPORT_MEMORY)
-        if not isinstance(memory, wasmtime.Memory):
-            return
-        start, count = pointer & 0xFFFF_FFFF, min(length & 0xFFFF_FFFF, 1024)
-        if start + count <= memory.data_len(caller):
-            self._log.write(level, bytes(memory.read(caller, start, start + count)))
+
+def _write_log(log: GuestLog, caller: wasmtime.Caller, level: int, pointer: int, length: int) -> None:
+    """``metaflow_v1.log``: a lie about the place of the text costs the line."""
+    if not log.accepts():
+        return
+    memory = caller.get(abi.EXPORT_MEMORY)
+    if not isinstance(memory, wasmtime.Memory):
+        return
+    start, count = pointer & 0xFFFF_FFFF, min(length & 0xFFFF_FFFF, 1024)
+    if start + count <= memory.data_len(caller):
+        log.write(level, bytes(memory.read(caller, start, start + count)))
 
 
 def batch_count(batch: bytes | bytearray | memoryview) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -69,6 +70,7 @@ class WasmLoader:
                 "reinstall it (pip install --force-reinstall 'wasmtime>=50,<51'), or run the parsers natively"
             ) from error
         self._environment = Environment(engine, Ticker(engine.increment_epoch), short)
+        weakref.finalize(self, _free, self._environment, self._modules)
         self._self_test()
 
     @property
@@ -121,7 +123,7 @@ class WasmLoader:
         log = GuestLog(path.name, self._logger)
 
         def create() -> Instance:
-            instance = Instance(self._environment, module, limits, log)
+            instance = Instance(self._environment, module, limits, log)  # it needs the loader alive: see `_free`
             if facts.can_configure:
                 refused = instance.call(abi.EXPORT_CONFIGURE, text).decode("utf-8", "replace").strip()
                 if refused:
@@ -175,6 +177,14 @@ class WasmLoader:
                 f"wasmtime {WASMTIME} fails the self-test: {'; '.join(failed)}; "
                 "install a version this loader was tested with (pip install 'wasmtime>=50,<51')"
             )
+
+
+def _free(environment: Environment, modules: dict[str, wasmtime.Module]) -> None:
+    """The end of a loader, after all of its runtimes (each holds it) or at the interpreter's end."""
+    environment.ticker.stop()
+    for module in modules.values():
+        module.close()
+    environment.engine.close()
 
 
 def _read(path: Path) -> bytes:

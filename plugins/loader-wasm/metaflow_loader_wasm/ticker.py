@@ -21,6 +21,7 @@ class Ticker:
         self._lock = threading.Lock()
         self._running = 0
         self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
 
     @property
     def is_alive(self) -> bool:
@@ -36,7 +37,7 @@ class Ticker:
         """A guest is about to run."""
         with self._lock:
             self._running += 1
-            if self._thread is None:
+            if self._thread is None and not self._stopped.is_set():
                 self._thread = threading.Thread(target=self._run, name="metaflow-wasm-ticker", daemon=True)
                 self._thread.start()
 
@@ -45,11 +46,17 @@ class Ticker:
         with self._lock:
             self._running -= 1
 
+    def stop(self) -> None:
+        """End the thread for good, and wait until it has. Idempotent."""
+        self._stopped.set()
+        with self._lock:
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
     def _run(self) -> None:
-        pause = threading.Event()  # never set: a sleep that does not hold up the interpreter's end
         idle = 0
-        while True:
-            pause.wait(self._period)
+        while not self._stopped.wait(self._period):
             self._tick()
             with self._lock:
                 idle = 0 if self._running else idle + 1
