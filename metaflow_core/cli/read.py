@@ -1,0 +1,212 @@
+"""``mflow read``."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaflow_core.cli import exits
+from metaflow_core.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from metaflow_core.sdk import Capture
+    from metaflow_core.sdk.rows import Rows
+
+_FORMATS = ("table", "jsonl", "csv", "parquet", "arrow")
+_BINARY = frozenset({"parquet", "arrow"})
+_PROGRESS_AFTER_S = 1.0
+_NOTHING: tuple[Any, ...] = (None, "", 0, [], False)
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--table",
+    help="Print the rows of a table instead of the summary, e.g. l7_flow_log, l7_message, l4_flow_log, network.1s.",
+)
+@click.option(
+    "--format", "layout", type=click.Choice(_FORMATS), help="Form of the rows; default table on a terminal, else jsonl."
+)
+@click.option(
+    "--filter",
+    "capture_filter",
+    metavar="BPF",
+    help="Only packets that pass this capture filter, e.g. 'tcp port 3306'.",
+)
+@click.option(
+    "--where",
+    metavar="EXPR",
+    help="Only rows for which this is true, e.g. \"response_code >= 500 and endpoint like '/api/*'\".",
+)
+@click.option("--columns", metavar="A,B", help="Only these columns, in this order.")
+@click.option("--limit", type=click.IntRange(min=0), help="At most so many rows.")
+@click.option("--out", metavar="FILE", type=click.Path(), help="Write to a file; its suffix chooses the format.")
+@click.option("--parsers", metavar="A,B", help="Only these parsers, in this order of priority.")
+@click.option("--engine", metavar="TYPE", help="Another flow engine than the only one there is.")
+@click.option("--collector", metavar="TYPE", help="Another reader of files, e.g. pyshark.")
+@click.option(
+    "--set",
+    "sets",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Set an option of a component, e.g. --set engines.flow.build=wasm.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="How many of the slowest and of the failed the summary shows.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The summary as JSON; its shape is stable.")
+def read(
+    files: tuple[str, ...],
+    *,
+    table: str | None,
+    layout: str | None,
+    capture_filter: str | None,
+    where: str | None,
+    columns: str | None,
+    limit: int | None,
+    out: str | None,
+    parsers: str | None,
+    engine: str | None,
+    collector: str | None,
+    sets: tuple[str, ...],
+    top: int,
+    as_json: bool,
+) -> int:
+    """See what happened in captures: no root, no server, no configuration.
+
+    FILE is a capture (pcap, pcapng, compressed or not; '-' is standard input); several are merged by time. Without
+    --table a summary: services and how they answer, the slowest and the failed requests, TCP trouble, what could not
+    be parsed and why.
+
+    \b
+    mflow read capture.pcap
+    mflow read a.pcap b.pcap.gz --table l7_flow_log --where "response_status != 'ok'"
+    tcpdump -w - -c 1000 | mflow read - --table l7_message --format jsonl
+    mflow read capture.pcap --table l7_flow_log --out requests.parquet
+    """
+    from metaflow_core.sdk import read_pcap
+
+    for name, value in (("--format", layout), ("--where", where), ("--columns", columns), ("--out", out)):
+        if table is None and value is not None:
+            raise click.UsageError(f"{name} is about rows; name the table they come from, e.g. --table l7_flow_log.")
+    bar = _Progress()
+    capture = read_pcap(
+        files,
+        filter=capture_filter,
+        parsers=parsers.split(",") if parsers else None,
+        engine=engine,
+        collector=collector,
+        options=_options(sets),
+        progress=bar.update if sys.stderr.isatty() else None,
+    )
+    try:
+        if table is None:
+            _summary(capture, top=top, as_json=as_json)
+            return exits.OK
+        rows = capture.stream(table)
+        if where:
+            rows = rows.where(where)
+        if columns:
+            rows = rows.select(*columns.split(","))
+        if limit is not None:
+            rows = rows.head(limit)
+        return _rows(rows, layout, out)
+    finally:
+        bar.close()
+
+
+def _options(sets: tuple[str, ...]) -> dict[str, Any]:
+    from metaflow_core.config import read_document
+
+    plain = read_document({}, sets=sets).tree.plain()
+    return dict(plain) if isinstance(plain, dict) else {}
+
+
+def _summary(capture: Capture, *, top: int, as_json: bool) -> None:
+    from metaflow_core.report import Summariser
+    from metaflow_core.report.text import summary_lines, summary_tables
+
+    summariser = Summariser(capture.catalog, top=top)
+    for batch in capture.stream_all():
+        summariser.add(batch.table, batch.data)
+    summary = summariser.summary(capture.paths, capture.counters(), capture.notes)
+    if as_json:
+        print_json(dataclasses.asdict(summary))
+        return
+    for line in summary_lines(summary):
+        print(line)
+    for title, names, rows in summary_tables(summary):
+        print()
+        print_table(names, rows, title=title)
+    if not summary.flows:
+        print("There are no flows in this capture. If it should have some, look at its link type and at --filter.")
+
+
+def _rows(rows: Rows, layout: str | None, out: str | None) -> int:
+    if out is not None:
+        if layout == "table":
+            raise click.UsageError("--format table is for terminals; choose jsonl, csv, parquet or arrow for --out.")
+        count = rows.write(out, layout)
+        print(f"{count} rows written to {out}.", file=sys.stderr)
+        return exits.OK
+    layout = layout or ("table" if sys.stdout.isatty() else "jsonl")
+    if layout in _BINARY:
+        if sys.stdout.isatty():
+            raise click.UsageError(f"{layout} is binary; write it to a file with --out, or into a pipe.")
+        rows.write("/dev/stdout", layout)
+    elif layout == "table":
+        _print(rows)
+    else:
+        rows.write("/dev/stdout", layout)
+    return exits.OK
+
+
+def _print(rows: Rows) -> None:
+    """Rows for a terminal; columns that are empty in every row are left out unless they were asked for."""
+    from metaflow_core.model.catalog.render import cell_text
+
+    table = rows.to_arrow()
+    names = [
+        name
+        for name in table.column_names
+        if rows.chosen or any(value not in _NOTHING for value in table.column(name).unique().to_pylist()[:2])
+    ]
+    print_table(names, ([cell_text(row[name]) for name in names] for row in table.select(names).to_pylist()))
+
+
+class _Progress:
+    """A bar on standard error, once reading has taken longer than a second."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def update(self, read: int, total: int | None) -> None:
+        """Called for each block, in the thread that reads."""
+        if self._bar is None:
+            if time.monotonic() - self._begun < _PROGRESS_AFTER_S:
+                return
+            from rich.console import Console
+            from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+            self._bar = Progress(
+                BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+                console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._task = self._bar.add_task("reading", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=read if total is None else min(read, total))
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
