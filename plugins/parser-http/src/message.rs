@@ -69,8 +69,11 @@ pub(crate) enum Next {
 ///
 /// The first line was found good before; `None` when it was not, and nothing is reported.
 pub(crate) fn report(bytes: &[u8], place: Place, sink: &mut Sink, asked: impl FnOnce() -> Asked) -> Option<Next> {
-    let (line, next) = scan::line(bytes, 0)?;
-    let start = start_line::read(line).ok()?;
+    let (start, next) = match scan::line(bytes, 0) {
+        Some((line, next)) => (start_line::read(line).ok()?, next),
+        None if place.extent == Extent::Cut => (start_line::read_cut(bytes)?, bytes.len()),
+        None => return None,
+    };
     if let StartLine::Status(StatusLine { code: 100 | 102..=199, .. }) = start {
         return Some(Next::Interim);
     }

@@ -58,7 +58,8 @@ impl Session {
 
     /// A hole is about to open behind what there is: report the head that it cuts, as far as it goes.
     fn lose(&mut self, segment: &Segment, sink: &mut Sink) {
-        let side = &self.sides[segment.direction.index()];
+        let side = &mut self.sides[segment.direction.index()];
+        side.try_cut(sink.out);
         let is_used = side.phase == Phase::Head && !side.stream.is_empty() && {
             let length = side.stream.len();
             self.report(segment.direction, length, Extent::Cut, sink).is_some()

@@ -134,6 +134,15 @@ impl Side {
         }
     }
 
+    /// A hole is about to open behind bytes that were searched in vain: take them for a message if they begin like one.
+    /// Captures that cut every packet are made of such pieces.
+    pub fn try_cut(&mut self, out: &mut Records) {
+        if self.phase == Phase::Lost && start_line::begins_cut(self.stream.bytes()) {
+            self.tell_skipped(self.stream.offset(), out);
+            self.phase = Phase::Head;
+        }
+    }
+
     pub fn consume(&mut self, count: usize) {
         self.stream.consume(count);
         self.restart();

@@ -79,6 +79,29 @@ pub(crate) fn read(line: &[u8]) -> Result<StartLine<'_>, Refusal> {
     }
 }
 
+/// Read a first line of which the capture kept the beginning: a status line up to its code, a request line up to a part
+/// of its target (of a common method only: there is no version to prove it).
+pub(crate) fn read_cut(line: &[u8]) -> Option<StartLine<'_>> {
+    if line.starts_with(b"HTTP/") {
+        return status_line(line).ok().map(StartLine::Status);
+    }
+    let method = method(line).ok().filter(|method| is_verb(method))?;
+    let target = line.get(method.len() + 1..)?;
+    target.starts_with(b"/").then_some(StartLine::Request(RequestLine { method, target, version: "" }))
+}
+
+/// Whether bytes behind a hole, and in front of the next one, begin with a first line as far as they go.
+pub(crate) fn begins_cut(bytes: &[u8]) -> bool {
+    match scan::line(bytes, 0) {
+        None => read_cut(bytes).is_some(),
+        Some((line, _)) => match read(line) {
+            Ok(StartLine::Request(line)) => is_verb(line.method),
+            Ok(StartLine::Status(_)) => true,
+            Err(_) => false,
+        },
+    }
+}
+
 /// `HTTP/1.` and a digit.
 fn version(text: &[u8], at: usize) -> Result<&'static str, Refusal> {
     match text {

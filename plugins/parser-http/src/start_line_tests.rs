@@ -1,4 +1,4 @@
-use super::{could_begin, head_goes_on, inside, read, RequestLine, StartLine, StatusLine};
+use super::{could_begin, head_goes_on, inside, read, read_cut, RequestLine, StartLine, StatusLine};
 
 #[test]
 fn the_forms_of_a_request_line() {
@@ -92,5 +92,16 @@ fn a_head_goes_on_with_a_field_or_ends() {
         (":", Some(false)),
     ] {
         assert_eq!(head_goes_on(bytes.as_bytes()), answer, "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_cut_first_line_gives_what_is_sure() {
+    let request = |target: &'static [u8]| Some(StartLine::Request(RequestLine { method: b"GET", target, version: "" }));
+    assert_eq!(read_cut(b"GET /a/lo"), request(b"/a/lo"));
+    let status = StatusLine { version: "1.1", code: 503, reason: b"Serv" };
+    assert_eq!(read_cut(b"HTTP/1.1 503 Serv"), Some(StartLine::Status(status)));
+    for line in ["GET", "GET ", "FOO /a", "HTTP/1.1 50", "HTTP/1.1 2000"] {
+        assert_eq!(read_cut(line.as_bytes()), None, "{line}");
     }
 }

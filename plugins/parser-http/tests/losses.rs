@@ -65,6 +65,20 @@ fn a_head_that_the_capture_cut_is_reported_as_far_as_it_goes() {
 }
 
 #[test]
+fn a_first_line_that_the_capture_cut_is_worth_a_row_too() {
+    let answer = "HTTP/1.1 503 Service Temporarily Unavailable\r\nContent-Length: 0\r\n\r\n";
+    let rows =
+        proven(&Script::new(80).cut(ClientToServer, format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(100)), 20).cut(
+            ServerToClient,
+            answer,
+            20,
+        ));
+    assert_eq!((rows[0].kind(), rows[0].text("request_resource")), ("request", "/xxxxxxxxxxxxxxx"));
+    assert_eq!((rows[1].kind(), rows[1].number("code")), ("response", Some(503)));
+    assert_eq!(rows[1].text("exception"), "Service Unavailable");
+}
+
+#[test]
 fn a_flow_seen_from_its_middle_on_starts_at_the_next_message() {
     let rows =
         proven(&Script::new(80).mid_stream().server(format!("rest{OK}")).client("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
