@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -133,4 +134,4 @@ class TestUnboundedContract(StorageContract):
     """The same without any bound."""
 
     factory = next(iter(metaflow_storages()))
-    options: ClassVar[dict[str, object]] = {"max_bytes": None}
+    options: Mapping[str, Any] = {"max_bytes": None}
