@@ -1,0 +1,1 @@
+"""Make the captures that tests and documentation use, from real servers."""
