@@ -19,7 +19,9 @@ pub(crate) struct Flow<E> {
     pub in_minute: bool,
     /// This flow's own handshake told who the server is.
     pub certain: bool,
+    /// The last response was good: as returned with a segment, and as last asked for.
     pub ok_response: bool,
+    pub ok_later: bool,
     /// All flags of each side, or-ed.
     pub flags: [u8; 2],
     pub timeout_ns: u64,
@@ -62,7 +64,7 @@ impl<E> Flow<E> {
             let health_check = self.flags[client] & (SYN | RST) == SYN | RST
                 && self.flags[server] & (SYN | ACK) == SYN | ACK
                 && (self.flags[0] | self.flags[1]) & PSH == 0;
-            if health_check || self.ok_response {
+            if health_check || self.ok_response || self.ok_later {
                 return CloseType::TcpFinClientRst;
             }
         }

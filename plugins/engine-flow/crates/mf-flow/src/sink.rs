@@ -83,7 +83,8 @@ pub trait FlowSink {
     fn on_close(&mut self, report: &FlowReport, ext: Self::Ext);
 
     /// Asked before each report, for hints that came after `on_payload` returned (parsers that run later). `confirmed` and
-    /// `reversed` are acts, not facts: say them once.
+    /// `reversed` are acts: say them once. `ok_response` is a fact: say it as it stands. A sink uses this or what
+    /// `on_payload` returns.
     fn hints(&mut self, _flow: &FlowView, _ext: &mut Self::Ext) -> Hints {
         Hints::default()
     }

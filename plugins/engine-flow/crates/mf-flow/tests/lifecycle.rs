@@ -429,6 +429,22 @@ fn a_reset_after_a_good_response_is_a_normal_end() {
 }
 
 #[test]
+fn times_at_the_end_of_the_clock() {
+    let mut talk = Talk::new();
+    talk.handshake(0);
+    let rest = (u64::MAX - START) / MS;
+    talk.c(rest - 1, PSH | ACK, 101, 501, b"in the year 2554");
+    talk.s(rest, PSH | ACK, 501, 117, b"so late");
+    talk.wait(rest);
+    talk.finish();
+    assert_eq!(
+        talk.log.closed.len(),
+        2,
+        "the first flow timed out on the way"
+    );
+}
+
+#[test]
 fn a_full_table_gives_up_what_would_time_out_soonest() {
     let mut talk = Talk::with(Config {
         max_flows: 10,

@@ -110,6 +110,39 @@ fn nothing_is_lost_between_packets_seconds_and_minutes() {
 }
 
 #[test]
+fn damaged_packets_are_accounted_like_good_ones() {
+    let zoo = zoo();
+    let mut rng = Rng(77);
+    let mut talk = Talk::with(Config {
+        max_flows: 64,
+        ..Config::default()
+    });
+    let mut decoder = mf_packet::Decoder::default();
+    let mut taken = 0;
+    for i in 0..60_000u64 {
+        let (link, data) = &zoo[rng.below(zoo.len())];
+        let mut data = data.clone();
+        for _ in 0..1 + rng.below(3) {
+            let at = rng.below(data.len());
+            data[at] ^= 1 << rng.below(8);
+        }
+        data.truncate(data.len() - rng.below(2) * rng.below(data.len()));
+        if let Some(packet) =
+            decoder.decode(&talk::build::frame_of(*link, START + i * 3 * MS, &data))
+        {
+            taken += u64::from(packet.frames);
+            talk.table.push(&packet, &mut talk.log);
+        }
+    }
+    talk.finish();
+    let minutes = talk.log.minutes.iter().chain(&talk.log.closed);
+    assert_eq!(
+        (totals(talk.log.seconds.iter())[0], totals(minutes)[0]),
+        (taken, taken)
+    );
+}
+
+#[test]
 fn the_output_does_not_depend_on_the_hash_seed() {
     for seed in 100..110 {
         let text = |hash_seed| {

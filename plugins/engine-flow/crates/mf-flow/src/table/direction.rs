@@ -96,6 +96,7 @@ impl<E: Default> FlowTable<E> {
             return;
         };
         let hints = sink.hints(&flow.view, &mut flow.ext);
+        flow.ok_later = hints.ok_response;
         if hints != Hints::default() {
             self.apply(slot, hints, sink);
         }
@@ -110,7 +111,6 @@ impl<E: Default> FlowTable<E> {
         let Some(flow) = self.flows.get_mut(slot as usize) else {
             return;
         };
-        flow.ok_response = hints.ok_response;
         let turn = hints.reversed && !flow.certain;
         if turn {
             turn_round(flow);

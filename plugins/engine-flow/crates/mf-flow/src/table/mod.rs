@@ -214,6 +214,7 @@ impl<E: Default> FlowTable<E> {
             minute_reported: false,
             certain: false,
             ok_response: false,
+            ok_later: false,
             flags: [0; 2],
             first_rst: None,
             timeout_ns: 0,
@@ -341,7 +342,10 @@ impl<E: Default> FlowTable<E> {
                 });
             }
         }
-        let deadline = (flow.last_ns + flow.timeout_ns).div_ceil(SECOND);
+        let deadline = flow
+            .last_ns
+            .saturating_add(flow.timeout_ns)
+            .div_ceil(SECOND);
         if deadline < flow.timer_at {
             flow.timer_at = self.wheel.slot_for(deadline);
             self.wheel.enter(flow.timer_at, (slot, flow.generation));
@@ -351,6 +355,7 @@ impl<E: Default> FlowTable<E> {
         };
         let hints = sink.on_payload(&flow.view, &mut flow.ext, segment);
         if hints != Hints::default() {
+            flow.ok_response = hints.ok_response;
             self.apply(slot, hints, sink);
         }
     }

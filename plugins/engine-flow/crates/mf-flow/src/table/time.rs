@@ -141,7 +141,10 @@ impl<E: Default> FlowTable<E> {
                 let Some(flow) = self.flows.get_mut(slot as usize) else {
                     continue;
                 };
-                let deadline = (flow.last_ns + flow.timeout_ns).div_ceil(SECOND);
+                let deadline = flow
+                    .last_ns
+                    .saturating_add(flow.timeout_ns)
+                    .div_ceil(SECOND);
                 if deadline > due {
                     flow.timer_at = self.wheel.slot_for(deadline);
                     self.wheel.enter(flow.timer_at, (slot, generation));
@@ -204,9 +207,11 @@ impl<E: Default> FlowTable<E> {
             if flow.generation != generation || !flow.alive {
                 continue;
             }
-            let deadline = self
-                .wheel
-                .slot_for((flow.last_ns + flow.timeout_ns).div_ceil(SECOND));
+            let deadline = self.wheel.slot_for(
+                flow.last_ns
+                    .saturating_add(flow.timeout_ns)
+                    .div_ceil(SECOND),
+            );
             if deadline > flow.timer_at {
                 flow.timer_at = deadline;
                 self.wheel.enter(deadline, (slot, generation));
