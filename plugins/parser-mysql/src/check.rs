@@ -69,5 +69,9 @@ fn greeting(data: &[u8]) -> Verdict {
     if let Some(at) = version[..end].iter().position(|byte| !(0x20..0x7f).contains(byte)) {
         return Verdict::No("the server's version is no text", 5 + at);
     }
-    if payload.len() < length { Verdict::More } else { Verdict::No("a greeting that is too short", 4 + payload.len()) }
+    if payload.len() < length {
+        Verdict::More
+    } else {
+        Verdict::No("a greeting that is too short", 4 + payload.len())
+    }
 }

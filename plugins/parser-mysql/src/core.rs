@@ -136,7 +136,9 @@ impl Core {
         }
         let both = self.server_caps.map_or(login.caps, |server| {
             // What a MySQL server says below bit 32 binds; MariaDB's own flags must be said by both.
-            login.caps & (server | !0xffff_ffff_u64) & if server >> 32 == 0 { 0xffff_ffff } else { server | 0xffff_ffff }
+            login.caps
+                & (server | !0xffff_ffff_u64)
+                & if server >> 32 == 0 { 0xffff_ffff } else { server | 0xffff_ffff }
         });
         self.agreed.caps = both;
         self.agreed.eof = if both & caps::DEPRECATE_EOF != 0 { Eof::Deprecated } else { Eof::Legacy };
@@ -343,7 +345,8 @@ impl Core {
             return Ok(());
         }
         // A server that is busy, or shuts down, says so without being asked.
-        if let Some(err) = ErrPacket::read(packet.payload).filter(|err| (1000..ErrPacket::PROGRESS).contains(&err.code)) {
+        if let Some(err) = ErrPacket::read(packet.payload).filter(|err| (1000..ErrPacket::PROGRESS).contains(&err.code))
+        {
             self.attributes.clear();
             self.attributes.text("sqlstate", err.sqlstate);
             sink.emit(&Message {
@@ -508,5 +511,9 @@ impl Core {
 
 fn error_status(code: u16) -> Status {
     // The reference: 2000 to 2999 are errors of the client library.
-    if (2000..3000).contains(&code) { Status::ClientError } else { Status::ServerError }
+    if (2000..3000).contains(&code) {
+        Status::ClientError
+    } else {
+        Status::ServerError
+    }
 }

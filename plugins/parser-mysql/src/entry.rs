@@ -54,7 +54,11 @@ fn login_at(data: &[u8]) -> Entry {
     if payload.len() < length {
         return Entry::More;
     }
-    if Login::read(payload, length as u64).is_some() { Entry::Login } else { NO }
+    if Login::read(payload, length as u64).is_some() {
+        Entry::Login
+    } else {
+        NO
+    }
 }
 
 /// A compressed packet that begins a command.

@@ -163,7 +163,11 @@ impl Response {
                 }
                 self.stage = Stage::AfterParameters(columns);
                 // With no columns and no knowledge, whether an EOF comes is not known: see `Session::swallow_eof`.
-                if agreed.eof == Eof::Unknown && columns == 0 { Step::Done } else { Step::More }
+                if agreed.eof == Eof::Unknown && columns == 0 {
+                    Step::Done
+                } else {
+                    Step::More
+                }
             }
             Stage::AfterParameters(columns) => {
                 if is_eof(packet) {
@@ -307,7 +311,11 @@ impl Response {
 
     fn prepared_columns(&mut self, columns: u64) -> Step {
         self.stage = Stage::PreparedColumns(columns);
-        if columns == 0 { Step::Done } else { Step::More }
+        if columns == 0 {
+            Step::Done
+        } else {
+            Step::More
+        }
     }
 
     fn prepared_column(&mut self, left: u64, agreed: &Agreed) -> Step {
@@ -316,7 +324,11 @@ impl Response {
             return Step::More;
         }
         self.stage = Stage::AfterPreparedColumns;
-        if agreed.eof == Eof::Legacy { Step::More } else { Step::Done }
+        if agreed.eof == Eof::Legacy {
+            Step::More
+        } else {
+            Step::Done
+        }
     }
 }
 

@@ -342,7 +342,8 @@ impl Session {
             from += used;
             let Some(packet) = packet else {
                 // A wrong header may announce 16 MiB: it is not waited for.
-                let wrong = side == Side::Client && core.expects_command() && flow.framer.opening().is_some_and(|seq| seq != 0);
+                let wrong =
+                    side == Side::Client && core.expects_command() && flow.framer.opening().is_some_and(|seq| seq != 0);
                 if wrong {
                     let start = flow.framer.start();
                     self.wrong(side, start, OUT_OF_TURN, data.len() as u64, sink);

@@ -38,10 +38,7 @@ fn a_login_may_be_switched_continued_and_refused() {
         .client(packet(5, b"secret\0"))
         .server(err(6, 1045, "28000", "Access denied for user 'bob'"));
     let rows = script.run::<MysqlParser>();
-    assert_eq!(
-        lines(&rows),
-        ["request LOGIN: user=bob", "response server_error 1045 Access denied for user 'bob'"]
-    );
+    assert_eq!(lines(&rows), ["request LOGIN: user=bob", "response server_error 1045 Access denied for user 'bob'"]);
     assert_eq!(rows[1].attribute("sqlstate"), Some("28000"));
     assert_eq!(rows[1].attribute("auth_plugin"), Some("mysql_native_password"));
     let busy = Script::new(3306).server(packet(0, b"\xff\x10\x04Too many connections"));
@@ -54,10 +51,13 @@ fn tls_withdraws_where_it_begins() {
         .server(greeting(CLASSIC | SSL))
         .client(packet(1, [&(CLASSIC | SSL).to_le_bytes()[..], &[0; 28]].concat()))
         .client(b"\x16\x03\x01\x02\x00\x01");
-    assert_eq!(shown(&script), [
-        "session SSL_REQUEST: ",
-        "violation after SSLRequest the session is TLS, which cannot be read (byte 36 of the client's stream)"
-    ]);
+    assert_eq!(
+        shown(&script),
+        [
+            "session SSL_REQUEST: ",
+            "violation after SSLRequest the session is TLS, which cannot be read (byte 36 of the client's stream)"
+        ]
+    );
 }
 
 #[test]
@@ -75,18 +75,21 @@ fn results_of_both_kinds_are_counted() {
             .client(query("SELECT nope"))
             .server(err(1, 1054, "42S22", "Unknown column"));
         let rows = script.run::<MysqlParser>();
-        assert_eq!(lines(&rows)[2..], [
-            "request COM_QUERY: SELECT c FROM shop.t WHERE id = 1",
-            "response ok rows=3",
-            "request COM_QUERY: SELECT c FROM t WHERE 0",
-            "response ok rows=0",
-            "request COM_QUERY: CALL p()",
-            "response ok rows=2",
-            "request COM_QUERY: UPDATE t SET c = 1",
-            "response ok affected=5",
-            "request COM_QUERY: SELECT nope",
-            "response server_error 1054 Unknown column",
-        ]);
+        assert_eq!(
+            lines(&rows)[2..],
+            [
+                "request COM_QUERY: SELECT c FROM shop.t WHERE id = 1",
+                "response ok rows=3",
+                "request COM_QUERY: SELECT c FROM t WHERE 0",
+                "response ok rows=0",
+                "request COM_QUERY: CALL p()",
+                "response ok rows=2",
+                "request COM_QUERY: UPDATE t SET c = 1",
+                "response ok affected=5",
+                "request COM_QUERY: SELECT nope",
+                "response server_error 1054 Unknown column",
+            ]
+        );
         assert_eq!(rows[2].text("endpoint"), "SELECT shop.t");
         assert_eq!(rows[7].attribute("result_sets"), Some("2"));
         script.assert_any_split_is_equal::<MysqlParser>();
@@ -96,11 +99,8 @@ fn results_of_both_kinds_are_counted() {
 #[test]
 fn a_response_has_the_time_of_its_first_byte_and_of_its_last() {
     let reply = result_set(&["a", "b"], true, 2);
-    let rows = session(CLASSIC)
-        .client(query("SELECT 1"))
-        .server(&reply[..10])
-        .server(&reply[10..])
-        .run::<MysqlParser>();
+    let rows =
+        session(CLASSIC).client(query("SELECT 1")).server(&reply[..10]).server(&reply[10..]).run::<MysqlParser>();
     let last = rows.last().unwrap();
     assert_eq!(last.number("end_time_ns").unwrap() - last.number("time_ns").unwrap(), 1_000_000);
     assert_eq!(last.number("length"), Some(reply.len() as i128));
@@ -137,19 +137,22 @@ fn prepared_statements_are_remembered() {
             .client(command(1, b""));
         let text = "SELECT a, b FROM t WHERE id = ?";
         let rows = script.run::<MysqlParser>();
-        assert_eq!(lines(&rows)[2..], [
-            format!("request COM_STMT_PREPARE: {text}"),
-            "response ok id=9".into(),
-            format!("session COM_STMT_SEND_LONG_DATA: {text} id=9"),
-            format!("request COM_STMT_EXECUTE: {text} id=9"),
-            "response ok rows=1".into(),
-            format!("request COM_STMT_RESET: {text} id=9"),
-            "response ok".into(),
-            format!("session COM_STMT_CLOSE: {text} id=9"),
-            "request COM_STMT_EXECUTE:  id=9".into(),
-            "response server_error 1243 Unknown prepared statement handler".into(),
-            "session COM_QUIT: ".into(),
-        ]);
+        assert_eq!(
+            lines(&rows)[2..],
+            [
+                format!("request COM_STMT_PREPARE: {text}"),
+                "response ok id=9".into(),
+                format!("session COM_STMT_SEND_LONG_DATA: {text} id=9"),
+                format!("request COM_STMT_EXECUTE: {text} id=9"),
+                "response ok rows=1".into(),
+                format!("request COM_STMT_RESET: {text} id=9"),
+                "response ok".into(),
+                format!("session COM_STMT_CLOSE: {text} id=9"),
+                "request COM_STMT_EXECUTE:  id=9".into(),
+                "response server_error 1243 Unknown prepared statement handler".into(),
+                "session COM_QUIT: ".into(),
+            ]
+        );
         assert_eq!(rows[5].text("endpoint"), "SELECT t");
         script.assert_any_split_is_equal::<MysqlParser>();
     }
@@ -160,11 +163,14 @@ fn mariadb_runs_what_it_is_just_preparing() {
     let script = session(CLASSIC | DEPRECATE_EOF)
         .client([command(0x16, "DELETE FROM t WHERE id = ?"), execute(u32::MAX)].concat())
         .server([packets(1, &[&prepared(3, 0, 1), COLUMN]), ok(1, 2, 2)].concat());
-    assert_eq!(shown(&script)[3..], [
-        "request COM_STMT_EXECUTE: DELETE FROM t WHERE id = ? id=4294967295",
-        "response ok id=3",
-        "response ok affected=2",
-    ]);
+    assert_eq!(
+        shown(&script)[3..],
+        [
+            "request COM_STMT_EXECUTE: DELETE FROM t WHERE id = ? id=4294967295",
+            "response ok id=3",
+            "response ok affected=2",
+        ]
+    );
 }
 
 #[test]
@@ -176,20 +182,22 @@ fn a_cursor_is_opened_and_fetched() {
         .server(packets(1, &[b"\0\0\x01a", b"\0\0\x01b", &eof(0x42)]))
         .client(command(0x1c, [1, 0, 0, 0, 2, 0, 0, 0]))
         .server(packets(1, &[&eof(0x82)]));
-    assert_eq!(shown(&script)[3..], [
-        "response ok rows=0",
-        "request COM_STMT_FETCH:  id=1",
-        "response ok rows=2",
-        "request COM_STMT_FETCH:  id=1",
-        "response ok",
-    ]);
+    assert_eq!(
+        shown(&script)[3..],
+        [
+            "response ok rows=0",
+            "request COM_STMT_FETCH:  id=1",
+            "response ok rows=2",
+            "request COM_STMT_FETCH:  id=1",
+            "response ok",
+        ]
+    );
 }
 
 #[test]
 fn a_file_is_loaded_over_the_sequence_wrap() {
-    let mut script = session(CLASSIC)
-        .client(query("LOAD DATA LOCAL INFILE '/tmp/f' INTO TABLE t"))
-        .server(packet(1, b"\xfb/tmp/f"));
+    let mut script =
+        session(CLASSIC).client(query("LOAD DATA LOCAL INFILE '/tmp/f' INTO TABLE t")).server(packet(1, b"\xfb/tmp/f"));
     for number in 2..=301u32 {
         script = script.client(packet(number as u8, b"1,2,3\n"));
     }
@@ -220,23 +228,26 @@ fn simple_commands_have_names() {
         .client(command(0x12, b"\x04\0\0\0\0\0\x01\0\0\0bin.000001"))
         .server(packets(1, &[b"\0event", b"\0event", b"\0event", &eof(0)]));
     let rows = script.run::<MysqlParser>();
-    assert_eq!(lines(&rows)[2..], [
-        "request COM_PING: ",
-        "response ok",
-        "request COM_INIT_DB: shop",
-        "response ok",
-        "request COM_STATISTICS: ",
-        "response ok",
-        "request COM_FIELD_LIST: t",
-        "response ok",
-        "request COM_SET_OPTION: ",
-        "response ok",
-        "request COM_CHANGE_USER: user=eve",
-        "response ok",
-        "request COM_BINLOG_DUMP: bin.000001",
-        "response ok",
-        "session BINLOG_EVENTS: ",
-    ]);
+    assert_eq!(
+        lines(&rows)[2..],
+        [
+            "request COM_PING: ",
+            "response ok",
+            "request COM_INIT_DB: shop",
+            "response ok",
+            "request COM_STATISTICS: ",
+            "response ok",
+            "request COM_FIELD_LIST: t",
+            "response ok",
+            "request COM_SET_OPTION: ",
+            "response ok",
+            "request COM_CHANGE_USER: user=eve",
+            "response ok",
+            "request COM_BINLOG_DUMP: bin.000001",
+            "response ok",
+            "session BINLOG_EVENTS: ",
+        ]
+    );
     assert_eq!(rows[6].attribute("database"), Some("shop"));
     assert_eq!(rows[7].text("result"), "Uptime: 1  Threads: 1");
     assert_eq!(rows[16].attribute("events"), Some("3"));
@@ -308,12 +319,15 @@ fn compressed_sessions_are_read() {
         .client(compressed(0, &select, &zlib_stored(&select)))
         // A packet may be spread over several compressed packets.
         .server([compressed(1, &reply[..7], b""), compressed(2, &reply[7..], &zlib_stored(&reply[7..]))].concat());
-    assert_eq!(shown(&script)[2..], [
-        "request COM_QUERY: SELECT 1",
-        "response ok rows=2",
-        "request COM_QUERY: SELECT c FROM t WHERE id = 1",
-        "response ok rows=2",
-    ]);
+    assert_eq!(
+        shown(&script)[2..],
+        [
+            "request COM_QUERY: SELECT 1",
+            "response ok rows=2",
+            "request COM_QUERY: SELECT c FROM t WHERE id = 1",
+            "response ok rows=2",
+        ]
+    );
     script.assert_any_split_is_equal::<MysqlParser>();
     script.assert_survives_damage::<MysqlParser>();
 }
@@ -370,12 +384,15 @@ fn after_a_gap_responses_meet_their_own_commands() {
         .server(b"rest of something")
         .client(query("SELECT 2"))
         .server(result_set(&["b"], true, 2));
-    assert_eq!(shown(&script)[3..], [
-        "response unknown the response was lost in a gap of the capture",
-        "request COM_QUERY: SELECT 2",
-        "skipped 17 bytes after a gap, before the next command could be told",
-        "response ok rows=1",
-    ]);
+    assert_eq!(
+        shown(&script)[3..],
+        [
+            "response unknown the response was lost in a gap of the capture",
+            "request COM_QUERY: SELECT 2",
+            "skipped 17 bytes after a gap, before the next command could be told",
+            "response ok rows=1",
+        ]
+    );
     let script = session(CLASSIC)
         .client(&query("SELECT 1, 2, 3")[..8])
         .gap(ClientToServer, 5000)
@@ -383,12 +400,15 @@ fn after_a_gap_responses_meet_their_own_commands() {
         .server(result_set(&["b"], true, 2))
         .client(query("SELECT 2"))
         .server(result_set(&["b"], true, 2));
-    assert_eq!(shown(&script)[2..], [
-        "response ok rows=1",
-        "skipped 27 bytes after a gap, before the next command could be told",
-        "request COM_QUERY: SELECT 2",
-        "response ok rows=1",
-    ]);
+    assert_eq!(
+        shown(&script)[2..],
+        [
+            "response ok rows=1",
+            "skipped 27 bytes after a gap, before the next command could be told",
+            "request COM_QUERY: SELECT 2",
+            "response ok rows=1",
+        ]
+    );
 }
 
 #[test]
@@ -430,7 +450,11 @@ fn inference_tells_mysql_from_others() {
         (Script::new(22).server(b"SSH-2.0-OpenSSH_9\r\n"), "no greeting", 3),
         (Script::new(1).client(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "a packet that does not begin", 3),
         (Script::new(1).client(command(3, "hello world")), "no word of SQL in a statement", 5),
-        (Script::new(1).server(packet(0, b"\x0a8.\x01.36\0aaaaaaaaaaaaaaaaaaaaaaa")), "the server's version is no text", 7),
+        (
+            Script::new(1).server(packet(0, b"\x0a8.\x01.36\0aaaaaaaaaaaaaaaaaaaaaaa")),
+            "the server's version is no text",
+            7,
+        ),
     ] {
         let (verdict, why, at) = check(script);
         assert!(verdict == "no" && why.starts_with(reason) && at == offset, "{verdict} {why} {at}");

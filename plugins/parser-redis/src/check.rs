@@ -88,7 +88,11 @@ fn inline(server_port: u16, data: &[u8]) -> Verdict {
         return Verdict::No("the first word is no known Redis command", 0);
     }
     if end.is_none() {
-        return if data.len() < 4096 { Verdict::More } else { Verdict::No("a line of 4096 bytes without an end", 4096) };
+        return if data.len() < 4096 {
+            Verdict::More
+        } else {
+            Verdict::No("a line of 4096 bytes without an end", 4096)
+        };
     }
     if let Some(at) = line.windows(6).position(|part| part == b" HTTP/") {
         return Verdict::No("a request line of HTTP", at + 1);
@@ -102,8 +106,24 @@ fn inline(server_port: u16, data: &[u8]) -> Verdict {
 /// Commands that other text protocols have too.
 fn shared(word: &[u8]) -> bool {
     const WORDS: [&[u8]; 18] = [
-        b"GET", b"SET", b"INCR", b"DECR", b"APPEND", b"TOUCH", b"QUIT", b"PING", b"INFO", b"AUTH", b"TYPE", b"COPY",
-        b"MOVE", b"SUBSCRIBE", b"PUBLISH", b"RESET", b"SAVE", b"HELLO",
+        b"GET",
+        b"SET",
+        b"INCR",
+        b"DECR",
+        b"APPEND",
+        b"TOUCH",
+        b"QUIT",
+        b"PING",
+        b"INFO",
+        b"AUTH",
+        b"TYPE",
+        b"COPY",
+        b"MOVE",
+        b"SUBSCRIBE",
+        b"PUBLISH",
+        b"RESET",
+        b"SAVE",
+        b"HELLO",
     ];
     WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }

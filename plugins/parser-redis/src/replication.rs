@@ -26,7 +26,10 @@ enum Step {
     /// An image of known size.
     Bytes(u64),
     /// An image that ends with a mark of 40 bytes.
-    Mark { mark: [u8; 40], seen: Vec<u8> },
+    Mark {
+        mark: [u8; 40],
+        seen: Vec<u8>,
+    },
     Commands,
 }
 

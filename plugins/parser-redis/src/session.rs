@@ -339,9 +339,7 @@ impl Session {
             Event::More => return None,
             Event::Nothing(used) => return Some(used),
             Event::Image(used) => (used, "RDB", &b"database image"[..]),
-            Event::Command(used) => {
-                (used, replication.reader.command.name(), &replication.reader.command.text[..])
-            }
+            Event::Command(used) => (used, replication.reader.command.name(), &replication.reader.command.text[..]),
             Event::Bad(reason) => {
                 self.wrong(Side::Server, at, reason, sink);
                 return None;

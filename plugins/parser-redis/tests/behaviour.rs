@@ -38,7 +38,14 @@ fn a_pipeline_in_one_segment_becomes_its_messages() {
         .run::<RedisParser>();
     assert_eq!(
         lines(&rows),
-        ["request SET: SET k v", "request GET: GET k", "request INCR: INCR n", "response OK", "response v", "response 7"]
+        [
+            "request SET: SET k v",
+            "request GET: GET k",
+            "request INCR: INCR n",
+            "response OK",
+            "response v",
+            "response 7"
+        ]
     );
     assert_eq!(rows[1].number("stream_offset"), Some(27));
     assert_eq!(rows[1].number("length"), Some(20));
@@ -172,7 +179,10 @@ fn inline_commands_and_unknown_commands_are_accepted() {
         .server("-ERR unknown command 'foo.bar'\r\n")
         .run::<RedisParser>();
     assert_eq!(lines(&rows)[..2], ["request PING: PING", "request SET: SET k two words"]);
-    assert_eq!(lines(&rows)[4..], ["request FOO.BAR: FOO.BAR x", "response server_error ERR unknown command 'foo.bar'"]);
+    assert_eq!(
+        lines(&rows)[4..],
+        ["request FOO.BAR: FOO.BAR x", "response server_error ERR unknown command 'foo.bar'"]
+    );
 }
 
 #[test]
@@ -181,7 +191,10 @@ fn secrets_and_their_replies_are_hidden() {
         .client(command(&["AUTH", "s3cret"]) + &command(&["CONFIG", "GET", "requirepass"]))
         .server(String::from("+OK\r\n") + &command(&["requirepass", "s3cret"]))
         .run::<RedisParser>();
-    assert_eq!(lines(&rows), ["request AUTH: AUTH ?", "request CONFIG: CONFIG GET requirepass", "response OK", "response ?"]);
+    assert_eq!(
+        lines(&rows),
+        ["request AUTH: AUTH ?", "request CONFIG: CONFIG GET requirepass", "response OK", "response ?"]
+    );
     let rows = talk()
         .option("obfuscate", "values")
         .client(command(&["SET", "k", "v"]) + &command(&["GET", "k"]))
@@ -202,12 +215,15 @@ fn replication_becomes_one_way_commands() {
             .server(command(&["SET", "k", "v"]) + &command(&["REPLCONF", "GETACK", "*"]))
             .client(command(&["REPLCONF", "ACK", "14"]));
         let shown = lines(&script.run::<RedisParser>());
-        assert_eq!(shown[4..], [
-            "session RDB: database image",
-            "session SET: SET k v",
-            "session REPLCONF: REPLCONF GETACK *",
-            "session REPLCONF: REPLCONF ACK 14"
-        ]);
+        assert_eq!(
+            shown[4..],
+            [
+                "session RDB: database image",
+                "session SET: SET k v",
+                "session REPLCONF: REPLCONF GETACK *",
+                "session REPLCONF: REPLCONF ACK 14"
+            ]
+        );
         script.assert_any_split_is_equal::<RedisParser>();
     }
 }
@@ -220,7 +236,9 @@ fn a_big_value_is_not_kept() {
         .server("+OK\r\n")
         .client(command(&["GET", "k"]))
         .server(format!("${}\r\n{big}\r\n", big.len()))
-        .run_cut::<RedisParser>(|bytes| vec![1400; bytes.len() / 1400].into_iter().chain([bytes.len() % 1400]).collect());
+        .run_cut::<RedisParser>(|bytes| {
+            vec![1400; bytes.len() / 1400].into_iter().chain([bytes.len() % 1400]).collect()
+        });
     assert_eq!(rows[0].text("request_resource").len(), 1024);
     assert_eq!(rows[0].number("length"), Some(3_000_032));
     assert_eq!(rows[3].text("result").len(), 256);
@@ -248,13 +266,16 @@ fn after_a_gap_replies_meet_their_own_requests() {
         .client(command(&["GET", "c"]))
         .server("+c\r\n")
         .run::<RedisParser>();
-    assert_eq!(lines(&rows)[2..], [
-        "response unknown the reply was lost in a gap of the capture",
-        "response unknown the reply was lost in a gap of the capture",
-        "request GET: GET c",
-        "skipped 19 bytes after a gap, before the next message could be told",
-        "response c",
-    ]);
+    assert_eq!(
+        lines(&rows)[2..],
+        [
+            "response unknown the reply was lost in a gap of the capture",
+            "response unknown the reply was lost in a gap of the capture",
+            "request GET: GET c",
+            "skipped 19 bytes after a gap, before the next message could be told",
+            "response c",
+        ]
+    );
     let rows = talk()
         .client("*2\r\n$3\r\nSET")
         .gap(ClientToServer, 100)
@@ -270,11 +291,10 @@ fn a_stream_met_in_the_middle_is_picked_up() {
         .client("lf of a value\r\n".to_owned() + &command(&["GET", "a"]))
         .server("$1\r\n1\r\n")
         .run::<RedisParser>();
-    assert_eq!(lines(&rows), [
-        "skipped 15 bytes before the first command that was seen",
-        "request GET: GET a",
-        "response 1"
-    ]);
+    assert_eq!(
+        lines(&rows),
+        ["skipped 15 bytes before the first command that was seen", "request GET: GET a", "response 1"]
+    );
 }
 
 #[test]

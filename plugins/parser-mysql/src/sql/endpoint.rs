@@ -143,9 +143,7 @@ pub fn endpoint(text: &[u8], out: &mut Vec<u8>) -> Class {
         Where::Behind(skip) => behind(&mut tokens, skip),
         Where::From => from(&mut tokens),
         Where::Object => object(&mut tokens),
-        Where::IntoTable => {
-            words(&mut tokens, &["INTO"]).then(|| behind(&mut tokens, &["TABLE"])).flatten()
-        }
+        Where::IntoTable => words(&mut tokens, &["INTO"]).then(|| behind(&mut tokens, &["TABLE"])).flatten(),
         Where::Show => words(&mut tokens, &["FROM", "TABLE", "IN"]).then(|| behind(&mut tokens, &[])).flatten(),
         Where::Explain => explain(&mut tokens),
     };

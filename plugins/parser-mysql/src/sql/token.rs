@@ -106,7 +106,11 @@ impl<'a> Iterator for Tokens<'a> {
                 let text = &self.text[self.start..self.at];
                 // A name may begin with a digit: `2024_orders`.
                 let is_name = text.iter().any(|byte| *byte == b'_' || *byte == b'$') && !text.contains(&b'.');
-                if is_name { Token::Word(text) } else { Token::Literal }
+                if is_name {
+                    Token::Word(text)
+                } else {
+                    Token::Literal
+                }
             }
             b'.' if self.text.get(self.at + 1).is_some_and(u8::is_ascii_digit) && !self.follows_name() => {
                 self.number();

@@ -138,7 +138,9 @@ impl Inflow {
     }
 
     fn begin(&mut self, out: &mut impl FnMut(Piece<'_>)) {
-        let u24 = |at: usize| u64::from(self.head[at]) | u64::from(self.head[at + 1]) << 8 | u64::from(self.head[at + 2]) << 16;
+        let u24 = |at: usize| {
+            u64::from(self.head[at]) | u64::from(self.head[at + 1]) << 8 | u64::from(self.head[at + 2]) << 16
+        };
         self.left = u24(0);
         self.plain = u24(4);
         self.stored = self.plain == 0;

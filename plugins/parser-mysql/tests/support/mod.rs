@@ -82,8 +82,7 @@ pub const COLUMN: &[u8] = b"\x03def\x01d\x01t\x01t\x01c\x01c\x0c\x21\0\x0c\0\0\0
 
 /// A result set of one column: its rows are texts, both kinds of end.
 pub fn result_set(texts: &[&str], legacy: bool, status: u16) -> Vec<u8> {
-    let rows: Vec<Vec<u8>> =
-        texts.iter().map(|text| [&[text.len() as u8], text.as_bytes()].concat()).collect();
+    let rows: Vec<Vec<u8>> = texts.iter().map(|text| [&[text.len() as u8], text.as_bytes()].concat()).collect();
     let (middle, last) = (eof(status), if legacy { eof(status) } else { end(status) });
     let mut payloads: Vec<&[u8]> = vec![&[1], COLUMN];
     if legacy {

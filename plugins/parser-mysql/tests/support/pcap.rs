@@ -98,7 +98,16 @@ pub fn segments(pcap: &[u8], port: u16) -> Vec<Segment> {
         let time_ns = found.last().map_or(0, |last| last.time_ns);
         let (payload, close) = (Vec::new(), true);
         let from_client = true;
-        found.push(Segment { session: id, from_client, close, mid_stream: false, time_ns, offset: 0, payload, wire_len: 0 });
+        found.push(Segment {
+            session: id,
+            from_client,
+            close,
+            mid_stream: false,
+            time_ns,
+            offset: 0,
+            payload,
+            wire_len: 0,
+        });
     }
     found
 }

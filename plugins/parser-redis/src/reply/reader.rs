@@ -12,6 +12,8 @@ const MAX_DEPTH: usize = 128;
 const MAX_NUMBER_LINE: usize = 64;
 /// Bytes kept of a line of text; the rest is counted only.
 const MAX_TEXT_LINE: usize = 65536;
+/// A buffer that grew beyond this is given back between two values.
+const MAX_IDLE: usize = 4096;
 /// No aggregate has more elements, no string more bytes: what claims more is not RESP.
 const MAX_ITEMS: i64 = u32::MAX as i64;
 const MAX_STRING: i64 = 1 << 40;
@@ -108,6 +110,9 @@ impl ReplyReader {
         let mut at = 0;
         if self.fresh && !data.is_empty() {
             self.fresh = false;
+            if self.line.capacity() > MAX_IDLE {
+                self.line = Vec::new();
+            }
             self.reply.reset(self.limit);
         }
         while at < data.len() {
@@ -236,7 +241,11 @@ impl ReplyReader {
             b',' => {
                 let known = !text.is_empty()
                     && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+'));
-                if known { Ok(self.scalar(kind, text)) } else { Err("a double is not a number") }
+                if known {
+                    Ok(self.scalar(kind, text))
+                } else {
+                    Err("a double is not a number")
+                }
             }
             b'#' if matches!(text, b"t" | b"f") => Ok(self.scalar(kind, text)),
             b'#' => Err("a boolean is neither t nor f"),

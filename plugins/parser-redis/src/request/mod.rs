@@ -6,7 +6,7 @@ mod scan;
 mod table;
 
 pub use line::CommandLine;
+pub use line::ReplyMode;
 pub use reader::{Progress, RequestReader};
 pub use scan::{command_at, is_known, Found, Scan};
-pub use line::ReplyMode;
 pub use table::{find, Act, Topic, MODULES};

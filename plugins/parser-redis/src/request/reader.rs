@@ -248,8 +248,11 @@ impl RequestReader {
             self.command.argument(&word);
             any = true;
         }
-        self.part = line;
-        self.part.clear();
+        // A long line's buffer is not kept for the next one.
+        if line.capacity() <= 4096 {
+            self.part = line;
+            self.part.clear();
+        }
         any
     }
 }
