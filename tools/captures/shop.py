@@ -19,6 +19,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import pymysql
+import redis
 
 NGINX, SHOP, REDIS, MYSQL, DNS = 18080, 18081, 16379, 13306, 15353
 
@@ -50,12 +54,15 @@ def lookup(name: str) -> int:
         return sock.recv(512)[3] & 15
 
 
+def database(user: str, name: str | None = None) -> Any:
+    """A new connection, as careless services make them."""
+    return pymysql.connect(host="127.0.0.1", port=MYSQL, user=user, password="", database=name, autocommit=True)
+
+
 class Shop(http.server.BaseHTTPRequestHandler):
     """The service behind nginx."""
 
     protocol_version = "HTTP/1.1"
-    redis: object
-    mysql: object
 
     def do_GET(self) -> None:
         """Answer a request by asking the stores."""
@@ -70,18 +77,14 @@ class Shop(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def _answer(self, path: str) -> tuple[int, object]:
-        import pymysql
-        import redis
-
         cache = redis.Redis(port=REDIS, protocol=2)
         if path.startswith("/cart"):
             cache.incr("cart:1")
             return 200, {"items": int(cache.get("cart:1") or 0)}  # type: ignore[arg-type]
         if path.startswith("/catalog"):
-            with pymysql.connect(host="127.0.0.1", port=MYSQL, user="shop", password="", database="shop") as db:
-                with db.cursor() as cursor:
-                    cursor.execute("SELECT id, name, price FROM item WHERE price < 100 ORDER BY price")
-                    return 200, cursor.fetchall()
+            with database("shop", "shop") as db, db.cursor() as cursor:
+                cursor.execute("SELECT id, name, price FROM item WHERE price < 100 ORDER BY price")
+                return 200, cursor.fetchall()
         if path.startswith("/pay"):
             time.sleep(0.12)
             lookup("bank.shop.test")
@@ -89,9 +92,8 @@ class Shop(http.server.BaseHTTPRequestHandler):
         if path.startswith("/broken"):
             with contextlib.suppress(redis.ResponseError):
                 cache.execute_command("LPUSH", "cart:1", "x")
-            with pymysql.connect(host="127.0.0.1", port=MYSQL, user="shop", password="", database="shop") as db:
-                with contextlib.suppress(pymysql.Error), db.cursor() as cursor:
-                    cursor.execute("SELECT * FROM no_such_table")
+            with database("shop", "shop") as db, contextlib.suppress(pymysql.Error), db.cursor() as cursor:
+                cursor.execute("SELECT * FROM no_such_table")
             lookup("nowhere.shop.test")
             return 500, {"error": "broken"}
         return 404, {"error": "no such page"}
@@ -133,17 +135,18 @@ def servers(folder: Path) -> Sequence[tuple[tuple[str, ...], int]]:
 
 def prepare() -> None:
     """A table to sell from."""
-    import pymysql
-
-    with pymysql.connect(host="127.0.0.1", port=MYSQL, user="root", password="", autocommit=True) as db:
-        with db.cursor() as cursor:
-            cursor.execute("CREATE DATABASE shop")
-            cursor.execute("CREATE TABLE shop.item (id INT PRIMARY KEY, name VARCHAR(40), price INT)")
-            cursor.execute("INSERT INTO shop.item VALUES (1,'lamp',30),(2,'chair',90),(3,'table',300)")
-            cursor.execute("CREATE USER shop@'127.0.0.1' IDENTIFIED BY ''")
-            cursor.execute("CREATE USER shop@'localhost' IDENTIFIED BY ''")
-            cursor.execute("GRANT ALL ON shop.* TO shop@'127.0.0.1'")
-            cursor.execute("GRANT ALL ON shop.* TO shop@'localhost'")
+    statements = (
+        "CREATE DATABASE shop",
+        "CREATE TABLE shop.item (id INT PRIMARY KEY, name VARCHAR(40), price INT)",
+        "INSERT INTO shop.item VALUES (1,'lamp',30),(2,'chair',90),(3,'table',300)",
+        "CREATE USER shop@'127.0.0.1' IDENTIFIED BY ''",
+        "CREATE USER shop@'localhost' IDENTIFIED BY ''",
+        "GRANT ALL ON shop.* TO shop@'127.0.0.1'",
+        "GRANT ALL ON shop.* TO shop@'localhost'",
+    )
+    with database("root") as db, db.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
 
 
 def buy() -> None:
