@@ -208,7 +208,8 @@ def test_garbage_and_malformed_batches_never_break(create):
             try:
                 result = call(memoryview(raw))
             except ParserFault as fault:
-                assert "malformed" in str(fault)  # noqa: PT017 - it may also succeed
+                # a segment of an unknown kind at the end of a batch may go without a verdict: the host refuses that
+                assert "malformed" in str(fault) or "verdicts for" in str(fault)  # noqa: PT017 - it may also succeed
                 continue
             (read_records if call == runtime.parse else read_checks)(result)
 
