@@ -35,6 +35,8 @@ def read_image(buffer: pa.Buffer) -> tuple[str, pa.RecordBatch]:
     magic, columns, rows, name_offset, name_length = _HEADER.unpack_from(view)
     if magic != MAGIC:
         raise ParseError(f"the engine's column image begins with {magic!r}, expected {MAGIC!r}")
+    if rows > size * 8:
+        raise ParseError(f"the engine's column image has {size} bytes, too few for its {rows} rows")
     if _HEADER.size + columns * _COLUMN.size > size:
         raise ParseError(f"the engine's column image has {size} bytes, too few for its {columns} columns")
     text = _texts(view)
@@ -45,6 +47,8 @@ def read_image(buffer: pa.Buffer) -> tuple[str, pa.RecordBatch]:
             view, _HEADER.size + index * _COLUMN.size
         )
         name = text(offset, length)
+        if nulls > rows:
+            raise ParseError(f"column {name!r} of the engine's column image has {nulls} nulls in {rows} rows")
         buffers = [_slice(buffer, start, extent, name) for start, extent in zip(places[::2], places[1::2], strict=True)]
         if not flags & 2:
             buffers[0] = None
@@ -53,7 +57,8 @@ def read_image(buffer: pa.Buffer) -> tuple[str, pa.RecordBatch]:
         arrays.append(array)
     batch = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
     try:
-        batch.validate()
+        # In full: an offset that points outside would be followed out of the sandbox.
+        batch.validate(full=True)
     except pa.ArrowInvalid as error:
         raise ParseError(f"the engine's column image is not consistent: {error}") from error
     return text(name_offset, name_length), batch
