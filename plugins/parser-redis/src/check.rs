@@ -4,8 +4,10 @@ use crate::message::Side;
 use crate::reply::{Progress, ReplyReader, KINDS};
 use crate::request::{command_at, is_known, Found};
 
-/// The usual port: here words that other text protocols share are taken for Redis.
-const REDIS_PORT: u16 = 6379;
+/// The usual ports of servers and sentinels: here words that other text protocols share are taken for Redis.
+const REDIS_PORTS: [u16; 4] = [6379, 6380, 16379, 26379];
+/// Bytes of such words on another port, after which the server's answer is no longer waited for.
+const MAX_SHARED: usize = 512;
 
 /// What the first bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +51,7 @@ fn reply(server_port: u16, data: &[u8], reason: &'static str, at: usize) -> Verd
         Progress::Value(_) => {
             // POP3 greets with +OK, so that a line of text proves nothing.
             let weak = matches!(reader.reply.kind, b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(');
-            if weak && server_port != REDIS_PORT && !is_redis_error(data) {
+            if weak && !REDIS_PORTS.contains(&server_port) && !is_redis_line(data) {
                 Verdict::No("a line that other text protocols send too", 0)
             } else {
                 Verdict::Response
@@ -58,8 +60,10 @@ fn reply(server_port: u16, data: &[u8], reason: &'static str, at: usize) -> Verd
     }
 }
 
-fn is_redis_error(data: &[u8]) -> bool {
-    const ERRORS: [&[u8]; 9] = [
+/// Lines that only Redis sends.
+fn is_redis_line(data: &[u8]) -> bool {
+    const LINES: [&[u8]; 10] = [
+        b"+PONG\r\n",
         b"-NOAUTH ",
         b"-WRONGTYPE ",
         b"-MOVED ",
@@ -70,7 +74,7 @@ fn is_redis_error(data: &[u8]) -> bool {
         b"-NOSCRIPT ",
         b"-READONLY ",
     ];
-    ERRORS.iter().any(|error| data.starts_with(error))
+    LINES.iter().any(|line| data.starts_with(line))
 }
 
 /// An inline command: a line whose first word is a command, and which is nothing else.
@@ -97,8 +101,12 @@ fn inline(server_port: u16, data: &[u8]) -> Verdict {
     if let Some(at) = line.windows(6).position(|part| part == b" HTTP/") {
         return Verdict::No("a request line of HTTP", at + 1);
     }
-    if server_port != REDIS_PORT && shared(word) {
-        return Verdict::No("an inline command that memcached, NATS, SMTP, FTP or POP3 know too", 0);
+    if !REDIS_PORTS.contains(&server_port) && shared(word) {
+        // The server's answer tells: only Redis answers +PONG or with a length.
+        return match data.len() {
+            0..MAX_SHARED => Verdict::More,
+            _ => Verdict::No("an inline command that memcached, NATS, SMTP, FTP or POP3 know too", 0),
+        };
     }
     Verdict::Request
 }
@@ -144,6 +152,9 @@ mod tests {
             (Side::Server, 1, b"*2\r\n$3\r\nabc\r\n:1\r\n", Verdict::Response),
             (Side::Server, 1, b"-NOAUTH Authentication required.\r\n", Verdict::Response),
             (Side::Server, 6379, b"+OK\r\n", Verdict::Response),
+            (Side::Server, 1, b"+PONG\r\n", Verdict::Response),
+            (Side::Client, 11211, b"get key\r\n", Verdict::More),
+            (Side::Client, 4222, b"PING\r\n", Verdict::More),
             (Side::Server, 1, b"%1\r\n+a\r\n", Verdict::More),
             (Side::Server, 1, b"*1\r\n$4\r\nPING\r\n", Verdict::Request),
         ] {
@@ -155,10 +166,11 @@ mod tests {
     fn look_alikes_are_refused_with_the_place() {
         for (side, port, data, at) in [
             (Side::Client, 6379, &b"GET /index.html HTTP/1.1\r\n"[..], 16),
-            (Side::Client, 11211, b"get key\r\n", 0),
             (Side::Client, 11211, b"gets key\r\n", 0),
             (Side::Client, 80, b"POST / HTTP/1.1\r\n", 0),
-            (Side::Client, 4222, b"PING\r\n", 0),
+            (Side::Server, 4222, b"+OK\r\n", 0),
+            (Side::Server, 4222, b"PONG\r\n", 0),
+            (Side::Server, 11211, b"VALUE key 0 1\r\n", 0),
             (Side::Client, 1, b"*2\r\n$3\r\nFOO\r\n", 8),
             (Side::Client, 1, b"*2\n$3\nGET\n", 1),
             (Side::Client, 1, b"*1\r\n:5\r\n", 4),
