@@ -42,6 +42,8 @@ pub struct L7Options {
     pub pending_per_flow: u32,
     /// Requests that all flows may have open.
     pub pending_total: usize,
+    /// Bytes of text that they may hold together.
+    pub pending_bytes: usize,
     /// How long a response waits for a request that the capture delivers late.
     pub early_response_ns: u64,
     /// Faults of a parser inside `fault_window_ns` that put it into quarantine.
@@ -82,6 +84,7 @@ impl Default for L7Options {
             endpoint_whitelist: vec![15001, 15006],
             pending_per_flow: 8192,
             pending_total: 1 << 18,
+            pending_bytes: 64 << 20,
             early_response_ns: S,
             fault_limit: 5,
             fault_window_ns: 60 * S,

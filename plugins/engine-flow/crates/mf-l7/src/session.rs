@@ -31,6 +31,8 @@ pub struct Session {
     pub reversed: bool,
     /// Payload was dropped before the parser saw it, by direction: it starts in the middle.
     pub skipped: [bool; 2],
+    /// Where segments were kept from the parser since, by direction.
+    pub missed: [Option<u64>; 2],
     /// The parser instance that knows the session.
     pub epoch: u32,
     /// No more payload comes; what waits is still worked on.
@@ -68,6 +70,7 @@ impl Session {
             state: State::Inferring,
             reversed: false,
             skipped: [false; 2],
+            missed: [None; 2],
             epoch: 0,
             closing: false,
             ended: false,

@@ -69,7 +69,7 @@ fn too_many_faults_are_quarantine_by_packet_time() {
     engine.flush_block(talk.now, &mut told);
     assert_eq!(told.identified.len(), 1);
     talk.now += 1000 * MS;
-    talk.say(&mut engine, &mut told, 0, b"?3 tre\n");
+    talk.say(&mut engine, &mut told, 0, b"tail\n?3 tre\n");
     talk.say(&mut engine, &mut told, 1, b"!3\n");
     engine.finish(&mut told);
     assert_eq!(told.rrts, [1000]);

@@ -218,6 +218,22 @@ fn limits_push_the_oldest_out() {
 }
 
 #[test]
+fn the_text_of_open_requests_is_bounded() {
+    let mut engine = engine_with(Pairing::Fifo, |options| options.pending_bytes = 10_000);
+    let mut told = Told::default();
+    let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
+    let question = format!("?1 {}\n", "x".repeat(1000));
+    for _ in 0..50 {
+        talk.say(&mut engine, &mut told, 0, question.as_bytes());
+    }
+    engine.flush_block(talk.now, &mut told);
+    // The text is in two columns of each request.
+    assert_eq!(engine.waiting_messages(), 6);
+    engine.finish(&mut told);
+    assert_eq!(log(&mut engine).len(), 50);
+}
+
+#[test]
 fn the_same_packets_give_the_same_rows_whatever_the_batches_are() {
     let run = |batch_segments: usize, every: usize| {
         let mut engine = engine_with(Pairing::Fifo, |options| options.batch_segments = batch_segments);

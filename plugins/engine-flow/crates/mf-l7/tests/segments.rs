@@ -142,6 +142,29 @@ fn a_parser_restarted_by_the_host_is_told_that_it_starts_in_the_middle() {
 }
 
 #[test]
+fn what_a_slow_host_makes_the_engine_drop_is_a_gap() {
+    let mut engine = L7Engine::new(L7Options { external_bytes: 100, batch_segments: 1, ..L7Options::default() });
+    engine.add_parser(ParserDescription::new("line", 127, "Line"), Runtime::External).unwrap();
+    let mut told = Told::default();
+    let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
+    talk.handshake(&mut engine, &mut told);
+    talk.say(&mut engine, &mut told, 0, b"?1 one\n");
+    assert_eq!(shown(&mut engine, &mut told).len(), 1);
+    for _ in 0..10 {
+        talk.say(&mut engine, &mut told, 0, b"?1 one\n");
+    }
+    let first = shown(&mut engine, &mut told);
+    let dropped = engine.count(Count::ParserSlow);
+    assert_eq!(first.len() as u64 + dropped, 10);
+    assert!(dropped > 0);
+    talk.say(&mut engine, &mut told, 0, b"?9 end\n");
+    let end = 7 * 11;
+    let lost = dropped as u32 * 7;
+    let got = brief(&shown(&mut engine, &mut told));
+    assert_eq!(got, [(1, 0, 0, u64::from(end - lost), lost), (0, 0, 0, 77, 7)]);
+}
+
+#[test]
 fn time_alone_gives_a_hole_up() {
     let (mut engine, mut told) = (engine(), Told::default());
     let mut talk = Talk::open(&mut engine, &flow_info(1, 80));

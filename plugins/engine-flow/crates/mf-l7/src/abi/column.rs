@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::ids::ty;
+use super::ids::{ty, TEXT_BYTES};
 
 /// What is wrong with a result, and where in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,12 @@ impl Column<'_> {
             return "";
         }
         // A boundary inside a character (a lie that validation does not look for) is an absent text.
-        self.text.get(start as usize..end as usize).unwrap_or("")
+        let text = self.text.get(start as usize..end as usize).unwrap_or("");
+        if text.len() <= TEXT_BYTES {
+            return text;
+        }
+        let cut = (TEXT_BYTES - 3..=TEXT_BYTES).rev().find(|&at| text.is_char_boundary(at));
+        cut.and_then(|at| text.get(..at)).unwrap_or("")
     }
 }
 

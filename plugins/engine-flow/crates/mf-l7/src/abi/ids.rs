@@ -11,6 +11,9 @@ pub const BATCH_HEADER: usize = 16;
 /// Bytes of a segment's header.
 pub const SEGMENT_HEADER: usize = 48;
 
+/// Longest text of one cell; what is longer is cut.
+pub const TEXT_BYTES: usize = 65535;
+
 /// Segment kind: payload.
 pub const KIND_DATA: u8 = 0;
 /// Segment kind: bytes are missing.

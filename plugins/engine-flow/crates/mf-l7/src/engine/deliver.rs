@@ -2,6 +2,7 @@
 
 use super::core::Core;
 use crate::abi::ids::{FLAG_MID_STREAM, FLAG_TRUNCATED, KIND_CLOSE, KIND_DATA, KIND_GAP};
+use crate::abi::SegmentHead;
 use crate::counters::Count;
 use crate::infer::Asking;
 use crate::parser::Op;
@@ -72,7 +73,7 @@ impl Core {
         let slow = slot.sealed_bytes() > self.options.external_bytes;
         if quarantined || slow {
             self.counters.add(if quarantined { Count::QuarantinedSegments } else { Count::ParserSlow }, 1);
-            session.skipped[usize::from(side & 1)] = true;
+            session.missed[usize::from(side & 1)].get_or_insert(piece.offset);
             if kind == KIND_CLOSE {
                 self.finalise(index, sink);
             } else {
@@ -91,7 +92,14 @@ impl Core {
                 _ => return self.unparsed(index, piece.data.len() as u64),
             }
         }
+        let missed = self.sessions.at(index).missed[usize::from(side & 1)].take().filter(|_| kind != KIND_CLOSE);
         if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
+            if let Some(from) = missed.filter(|&from| from < piece.offset) {
+                let missing = piece.offset - from;
+                let seq = piece.seq.wrapping_sub(missing as u32);
+                let wire_len = u32::try_from(missing).unwrap_or(u32::MAX);
+                slot.push(Op::Parse, SegmentHead { kind: KIND_GAP, offset: from, seq, wire_len, ..head }, &[]);
+            }
             slot.push(Op::Parse, head, piece.data);
         }
         if self.batch_since == 0 {

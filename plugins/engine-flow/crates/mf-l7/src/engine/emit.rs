@@ -150,7 +150,7 @@ impl Core {
         } else if let Some(slot) = self.pairs.get_mut(partner) {
             slot.message.absorb(part.message);
             let earlier = std::mem::take(&mut slot.texts);
-            slot.texts.set(&part.texts.or(&earlier.get()));
+            self.pairs.put_texts(partner, &part.texts.or(&earlier.get()), earlier.bytes());
         }
     }
 

@@ -11,6 +11,9 @@ use crate::sink::L7Sink;
 /// The lane of responses that came before their request.
 const EARLY_LANE: u16 = MAX_PARSERS as u16;
 
+/// Requests looked at for one that fits better after a gap.
+const LOOK_AHEAD: usize = 64;
+
 /// How a waiting request ends when it is not by its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -25,6 +28,11 @@ impl Core {
         self.parsers
             .get(usize::from(parser))
             .map_or((Pairing::None, 0), |slot| (slot.description.pairing, slot.description.session_timeout_ns))
+    }
+
+    fn pairs_full(&self) -> bool {
+        let full = self.pairs.len() >= self.options.pending_total.max(1);
+        full || (self.pairs.bytes() > self.options.pending_bytes && self.pairs.len() > 0)
     }
 
     /// Works with a session's chains, which are kept in the session, on the pool, which is kept here.
@@ -61,7 +69,7 @@ impl Core {
             let oldest = if pairs.requests.head != NIL { pairs.requests.head } else { pairs.early.head };
             self.push_out(oldest, sink);
         }
-        while self.pairs.len() >= self.options.pending_total.max(1) {
+        while self.pairs_full() {
             self.push_out(self.pairs.oldest(), sink);
         }
         let own = &mut self.sessions.at(index).pairs;
@@ -107,8 +115,7 @@ impl Core {
         if pairing == Pairing::None || self.options.early_response_ns == 0 {
             return self.lone_response(owner, half);
         }
-        let full = self.pairs.len() >= self.options.pending_total.max(1);
-        if full || self.sessions.peek(index).pairs.count >= self.options.pending_per_flow.max(1) {
+        if self.pairs_full() || self.sessions.peek(index).pairs.count >= self.options.pending_per_flow.max(1) {
             self.counters.add(Count::PendingFull, 1);
             return self.lone_response(owner, half);
         }
@@ -141,7 +148,8 @@ impl Core {
             // A gap since: the response may have been in it. It was, when a later request came before this one.
             let mut next = self.pairs.next_in_session(head);
             let mut later = false;
-            while let Some(slot) = self.pairs.get(next) {
+            for _ in 0..LOOK_AHEAD {
+                let Some(slot) = self.pairs.get(next) else { break };
                 if slot.message.time_ns >= gap_time && slot.message.time_ns <= message.time_ns {
                     later = true;
                     break;

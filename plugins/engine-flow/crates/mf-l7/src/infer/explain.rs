@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 /// Flows whose history is kept for [`Explain::text`].
 const MAX_FLOWS: usize = 1 << 16;
+/// Steps kept of all flows.
+const MAX_TOTAL: usize = 1 << 18;
 /// Steps kept of one flow.
 const MAX_STEPS: usize = 256;
 
@@ -31,6 +33,7 @@ pub struct Explain {
     enabled: bool,
     flows: BTreeMap<u64, Vec<Step>>,
     fresh: Vec<(u64, Step)>,
+    total: usize,
 }
 
 impl Explain {
@@ -50,10 +53,11 @@ impl Explain {
         if !self.enabled {
             return;
         }
-        if self.flows.len() < MAX_FLOWS || self.flows.contains_key(&flow_id) {
+        if self.total < MAX_TOTAL && (self.flows.len() < MAX_FLOWS || self.flows.contains_key(&flow_id)) {
             let steps = self.flows.entry(flow_id).or_default();
             if steps.len() < MAX_STEPS {
                 steps.push(step.clone());
+                self.total += 1;
             }
         }
         self.fresh.push((flow_id, step));

@@ -37,6 +37,11 @@ impl PackedTexts {
         out
     }
 
+    /// Bytes of text.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Forgets the texts, and a large buffer with them.
     pub fn clear(&mut self) {
         self.text.clear();

@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::message::{Half, Message, Owner};
 use super::packed::PackedTexts;
+use crate::abi::Texts;
 
 /// No slot.
 pub const NIL: u32 = u32::MAX;
@@ -99,6 +100,7 @@ pub struct Pairs {
     by_key: KeyMap,
     lanes: Vec<List>,
     len: usize,
+    bytes: usize,
     turn: u64,
 }
 
@@ -106,6 +108,11 @@ impl Pairs {
     /// Number of waiting messages.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Bytes of text that waiting messages hold.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// A slot's content.
@@ -165,6 +172,7 @@ impl Pairs {
         let slot = &mut self.slots[at as usize];
         slot.message = *half.message;
         slot.texts.set(half.texts);
+        self.bytes += slot.texts.bytes();
         slot.partner = NIL;
         slot.keyed = false;
         at
@@ -246,10 +254,19 @@ impl Pairs {
         self.len = self.len.saturating_sub(1);
     }
 
+    /// Gives a slot whose texts (of `before` bytes) were taken out new ones.
+    pub fn put_texts(&mut self, at: u32, texts: &Texts<'_>, before: usize) {
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.texts.set(texts);
+            self.bytes = self.bytes.saturating_sub(before) + slot.texts.bytes();
+        }
+    }
+
     /// Gives a slot back, and its partner's.
     pub fn free(&mut self, at: u32) {
         let mut next = at;
         while let Some(slot) = self.slots.get_mut(next as usize) {
+            self.bytes = self.bytes.saturating_sub(slot.texts.bytes());
             slot.texts.clear();
             self.free.push(next);
             next = std::mem::replace(&mut slot.partner, NIL);
