@@ -17,6 +17,8 @@ from metaflow_core.errors import Problem
 __all__ = ["explain", "nearest", "secret_texts"]
 
 _STARS = "**********"
+# shorter texts are hidden by not showing the value at all; replacing single letters would only garble the sentence
+_SHORTEST = 3
 _WANTED = {
     "bool": "true or false",
     "int": "a whole number",
@@ -47,7 +49,10 @@ def explain(error: ValidationError, node: Node, path: ConfigPath, model: type[Ba
 
     :param node: the section as it was written. :param path: where it stands. :param model: what it was checked against.
     """
-    secrets = sorted(secret_texts(node, model), key=len, reverse=True)
+    # what came from a placeholder may be a secret as well, and a plugin's own validator may repeat it
+    filled = {text for _, leaf in node.leaves() for text in (str(leaf.value), *leaf.filled) if leaf.placeholder}
+    hidden = {text for text in filled if len(text) >= _SHORTEST}
+    secrets = sorted(secret_texts(node, model) | hidden, key=len, reverse=True)
     problems: list[Problem] = []
     seen: set[tuple[ConfigPath, str]] = set()
     for item in error.errors(include_url=False):
@@ -221,4 +226,4 @@ def secret_texts(node: Node, annotation: Any) -> set[str]:
             found |= secret_texts(child, _item(annotation))
     elif node.value is not None and not isinstance(node.value, (bool, enum.Enum)) and _is_secret(annotation):
         found.add(str(node.value))
-    return {text for text in found if len(text) >= 3}
+    return {text for text in found if len(text) >= _SHORTEST}

@@ -33,11 +33,13 @@ class Node:
     :ivar mark: where it was written; for a value of a map, where its key stands.
     :ivar placeholder: the ``${...}`` the value came from, empty for a value written as it is. What came from a
         placeholder may be a secret: no message ever shows it.
+    :ivar filled: the texts that placeholders of this value were replaced by.
     """
 
     value: Scalar | list[Node] | dict[str, Node]
     mark: Mark = field(default_factory=Mark, compare=False)
     placeholder: str = ""
+    filled: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def is_map(self) -> bool:

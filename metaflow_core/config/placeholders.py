@@ -102,16 +102,17 @@ class _Pass:
             return replace(node, value=[self.walk(child, (*path, i)) for i, child in enumerate(node.value)])
         if isinstance(node.value, str) and "$" in node.value:
             try:
-                text, used = self._text(node.value, node.mark.file)
+                text, used, filled = self._text(node.value, node.mark.file)
             except _Unresolved as error:
                 self.problems.append(Problem(dotted(path), str(error), node.mark.file, node.mark.line))
                 return replace(node, placeholder=node.value)
-            return replace(node, value=text, placeholder=" ".join(used))
+            return replace(node, value=text, placeholder=" ".join(used), filled=tuple(filled))
         return node
 
-    def _text(self, text: str, file: str | None) -> tuple[str, list[str]]:
+    def _text(self, text: str, file: str | None) -> tuple[str, list[str], list[str]]:
         pieces: list[str] = []
         used: list[str] = []
+        filled: list[str] = []
         position = 0
         while (dollar := text.find("$", position)) >= 0:
             pieces.append(text[position:dollar])
@@ -126,14 +127,15 @@ class _Pass:
                         "a placeholder '${' has no closing '}'; write ${scheme:ref}, or $$ for a dollar sign"
                     )
                 inner = text[dollar + 2 : end]
-                pieces.append(self._value(inner, file))
+                filled.append(self._value(inner, file))
+                pieces.append(filled[-1])
                 used.append("${" + inner.partition(":-")[0] + "}")
                 position = end + 1
             else:
                 pieces.append("$")
                 position = dollar + 1
         pieces.append(text[position:])
-        return "".join(pieces), used
+        return "".join(pieces), used, filled
 
     def _value(self, inner: str, file: str | None) -> str:
         if "${" in inner:

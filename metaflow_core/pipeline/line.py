@@ -115,7 +115,7 @@ class Line:
             item = replace(item, source=item.source + offset) if offset else item
         await self.blocks.put(item, byte_size(item))
         if not isinstance(item, TickBlock):
-            self.engine.counters.add("received", unit="blocks")
+            self.engine.counters.add("queued", unit="blocks")
 
     def source_done(self, source: ComponentId) -> None:
         """A collector has no more; when all have ended, so does the pipeline once it is empty."""

@@ -18,17 +18,14 @@ from metaflow_core.hooks.host import PluginHost
 from metaflow_core.hooks.info import PluginInfo
 from metaflow_core.model.catalog import Catalog
 from metaflow_core.pipeline import (
-    Builder,
     Graph,
     Runtime,
-    StatusBoard,
     SupervisionPolicy,
     Tap,
-    check_build,
     graph_of,
     reload_runtime,
 )
-from metaflow_core.sdk.loading import Loading, open_host
+from metaflow_core.sdk.loading import Loading, check_config, open_host
 from metaflow_core.sdk.vocabulary import catalog_of
 
 __all__ = ["App"]
@@ -125,9 +122,7 @@ class App:
 
         :raises ConfigError: with every mistake.
         """
-        runtime = self._runtime
-        board = StatusBoard(runtime.clock, lambda status: None)
-        check_build(self.config, Builder(self._host, self._catalog, runtime.clock, board))
+        check_config(self.config, self._host)
 
     def graph(self) -> Graph:
         """The pipelines as a graph."""

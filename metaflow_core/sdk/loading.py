@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from metaflow_core.api.clock import SystemClock
 from metaflow_core.api.factories import ArtifactLoader, ParserFactory
 from metaflow_core.api.identity import Kind
 from metaflow_core.api.manifest import parser_from_manifest
@@ -15,8 +16,10 @@ from metaflow_core.config import Document, LoadedConfig, Resolver, Source, load_
 from metaflow_core.config.sections import ArtifactSection
 from metaflow_core.errors import ConfigError, PluginError, PluginLoadError, Problem
 from metaflow_core.hooks.host import PluginHost
+from metaflow_core.pipeline import Builder, StatusBoard, check_build
+from metaflow_core.sdk.vocabulary import catalog_of
 
-__all__ = ["Loading", "add_artifacts", "open_host"]
+__all__ = ["Loading", "add_artifacts", "check_config", "open_host"]
 
 
 def open_host(
@@ -96,6 +99,16 @@ def _loader(host: PluginHost, path: Path) -> ArtifactLoader:
             suffixes.extend(factory.suffixes)
     known = f"loaded can be: {', '.join(suffixes)}" if suffixes else "no plugin that loads artifacts is installed"
     raise PluginLoadError(f"no plugin loads {path.name!r} ({''.join(path.suffixes) or 'no suffix'}); {known}")
+
+
+def check_config(loaded: LoadedConfig, host: PluginHost) -> None:
+    """Build every component once, start nothing, and find what only shows then: two components on one port, a parser
+    without a runtime. Needs neither root nor a database nor the network.
+
+    :raises ConfigError: with every mistake.
+    """
+    clock = SystemClock()
+    check_build(loaded, Builder(host, catalog_of(host), clock, StatusBoard(clock, lambda status: None)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -28,6 +29,7 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 that reads, once per block; for compressed files ``read`` may grow beyond ``total``."""
 
 _WAITING_BATCHES = 32
+_PATIENCE_S = 1.0
 
 
 @dataclass
@@ -55,7 +57,9 @@ class Replay:
         """
         out: queue.Queue[RecordBatch | BaseException | None] = queue.Queue(_WAITING_BATCHES)
         ended = threading.Event()
-        thread = threading.Thread(target=self._work, args=(out, ended), name="metaflow-read", daemon=False)
+        # a pipe may never give its next byte, and nothing can wake a thread that waits for it
+        may_block = self.total_bytes is None
+        thread = threading.Thread(target=self._work, args=(out, ended), name="metaflow-read", daemon=may_block)
         thread.start()
         try:
             while (item := out.get()) is not None:
@@ -64,11 +68,13 @@ class Replay:
                 yield item
         finally:
             ended.set()
+            deadline = time.monotonic() + _PATIENCE_S
             # the thread may be waiting for room
-            while thread.is_alive():
+            while thread.is_alive() and not (may_block and time.monotonic() > deadline):
                 with contextlib.suppress(queue.Empty):
                     out.get(timeout=0.02)
-            thread.join()
+            if not thread.is_alive():
+                thread.join()
 
     def _work(self, out: queue.Queue[RecordBatch | BaseException | None], ended: threading.Event) -> None:
         try:

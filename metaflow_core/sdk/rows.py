@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from metaflow_core.errors import InputError, UnavailableError, UnsupportedQuery
 from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.model.expression import Expr
-from metaflow_core.sdk.evaluate import mask
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]  # optional, its stubs too
@@ -77,11 +76,8 @@ class Rows:
         left = self.limit
         for batch in self.source():
             kept = batch
-            if self.condition is not None:
-                columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-                for name, array in self._readable(batch).items():
-                    columns.setdefault(name, array)
-                kept = batch.filter(mask(self.condition, columns, batch.num_rows))
+            if self.condition is not None and self.table is not None:
+                kept = _keep(batch, self.condition, self.table)
             if left is not None:
                 kept = kept.slice(0, left)
                 left -= kept.num_rows
@@ -89,10 +85,6 @@ class Rows:
                 yield kept
             if left == 0:
                 return
-
-    def _readable(self, batch: pa.RecordBatch) -> dict[str, pa.Array]:
-        decoded = self._decode(batch)
-        return dict(zip(decoded.schema.names, decoded.columns, strict=True))
 
     def _decode(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if self.table is None:
@@ -250,6 +242,15 @@ class Rows:
                 file.write(json.dumps(row, ensure_ascii=False, default=_cell) + "\n")
                 count += 1
         return count
+
+
+def _keep(batch: pa.RecordBatch, condition: Expr, table: Table) -> pa.RecordBatch:
+    import pyarrow.compute as pc
+
+    from metaflow_core.query.columns import Frame, mask
+
+    # a row for which the condition is missing is not kept
+    return batch.filter(pc.fill_null(mask(condition, Frame.of_batch(batch, table)), False))
 
 
 def _count(batches: Iterator[pa.RecordBatch], write: Callable[[pa.RecordBatch], object]) -> int:

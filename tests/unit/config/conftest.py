@@ -78,7 +78,7 @@ def _parser(name: str) -> ParserFactory:
     return ParserFactory(type=name, description=ParserDescription(name=name, protocols=((200, name),)), python=_create)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def plugin() -> SimpleNamespace:
     """The plugin object."""
     return SimpleNamespace(
@@ -112,6 +112,14 @@ def plugin() -> SimpleNamespace:
             lambda scheme, ref: f"from-{ref}" if scheme == "safe" and ref != "none" else None
         ),
     )
+
+
+@pytest.fixture(scope="session")
+def request_host(plugin: SimpleNamespace) -> PluginHost:
+    """The same host for every example of a property."""
+    found = PluginHost(strict=True)
+    found.load(autoload=False, objects=[plugin])
+    return found
 
 
 @pytest.fixture

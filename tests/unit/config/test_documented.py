@@ -44,7 +44,7 @@ def test_documented_defaults_are_the_real_ones() -> None:
     tables: list[tuple[type[BaseModel], str]] = [(PipelineSection, "queue."), (ServiceSection, "")]
     for model, rows in tables:
         for name, text in re.findall(rf"^\| `{re.escape(rows)}(\w+)` \| `(\w+)` \|", OPTIONS, re.MULTILINE):
-            owner = model.model_fields["queue"].annotation if rows else model
+            owner: object = model.model_fields["queue"].annotation if rows else model
             if isinstance(owner, type) and issubclass(owner, BaseModel) and name in owner.model_fields:
                 default = owner.model_fields[name].default
                 assert text == str(getattr(default, "value", default)).removesuffix(".0"), name

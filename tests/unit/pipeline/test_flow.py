@@ -53,7 +53,7 @@ async def test_every_edge_sums_up() -> None:
     for component in ("tagger.tagger", "tagger.second", "storage.store", "exporter.out", "pipeline.p"):
         received, sent, dropped = (total(stats, component, stage) for stage in ("received", "sent", "dropped"))
         assert received == sent + dropped == 81, component
-    assert total(stats, "collector.file", "sent", "blocks") == total(stats, "engine.engine", "received", "blocks") == 8
+    assert total(stats, "collector.file", "sent", "blocks") == total(stats, "engine.engine", "queued", "blocks") == 8
     assert total(stats, "engine.engine", "taken", "blocks") == 8
     assert total(stats, "engine.engine", "sent") == total(stats, "pipeline.p", "received")
     assert total(stats, "engine.engine", "decode", "blocks") == 8
