@@ -18,4 +18,7 @@ class Config(BaseModel):
     page, the JSON schema and the did-you-mean. Secrets are :class:`SecretStr`; they print as stars.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, str_strip_whitespace=True)
+    # built when first used: most of the installed components are never configured
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, str_strip_whitespace=True, defer_build=True
+    )

@@ -23,7 +23,7 @@ _OPTION_TYPES: Mapping[str, type] = {"int": int, "bool": bool, "str": str, "floa
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ManifestMatch(_Strict):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = sorted(path for path in ROOT.glob("plugins/*/metaflow_*") if path.is_dir())
+PACKAGES = sorted(path for path in ROOT.glob("plugins/*/metaflow_*") if (path / "__init__.py").exists())
 PUBLIC = (
     "metaflow_core",
     "metaflow_core.api",

@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from metaflow_storage_memory import MemoryConfig, MemoryStorage
+from metaflow_storage_memory.config import MemoryConfig
 from metaflow_storage_memory.plugin import metaflow_storages
+from metaflow_storage_memory.storage import MemoryStorage
 
 from metaflow_core.api import Counters, Kind, RecordBatch
 from metaflow_core.errors import StorageError

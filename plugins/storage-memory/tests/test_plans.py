@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from metaflow_storage_memory import MemoryStorage
+from metaflow_storage_memory.storage import MemoryStorage
 
 from metaflow_core.api import RecordBatch
 from metaflow_core.errors import QueryError, UnsupportedQuery

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from metaflow_storage_memory import MemoryStorage
+from metaflow_storage_memory.storage import MemoryStorage
 
 from metaflow_core.api import RecordBatch
 from metaflow_core.errors import QueryError
