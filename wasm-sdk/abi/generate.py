@@ -131,7 +131,7 @@ def view_zig(abi: Abi) -> str:
         if not group:
             lines += [f"pub const {item.name}: u32 = {item.value};" for item in items] + [""]
             continue
-        lines.append(f"pub const {group} = struct {{")
+        lines.append(f'pub const @"{group}" = struct {{')  # quoted: `error` is a keyword
         lines += [f'    pub const @"{item.name}": u32 = {item.value};' for item in items]
         lines += ["};", ""]
     lines += ["/// Names of the symbols.", "pub const symbol = struct {"]

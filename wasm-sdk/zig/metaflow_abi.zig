@@ -4,21 +4,21 @@
 pub const version: u32 = 1;
 
 /// First four bytes of a buffer, as a little-endian u32.
-pub const magic = struct {
+pub const @"magic" = struct {
     pub const @"batch": u32 = 826426957;
     pub const @"checks": u32 = 826492493;
     pub const @"records": u32 = 827475533;
 };
 
 /// Limits and alignment.
-pub const limit = struct {
+pub const @"limit" = struct {
     pub const @"alignment": u32 = 8;
     pub const @"text_bytes": u32 = 65535;
     pub const @"private_column_min": u32 = 1024;
 };
 
 /// Header of a batch (extra: flags) and of a result (count: rows, extra: columns): offsets.
-pub const buffer_header = struct {
+pub const @"buffer_header" = struct {
     pub const @"size": u32 = 16;
     pub const @"magic": u32 = 0;
     pub const @"count": u32 = 4;
@@ -27,7 +27,7 @@ pub const buffer_header = struct {
 };
 
 /// Segment header: offsets; the payload follows it.
-pub const segment = struct {
+pub const @"segment" = struct {
     pub const @"size": u32 = 48;
     pub const @"total_size": u32 = 0;
     pub const @"kind": u32 = 4;
@@ -45,7 +45,7 @@ pub const segment = struct {
 };
 
 /// Column header: offsets; validity and data follow it.
-pub const column = struct {
+pub const @"column" = struct {
     pub const @"size": u32 = 8;
     pub const @"id": u32 = 0;
     pub const @"type": u32 = 2;
@@ -54,7 +54,7 @@ pub const column = struct {
 };
 
 /// A call that fails returns the negative of one of these.
-pub const error = struct {
+pub const @"error" = struct {
     pub const @"malformed": u32 = 1;
     pub const @"no_memory": u32 = 2;
     pub const @"unsupported": u32 = 3;
@@ -62,7 +62,7 @@ pub const error = struct {
 };
 
 /// Values of log_level.
-pub const log_level = struct {
+pub const @"log_level" = struct {
     pub const @"error": u32 = 0;
     pub const @"warn": u32 = 1;
     pub const @"info": u32 = 2;
@@ -70,34 +70,34 @@ pub const log_level = struct {
 };
 
 /// Values of segment_kind.
-pub const segment_kind = struct {
+pub const @"segment_kind" = struct {
     pub const @"data": u32 = 0;
     pub const @"gap": u32 = 1;
     pub const @"close": u32 = 2;
 };
 
 /// Values of direction.
-pub const direction = struct {
+pub const @"direction" = struct {
     pub const @"c2s": u32 = 0;
     pub const @"s2c": u32 = 1;
 };
 
 /// Values of transport.
-pub const transport = struct {
+pub const @"transport" = struct {
     pub const @"icmp": u32 = 1;
     pub const @"tcp": u32 = 6;
     pub const @"udp": u32 = 17;
 };
 
 /// Values of segment_flag.
-pub const segment_flag = struct {
+pub const @"segment_flag" = struct {
     pub const @"truncated": u32 = 1;
     pub const @"tls_plaintext": u32 = 2;
     pub const @"mid_stream": u32 = 4;
 };
 
 /// Values of column_type.
-pub const column_type = struct {
+pub const @"column_type" = struct {
     pub const @"u8": u32 = 1;
     pub const @"i32": u32 = 2;
     pub const @"u32": u32 = 3;
@@ -106,12 +106,12 @@ pub const column_type = struct {
 };
 
 /// Values of column_flag.
-pub const column_flag = struct {
+pub const @"column_flag" = struct {
     pub const @"validity": u32 = 1;
 };
 
 /// Values of verdict.
-pub const verdict = struct {
+pub const @"verdict" = struct {
     pub const @"no": u32 = 0;
     pub const @"more": u32 = 1;
     pub const @"request": u32 = 2;
@@ -119,7 +119,7 @@ pub const verdict = struct {
 };
 
 /// Values of record_type.
-pub const record_type = struct {
+pub const @"record_type" = struct {
     pub const @"request": u32 = 1;
     pub const @"response": u32 = 2;
     pub const @"session": u32 = 3;
@@ -129,7 +129,7 @@ pub const record_type = struct {
 };
 
 /// Values of status.
-pub const status = struct {
+pub const @"status" = struct {
     pub const @"ok": u32 = 0;
     pub const @"timeout": u32 = 2;
     pub const @"server_error": u32 = 3;
@@ -139,7 +139,7 @@ pub const status = struct {
 };
 
 /// Values of record_flag.
-pub const record_flag = struct {
+pub const @"record_flag" = struct {
     pub const @"is_tls": u32 = 1;
     pub const @"is_async": u32 = 2;
     pub const @"is_reversed": u32 = 4;
@@ -147,14 +147,14 @@ pub const record_flag = struct {
 };
 
 /// Columns of a Checks result.
-pub const check_column = struct {
+pub const @"check_column" = struct {
     pub const @"verdict": u32 = 1;
     pub const @"offset": u32 = 2;
     pub const @"reason": u32 = 16;
 };
 
 /// Columns of a Records result.
-pub const record_column = struct {
+pub const @"record_column" = struct {
     pub const @"segment_index": u32 = 1;
     pub const @"type": u32 = 2;
     pub const @"status": u32 = 3;

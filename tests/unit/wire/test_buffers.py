@@ -106,7 +106,11 @@ def test_damage_raises_parse_error_or_nothing(data):
 
 @given(st.binary(max_size=200))
 def test_garbage_raises_parse_error_or_nothing(raw):
-    for magic, reader in ((b"MFR1", read_records), (b"MFC1", read_checks), (b"MFB1", lambda data: list(SegmentBatch(data)))):
+    for magic, reader in (
+        (b"MFR1", read_records),
+        (b"MFC1", read_checks),
+        (b"MFB1", lambda data: list(SegmentBatch(data))),
+    ):
         for text in (raw, magic + raw):
             try:
                 reader(text)
