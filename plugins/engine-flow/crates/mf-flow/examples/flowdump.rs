@@ -12,6 +12,7 @@ use mf_packet::{Decoder, Format, FrameReader};
 #[derive(Default)]
 struct Print {
     quiet: bool,
+    last: bool,
     list: bool,
     segments: u64,
     reports: u64,
@@ -41,6 +42,9 @@ impl FlowSink for Print {
     fn on_report(&mut self, report: &FlowReport, (): &mut ()) {
         if report.kind == ReportKind::Second {
             self.reports += 1;
+            if self.quiet && !self.last {
+                return;
+            }
             let c = &report.counts;
             for (name, value) in [
                 ("packets", c.tx.packets + c.rx.packets),
@@ -131,6 +135,7 @@ fn main() {
         let mut sink = Print {
             quiet: rounds.is_some() || list,
             list,
+            last: list,
             ..Print::default()
         };
         let (mut frames, mut peak) = (0, 0);

@@ -13,12 +13,15 @@ pub struct DecoderConfig {
     pub tunnels: TunnelSet,
     /// Bounds of fragment reassembly.
     pub fragments: Limits,
+    /// UDP ports that carry VXLAN besides 4789, 8472 and 6784; 0 is none.
+    pub vxlan_ports: [u16; 4],
 }
 
 /// Decodes frames one after the other; the state is that of fragment reassembly.
 #[derive(Debug, Default)]
 pub struct Decoder {
     tunnels: TunnelSet,
+    vxlan_ports: [u16; 4],
     reassembler: Reassembler,
     /// Reassembled datagrams of the current frame: one for each tunnel tier and one for the innermost packet.
     scratch: [Vec<u8>; 3],
@@ -30,6 +33,7 @@ impl Decoder {
     pub fn new(config: DecoderConfig) -> Self {
         Self {
             tunnels: config.tunnels,
+            vxlan_ports: config.vxlan_ports,
             reassembler: Reassembler::new(config.fragments),
             ..Self::default()
         }
@@ -52,6 +56,7 @@ impl Decoder {
     fn walk<'a>(&'a mut self, frame: &Frame<'a>, packet: &mut Packet<'a>) -> bool {
         let Self {
             tunnels,
+            vxlan_ports,
             reassembler,
             scratch,
             counters,
@@ -146,7 +151,13 @@ impl Decoder {
             if matches!(header, Transport::Tcp(_)) {
                 return true;
             }
-            match tunnel::find(*tunnels, packet.protocol, &header, view, payload) {
+            match tunnel::find(
+                (*tunnels, vxlan_ports),
+                packet.protocol,
+                &header,
+                view,
+                payload,
+            ) {
                 Ok(None) => return true,
                 Ok(Some(_)) if packet.tunnel.tier >= MAX_TIERS => {
                     counters.hit("tunnel", "more_than_two_tiers");

@@ -3,7 +3,8 @@
 mod build;
 
 use build::*;
-use mf_packet::{Addr, Decoder, Direction, Packet, Transport, TunnelKind};
+use mf_packet::tunnel::TunnelSet;
+use mf_packet::{Addr, Decoder, DecoderConfig, Direction, Packet, Transport, TunnelKind};
 
 const A: [u8; 4] = [10, 0, 0, 1];
 const B: [u8; 4] = [10, 0, 0, 2];
@@ -367,6 +368,40 @@ fn tunnel_ids_keys_and_sessions() {
             (2, 0)
         ]
     );
+}
+
+#[test]
+fn vxlan_on_another_port_and_tunnels_switched_off() {
+    let inner = eth(0x0800, &ip4([192, 168, 0, 1], [192, 168, 0, 2], 6, &get()));
+    let data = eth(
+        0x0800,
+        &ip4(
+            A,
+            B,
+            17,
+            &udp(1, 58678, &join(&[&[8, 0, 0, 0, 0, 1, 0, 0], &inner])),
+        ),
+    );
+    let mut decoder = Decoder::default();
+    assert_eq!(decode(&mut decoder, 1, &data).unwrap().tunnel.tier, 0);
+    let mut decoder = Decoder::new(DecoderConfig {
+        vxlan_ports: [58678, 0, 0, 0],
+        ..Default::default()
+    });
+    assert_eq!(decode(&mut decoder, 1, &data).unwrap().tunnel.id, 256);
+    let off = TunnelSet {
+        vxlan: false,
+        geneve: false,
+        gre: false,
+        ipip: false,
+    };
+    for (link, data) in zoo() {
+        let mut decoder = Decoder::new(DecoderConfig {
+            tunnels: off,
+            ..Default::default()
+        });
+        assert!(decode(&mut decoder, link, &data).is_none_or(|p| p.tunnel.tier == 0));
+    }
 }
 
 #[test]

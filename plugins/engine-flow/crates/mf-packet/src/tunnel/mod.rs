@@ -95,7 +95,7 @@ pub(crate) enum Carries {
 /// header says what it is but cannot be used: the packet then stays a flow of its outer addresses and is counted.
 #[inline]
 pub(crate) fn find<'a>(
-    set: TunnelSet,
+    (set, vxlan_ports): (TunnelSet, &[u16; 4]),
     protocol: u8,
     transport: &Transport,
     view: View<'a>,
@@ -104,6 +104,7 @@ pub(crate) fn find<'a>(
     match (protocol, transport) {
         (proto::UDP, Transport::Udp(udp)) => match udp.dst_port {
             4789 | 8472 | 6784 if set.vxlan => vxlan::parse(payload),
+            port if set.vxlan && port != 0 && vxlan_ports.contains(&port) => vxlan::parse(payload),
             6081 if set.geneve => geneve::parse(payload),
             _ => Ok(None),
         },
