@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from pydantic import ValidationError
 
 from metaflow_core.api.config import Config
-from metaflow_core.api.factories import Factory
+from metaflow_core.api.factories import Factory, ParserFactory
 from metaflow_core.api.identity import ComponentId, Kind
 from metaflow_core.config.explain import explain, nearest
 from metaflow_core.config.loaded import ComponentConfig, ComponentKey
@@ -105,6 +105,7 @@ class Components:
             config=config,
             startup_error=core.startup_error or self._service.startup_error,
             storage=self._storage(kind, cid, core, config, options),
+            stamp=_stamp(factory),
             file=options.mark.file if explicit else None,
             line=options.mark.line if explicit else None,
         )
@@ -161,3 +162,13 @@ class Components:
     def all_of(self, kind: Kind) -> Iterator[tuple[str, Factory]]:
         """Every factory of a kind, by type."""
         return iter(cast("dict[str, Factory]", self._host.registry.factories(kind)).items())
+
+
+def _stamp(factory: Factory) -> str:
+    if not isinstance(factory, ParserFactory) or factory.wasm is None:
+        return ""
+    try:
+        found = factory.wasm.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_mtime_ns}-{found.st_size}"

@@ -31,6 +31,8 @@ class ComponentConfig:
     :ivar kind: its kind. :ivar id: its id. :ivar factory: what builds it. :ivar config: its options, checked.
     :ivar startup_error: what to do when it cannot start.
     :ivar storage: for dialects, the storage that is asked; None when it is the only readable one.
+    :ivar stamp: of a parser's WebAssembly file, so that a reload takes over another build of it; other code is never
+        reloaded.
     :ivar file: where its section stands, :ivar line: there; None for a component that is only named in a pipeline.
     """
 
@@ -40,6 +42,7 @@ class ComponentConfig:
     config: Config
     startup_error: StartupError = StartupError.FAIL
     storage: ComponentId | None = None
+    stamp: str = ""
     file: str | None = field(default=None, compare=False)
     line: int | None = field(default=None, compare=False)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from metaflow_core.sdk.app import App
 from metaflow_core.sdk.capture import Capture
+from metaflow_core.sdk.loading import check_config, open_host
 from metaflow_core.sdk.read import read_pcap
 from metaflow_core.sdk.rows import Rows
 from metaflow_core.sdk.run import run
 from metaflow_core.sdk.sync_app import SyncApp
 
-__all__ = ["App", "Capture", "Rows", "SyncApp", "read_pcap", "run"]
+__all__ = ["App", "Capture", "Rows", "SyncApp", "check_config", "open_host", "read_pcap", "run"]

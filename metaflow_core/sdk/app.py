@@ -25,7 +25,7 @@ from metaflow_core.pipeline import (
     graph_of,
     reload_runtime,
 )
-from metaflow_core.sdk.loading import Loading, check_config, open_host
+from metaflow_core.sdk.loading import Loading, check_config, open_host, verify_artifacts
 from metaflow_core.sdk.vocabulary import catalog_of
 
 __all__ = ["App"]
@@ -250,7 +250,9 @@ class App:
                     sources=sources, sets=loading.sets, resolver=loading.resolver, environ=loading.environ
                 )
             try:
-                loaded = loading.load(loading.document(), self._host)
+                document = loading.document()
+                verify_artifacts(self._host, document)
+                loaded = loading.load(document, self._host)
                 diff = await reload_runtime(self._runtime, loaded)
             except MetaFlowError as error:
                 self._last_error = str(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from metaflow_core.hooks.host import PluginHost
 from metaflow_core.pipeline import Builder, StatusBoard, check_build
 from metaflow_core.sdk.vocabulary import catalog_of
 
-__all__ = ["Loading", "add_artifacts", "check_config", "open_host"]
+__all__ = ["Loading", "add_artifacts", "check_config", "open_host", "verify_artifacts"]
 
 
 def open_host(
@@ -51,12 +51,27 @@ def add_artifacts(host: PluginHost, document: Document) -> None:
 
     :raises ConfigError: with every artifact that is missing, changed, of an unknown kind, or without a manifest.
     """
+
+    def add(artifact: ArtifactSection, factory: ParserFactory) -> None:
+        host.registry.add(f"artifact {artifact.path.name}", str(artifact.path), [factory])
+
+    _each_artifact(host, document, add)
+
+
+def verify_artifacts(host: PluginHost, document: Document) -> None:
+    """Check the files of ``plugins.artifacts`` again before a reload takes another build of one over.
+
+    :raises ConfigError: with every artifact that is missing, or is not the one that its digest names.
+    """
+    _each_artifact(host, document, lambda artifact, factory: None)
+
+
+def _each_artifact(host: PluginHost, document: Document, use: Callable[[ArtifactSection, ParserFactory], None]) -> None:
     problems: list[Problem] = []
     for index, artifact in enumerate(document.plugins.artifacts):
         mark = document.tree.find(("plugins", "artifacts", index)).mark
         try:
-            factory = _artifact(host, artifact)
-            host.registry.add(f"artifact {artifact.path.name}", str(artifact.path), [factory])
+            use(artifact, _artifact(host, artifact))
         except PluginError as error:
             problems.append(Problem(f"plugins.artifacts[{index}]", str(error), mark.file, mark.line))
     if problems:

@@ -165,6 +165,59 @@ def test_artifacts_need_a_loader_a_manifest_and_the_right_digest(tmp_path: Path)
     assert f"{config}:3: plugins.artifacts[0]: no plugin loads 'echo.wasm'" in str(caught.value)
 
 
+MANIFEST = """
+abi = 1
+type = "echo"
+artifact = "echo.wasm"
+protocols = [[210, "Echo"]]
+"""
+
+
+async def test_another_build_of_an_artifact_is_taken_over_when_its_digest_allows(tmp_path: Path) -> None:
+    import hashlib
+    from types import SimpleNamespace
+
+    from metaflow_core.api import ArtifactLoader, RuntimeKind
+    from metaflow_core.hooks import hookimpl
+
+    artifact, config = tmp_path / "echo.wasm", tmp_path / "m.yaml"
+    (tmp_path / "echo.metaflow.toml").write_text(MANIFEST)
+    artifact.write_bytes(b"one")
+    loads: list[bytes] = []
+
+    def load(path: Path, options: Any, limits: Any) -> Any:
+        loads.append(path.read_bytes() + str(limits.memory_mib).encode())
+        return SimpleNamespace
+
+    loader = ArtifactLoader(type="wasm", suffixes=(".wasm",), runtime=RuntimeKind.WASM, load=load)
+    loaders = SimpleNamespace(
+        __name__="loaders", metaflow_loaders=hookimpl(specname="metaflow_loaders")(lambda: [loader])
+    )
+    script = Script()
+    script.live = {"tap"}
+
+    def write(pin: str) -> None:
+        config.write_text(
+            f"plugins: {{artifacts: [{{path: echo.wasm, memory_mib: 9{pin}}}]}}\n"
+            "pipelines: {p: {collectors: [tap], parsers: [echo], storages: [store]}}\n"
+        )
+
+    write("")
+    async with App.from_file(config, plugins=[plugin(script), loaders], autoload=False, policy=FAST) as running:
+        assert loads == [b"one9"]
+        assert running.catalog.enum("l7_protocol").name_of(210) == "Echo"
+        assert not await running.reload()
+        artifact.write_bytes(b"another")
+        assert (await running.reload()).to_dict()["changed"] == ["parsers.echo"]
+        assert loads == [b"one9", b"another9"]
+    write(f", sha256: {hashlib.sha256(b'another').hexdigest()}")
+    async with App.from_file(config, plugins=[plugin(Script()), loaders], autoload=False, policy=FAST) as running:
+        artifact.write_bytes(b"hostile")
+        with pytest.raises(ConfigError, match="the file was changed"):
+            await running.reload()
+        assert len(loads) == 3
+
+
 def test_required_plugins_are_missed() -> None:
     with pytest.raises(PluginError, match="metaflow-nothing is not installed"):
         app(Script(), {**CONFIG, "plugins": {"require": ["metaflow-nothing>=1"]}})

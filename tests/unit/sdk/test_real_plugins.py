@@ -83,6 +83,22 @@ def test_the_same_capture_gives_the_same_rows_byte_for_byte(capture: Path) -> No
         assert streamed.num_rows == one.tables[name]
 
 
+def test_no_hook_is_called_while_a_capture_is_read(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pluggy
+
+    calls: list[str] = []
+    original = pluggy.HookCaller.__call__
+
+    def counting(self: pluggy.HookCaller, **kwargs: object) -> object:
+        calls.append(self.name)
+        return original(self, **kwargs)
+
+    opened = read_pcap(capture)
+    monkeypatch.setattr(pluggy.HookCaller, "__call__", counting)
+    assert len(opened.requests()) == 300
+    assert calls == []
+
+
 async def test_an_app_stores_what_a_capture_holds(capture: Path) -> None:
     config = {
         "collectors": {"pcap": {"files": [str(capture)]}},
