@@ -135,6 +135,10 @@ impl State {
     /// [`State::Exception`].
     #[inline]
     pub fn next(self, class: FlagClass, way: Way) -> Next {
+        if self == Self::Established && matches!(class, FlagClass::Ack | FlagClass::PshAck) {
+            // The cell of nearly every packet, the same in both tables.
+            return (Self::Established, TimeoutClass::Established);
+        }
         if way == Way::S2c {
             if let Some(next) = self.after_server(class) {
                 return next;
