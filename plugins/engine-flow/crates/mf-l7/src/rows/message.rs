@@ -49,6 +49,17 @@ pub static L7_MESSAGE: Schema = Schema {
         Field::new("stream_offset", Type::U64),
         Field::nullable("length", Type::U64),
         Field::new("tcp_seq", Type::U32),
+        Field::nullable("stream_id", Type::U64),
+        Field::new("captured_bytes", Type::U32),
+        Field::new("is_async", Type::Bool),
+        Field::new("is_reversed", Type::Bool),
+        Field::new("trace_id_2", Type::Utf8),
+        Field::new("app_service", Type::Utf8),
+        Field::new("app_instance", Type::Utf8),
+        Field::new("biz_type", Type::U8),
+        Field::new("observation_point", Type::Utf8),
+        Field::new("capture_nic", Type::U32),
+        Field::new("agent_id", Type::U16),
     ],
 };
 
@@ -80,6 +91,17 @@ const PARSER: usize = L7_MESSAGE.column("parser");
 const STREAM_OFFSET: usize = L7_MESSAGE.column("stream_offset");
 const LENGTH: usize = L7_MESSAGE.column("length");
 const TCP_SEQ: usize = L7_MESSAGE.column("tcp_seq");
+const STREAM_ID: usize = L7_MESSAGE.column("stream_id");
+const CAPTURED_BYTES: usize = L7_MESSAGE.column("captured_bytes");
+const IS_ASYNC: usize = L7_MESSAGE.column("is_async");
+const IS_REVERSED: usize = L7_MESSAGE.column("is_reversed");
+const TRACE_ID_2: usize = L7_MESSAGE.column("trace_id_2");
+const APP_SERVICE: usize = L7_MESSAGE.column("app_service");
+const APP_INSTANCE: usize = L7_MESSAGE.column("app_instance");
+const BIZ_TYPE: usize = L7_MESSAGE.column("biz_type");
+const OBSERVATION_POINT: usize = L7_MESSAGE.column("observation_point");
+const CAPTURE_NIC: usize = L7_MESSAGE.column("capture_nic");
+const AGENT_ID: usize = L7_MESSAGE.column("agent_id");
 
 /// Writes a message. `status` is what its `response_status` shall say.
 pub fn write_message(
@@ -123,10 +145,30 @@ pub fn write_message(
         table.u64(LENGTH, length);
     }
     table.u32(TCP_SEQ, message.seq);
+    if message.stream_id != 0 {
+        table.u64(STREAM_ID, message.stream_id);
+    }
+    table.u32(CAPTURED_BYTES, message.captured);
+    // What is rare is only written when it is there: an unset value is false or zero.
+    if message.flags & flag::ASYNC != 0 {
+        table.bool(IS_ASYNC, true);
+    }
+    if message.flags & flag::REVERSED != 0 {
+        table.bool(IS_REVERSED, true);
+    }
+    if let Ok(number) = texts[t::BIZ_TYPE].parse() {
+        table.u8(BIZ_TYPE, number);
+    }
+    text(table, OBSERVATION_POINT, flow.info.observation_point);
+    table.u32(CAPTURE_NIC, flow.info.capture_nic);
+    table.u16(AGENT_ID, flow.info.agent_id);
     table.end_row();
 }
 
-const TEXTS: [(usize, usize); 12] = [
+const TEXTS: [(usize, usize); 15] = [
+    (TRACE_ID_2, t::TRACE_ID_2),
+    (APP_SERVICE, t::APP_SERVICE),
+    (APP_INSTANCE, t::APP_INSTANCE),
     (VERSION, t::VERSION),
     (REQUEST_TYPE, t::REQUEST_TYPE),
     (REQUEST_DOMAIN, t::REQUEST_DOMAIN),
