@@ -161,11 +161,11 @@ def _rows(rows: Rows, layout: str | None, out: str | None) -> int:
     if layout in _BINARY:
         if sys.stdout.isatty():
             raise click.UsageError(f"{layout} is binary; write it to a file with --out, or into a pipe.")
-        rows.write("/dev/stdout", layout)
+        rows.write_to(sys.stdout.buffer, layout)
     elif layout == "table":
         _print(rows)
     else:
-        rows.write("/dev/stdout", layout)
+        rows.write_to(sys.stdout.buffer, layout)
     return exits.OK
 
 

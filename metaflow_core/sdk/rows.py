@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from metaflow_core.errors import InputError, UnavailableError, UnsupportedQuery
 from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.model.expression import Expr
+from metaflow_core.sdk.writers import FORMATS, WRITERS
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]  # optional, its stubs too
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["FORMATS", "Rows"]
-
-FORMATS: Mapping[str, str] = {
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
-"""File suffixes and the formats they stand for."""
 
 
 @dataclass(frozen=True)
@@ -176,25 +166,26 @@ class Rows:
         """
         target = Path(path)
         chosen = format or FORMATS.get(target.suffix.lower(), "")
-        writers: Mapping[str, Callable[[Path], int]] = {
-            "parquet": self._write_parquet,
-            "arrow": self._write_arrow,
-            "csv": self._write_csv,
-            "jsonl": self._write_jsonl,
-        }
-        if chosen not in writers:
+        if chosen not in WRITERS:
             raise InputError(
                 f"{target}: {('the format ' + repr(format)) if format else 'this suffix'} is not known; "
-                f"formats are {', '.join(writers)}, suffixes {', '.join(FORMATS)}"
+                f"formats are {', '.join(WRITERS)}, suffixes {', '.join(FORMATS)}"
             )
         try:
-            return writers[chosen](target)
-        except BrokenPipeError:
-            raise
+            with target.open("wb") as file:
+                return self.write_to(file, chosen)
         except OSError as error:
             raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
 
-    def _with_schema(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    def write_to(self, stream: BinaryIO, format: str) -> int:
+        """Write to a binary stream, which need not seek; returns the number of rows.
+
+        :param format: ``parquet``, ``arrow``, ``csv`` or ``jsonl``.
+        """
+        return WRITERS[format](self, stream)
+
+    def with_schema(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """The schema for people, and batches that all have it."""
         batches = self.batches()
         first = next(batches, None)
         if first is None:
@@ -207,42 +198,6 @@ class Rows:
 
         return first.schema, all_()
 
-    def _write_parquet(self, target: Path) -> int:
-        import pyarrow.parquet as pq
-
-        schema, batches = self._with_schema()
-        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-            return _count(batches, writer.write_batch)
-
-    def _write_arrow(self, target: Path) -> int:
-        import pyarrow as pa
-
-        schema, batches = self._with_schema()
-        with pa.OSFile(str(target), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-            return _count(batches, writer.write_batch)
-
-    def _write_csv(self, target: Path) -> int:
-        import csv
-
-        schema, batches = self._with_schema()
-        with target.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(schema.names)
-
-            def put(batch: pa.RecordBatch) -> None:
-                columns = [[_cell(value) for value in column.to_pylist()] for column in batch.columns]
-                writer.writerows(zip(*columns, strict=True))
-
-            return _count(batches, put)
-
-    def _write_jsonl(self, target: Path) -> int:
-        count = 0
-        with target.open("w", encoding="utf-8") as file:
-            for row in self:
-                file.write(json.dumps(row, ensure_ascii=False, default=_cell) + "\n")
-                count += 1
-        return count
-
 
 def _keep(batch: pa.RecordBatch, condition: Expr, table: Table) -> pa.RecordBatch:
     import pyarrow.compute as pc
@@ -253,29 +208,9 @@ def _keep(batch: pa.RecordBatch, condition: Expr, table: Table) -> pa.RecordBatc
     return batch.filter(pc.fill_null(mask(condition, Frame.of_batch(batch, table)), False))
 
 
-def _count(batches: Iterator[pa.RecordBatch], write: Callable[[pa.RecordBatch], object]) -> int:
-    rows = 0
-    for batch in batches:
-        write(batch)
-        rows += batch.num_rows
-    return rows
-
-
 def _fit(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return batch if batch.schema.equals(schema) else batch.cast(schema)
 
 
 def _one_schema(batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
     return [_fit(batch, batches[0].schema) for batch in batches]
-
-
-def _cell(value: object) -> object:
-    import datetime
-
-    if isinstance(value, datetime.datetime):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, (list, dict, tuple)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return value

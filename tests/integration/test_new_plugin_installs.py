@@ -29,7 +29,18 @@ def test_new_parser_installs_is_listed_and_passes(tmp_path: Path) -> None:
         return result.stdout
 
     run(str(uv()), "venv", "-q", "--python", sys.executable, str(tmp_path / "env"))
-    run(str(uv()), "pip", "install", "-q", "--python", str(python), "-c", str(ROOT / "constraints.txt"), str(ROOT), cwd=ROOT)
+    run(
+        str(uv()),
+        "pip",
+        "install",
+        "-q",
+        "--python",
+        str(python),
+        "-c",
+        str(ROOT / "constraints.txt"),
+        str(ROOT),
+        cwd=ROOT,
+    )
     mflow = str(python.with_name("mflow"))
     said = run(mflow, "new", "plugin", "parser", "echo")
     assert "pip install -e ." in said
