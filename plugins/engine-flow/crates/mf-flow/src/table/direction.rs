@@ -60,17 +60,23 @@ impl<E: Default> FlowTable<E> {
         if !matches!(flow.perf, Perf::Tcp(_) | Perf::Udp(_)) {
             return false;
         }
-        let (client, server, certain) = (*flow.view.client(), *flow.view.server(), flow.certain);
-        let services = self.services(client.addr.is_v4());
-        let theirs = services.score(client.addr, client.port);
-        let mut score = services.score(server.addr, server.port);
+        if flow.certain && flow.view.direction_score == service::CERTAIN {
+            // Its own handshake said so: nothing can change that, and looking it up is dear with many flows.
+            return false;
+        }
+        let certain = flow.certain;
+        let (client, client_port) = (flow.view.client().addr, flow.view.client().port);
+        let (server, server_port) = (flow.view.server().addr, flow.view.server().port);
+        let services = self.services(client.is_v4());
+        let theirs = services.score(client, client_port);
+        let mut score = services.score(server, server_port);
         let mut turn = theirs > score;
         if theirs <= service::BY_PACKETS
             && score <= service::BY_PACKETS
             && theirs.abs_diff(score) < 8
         {
             // Too close to tell: an ephemeral port is a client's.
-            match (client.port >= 32768, server.port >= 32768) {
+            match (client_port >= 32768, server_port >= 32768) {
                 (true, false) => turn = false,
                 (false, true) => turn = true,
                 _ => {}
@@ -153,17 +159,18 @@ impl<E: Default> FlowTable<E> {
                 sink.on_reverse(&flow.view, &mut flow.ext);
             }
         }
-        let (client, server) = (*flow.view.client(), *flow.view.server());
-        let services = self.services(server.addr.is_v4());
-        services.put(client.addr, client.port, 0);
-        let score = services.score(server.addr, server.port);
+        let (client, client_port) = (flow.view.client().addr, flow.view.client().port);
+        let (server, server_port) = (flow.view.server().addr, flow.view.server().port);
+        let services = self.services(server.is_v4());
+        services.put(client, client_port, 0);
+        let score = services.score(server, server_port);
         let better = if answer {
             service::CERTAIN
         } else {
             score.saturating_add(1).min(service::BY_PACKETS)
         };
         if better > score {
-            services.put(server.addr, server.port, better);
+            services.put(server, server_port, better);
         }
         if let Some(flow) = self.flows.get_mut(slot as usize) {
             flow.view.direction_score = better.max(score);

@@ -96,9 +96,11 @@ impl<E: Default> FlowTable<E> {
         report.closing = closing;
         sink.on_report(&report, &mut flow.ext);
         flow.second_reported = true;
-        flow.minute.merge(&flow.tick);
-        flow.tick = Period::default();
-        flow.in_tick = false;
+        if flow.in_tick {
+            flow.minute.merge(&flow.tick);
+            flow.tick = Period::default();
+            flow.in_tick = false;
+        }
     }
 
     /// Reports every flow with packets in the natural minute that is over.
