@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from metaflow_core.api import AppView
 from metaflow_core.errors import ConfigError, MetaFlowError, PluginError, QueryError, UnsupportedQuery
 from metaflow_core.sdk import App, SyncApp
 from tests.unit.pipeline.fakes import Script, plugin
@@ -62,7 +63,8 @@ async def test_services_see_the_app_and_the_components() -> None:
     script = Script()
     async with app(script) as running:
         services: Any = script.contexts["page"].services
-        assert services["app"] is running
+        view: AppView = running
+        assert services["app"] is view
         assert list(services["storages"]) == ["store"]
         assert list(services["dialects"]) == ["ask"]
         # a service runs on when the files have ended
