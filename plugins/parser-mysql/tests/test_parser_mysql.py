@@ -32,8 +32,13 @@ def _packets(first: int, *payloads: bytes) -> bytes:
 def _login(caps: int) -> Dialogue:
     """Greeting, login, agreement."""
     greeting = (
-        b"\x0a8.0.36\x00\x07\x00\x00\x00abcdefgh\x00" + caps.to_bytes(4, "little")[:2] + b"\x21\x02\x00"
-        + caps.to_bytes(4, "little")[2:] + b"\x15" + bytes(10) + b"ijklmnopqrst\x00caching_sha2_password\x00"
+        b"\x0a8.0.36\x00\x07\x00\x00\x00abcdefgh\x00"
+        + caps.to_bytes(4, "little")[:2]
+        + b"\x21\x02\x00"
+        + caps.to_bytes(4, "little")[2:]
+        + b"\x15"
+        + bytes(10)
+        + b"ijklmnopqrst\x00caching_sha2_password\x00"
     )
     login = caps.to_bytes(4, "little") + b"\x00\x00\x00\x01\x21" + bytes(23) + b"bob\x00\x04hash" + b"sha\x00"
     return [("s", _packets(0, greeting)), ("c", _packets(1, login)), ("s", _packets(2, OK))]

@@ -45,7 +45,7 @@ DIALOGUES: dict[str, Dialogue] = {
         ("c", _command("UNSUBSCRIBE", "a", "b")),
         ("s", b"*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$11\r\nunsubscribe\r\n$1\r\nb\r\n:0\r\n"),
     ],
-    "inline": [("c", b"PING\r\nSET k \"two words\"\r\n"), ("s", b"+PONG\r\n+OK\r\n")],
+    "inline": [("c", b'PING\r\nSET k "two words"\r\n'), ("s", b"+PONG\r\n+OK\r\n")],
     "cluster": [("c", _command("GET", "k")), ("s", b"-MOVED 3999 127.0.0.1:6381\r\n")],
 }
 
