@@ -2,6 +2,7 @@
 
 use crate::fields::{Fields, Use, MOST_ATTRIBUTES};
 use crate::scan;
+use metaflow_parser_sdk::lossy;
 use metaflow_parser_sdk::trace::{Trace, TraceRules};
 use std::borrow::Cow;
 
@@ -113,7 +114,7 @@ fn keep_better<'a>(slot: &mut Option<(u8, &'a [u8])>, rank: u8, value: &'a [u8])
 
 /// A field's value as text: folded lines are joined by a space, what is not UTF-8 becomes U+FFFD.
 pub(crate) fn text(value: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(value);
+    let text = lossy(value);
     if !value.contains(&b'\n') {
         return text;
     }

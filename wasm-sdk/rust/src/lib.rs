@@ -32,7 +32,7 @@ pub mod wasm;
 pub use abi_generated::{RecordType, Status, Text};
 pub use check::Check;
 pub use host::{Failure, Host};
-pub use records::Records;
+pub use records::{lossy, Records};
 pub use segment::{Direction, Kind, Segment, Transport};
 pub use sessions::Sessions;
 pub use stream::{Appended, StreamBuffer};
