@@ -1,0 +1,1 @@
+"""Tools for authors of WebAssembly parsers: build, test, inspect, templates."""
