@@ -52,7 +52,7 @@ impl Engine {
             shard: options.shard,
             most_sources: options.sources,
             sources: Sources::default(),
-            decoder: Decoder::new(options.decoder.clone()),
+            decoder: Decoder::new(options.decoder),
             flows: FlowTable::new(options.flow.clone()),
             wiring: Wiring { out: Output::new(&options), l7: L7Engine::new(options.l7) },
             clock: Clock::default(),

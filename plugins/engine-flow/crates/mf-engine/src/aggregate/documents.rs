@@ -98,6 +98,11 @@ impl<K: EdgeKey, M: Meter> Documents<K, M> {
         self.seconds.at(time_ns)
     }
 
+    /// What hashes of keys begin with.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Closes what ended long enough before `now_ns`, and the oldest while there are too many keys.
     pub fn advance(&mut self, now_ns: u64) {
         while let Some(window) = self.seconds.close_before(now_ns, self.limits.delay_ns) {
