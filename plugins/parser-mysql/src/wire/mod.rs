@@ -2,6 +2,7 @@
 
 mod compressed;
 mod framer;
+mod huffman;
 mod inflate;
 
 pub use compressed::{Codec, Inflow, Piece, CUT};
