@@ -20,6 +20,9 @@
 
 #include "metaflow_abi.h"
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function" /* a parser uses what it needs */
+
 #ifndef MF_INPUT_BYTES
 #define MF_INPUT_BYTES (1u << 20) /* largest batch; the manifest's limits.batch_bytes must not be larger */
 #endif
@@ -117,7 +120,7 @@ static void mf_take(mf_stream *in, uint64_t n) {
 }
 
 /* The next line without its '\n' (and a '\r' before it); null when its end has not come. Take *taken bytes after use. */
-__attribute__((unused)) static const uint8_t *mf_line(mf_stream *in, uint32_t *length, uint32_t *taken) {
+static const uint8_t *mf_line(mf_stream *in, uint32_t *length, uint32_t *taken) {
     for (uint32_t n = in->held ? in->held : 1;; n++) {
         const uint8_t *bytes = mf_need(in, n);
         if (!bytes) return 0;
@@ -132,8 +135,8 @@ __attribute__((unused)) static const uint8_t *mf_line(mf_stream *in, uint32_t *l
 /* Capture time of the next byte. */
 static uint64_t mf_time(const mf_stream *in) { return in->held && in->marks ? in->mark[0].time : in->now; }
 
-__attribute__((unused)) static uint16_t mf_be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
-__attribute__((unused)) static uint32_t mf_be32(const uint8_t *p) {
+static uint16_t mf_be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
+static uint32_t mf_be32(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
@@ -222,7 +225,7 @@ static uint32_t mf_length_(const char *text) {
 static void mf_string(uint32_t column, const char *text) { mf_text(column, text, mf_length_(text)); }
 
 /* Adds an attribute; neither text may hold a NUL. */
-__attribute__((unused)) static void mf_attribute(const char *key, const void *value, uint32_t length) {
+static void mf_attribute(const char *key, const void *value, uint32_t length) {
     mf_text(MF_RECORD_COLUMN_ATTRIBUTES, key, mf_length_(key) + 1);
     mf_text(MF_RECORD_COLUMN_ATTRIBUTES, value, length);
     mf_text(MF_RECORD_COLUMN_ATTRIBUTES, "", 1);
@@ -280,5 +283,7 @@ static void mf_response(void) { mf_verdicts_[mf_segment_index_].verdict = MF_VER
 /* ---- below: the symbols and what is between them and the two functions -------------------------------------------- */
 
 #include "metaflow_driver.h"
+
+#pragma GCC diagnostic pop
 
 #endif /* METAFLOW_H */

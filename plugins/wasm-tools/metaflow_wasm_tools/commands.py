@@ -42,8 +42,13 @@ def build(*, folder: Path) -> None:
 
 @wasm.command()
 @_FOLDER
+@click.option(
+    "--pcap",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Also play the TCP connections of a capture.",
+)
 @_JSON
-def test(*, folder: Path, as_json: bool) -> int:
+def test(*, folder: Path, pcap: Path | None, as_json: bool) -> int:
     """Run the test cases of DIR (testcases/*.toml) under the limits of the manifest.
 
     Each case is played as it is, cut at every byte, byte by byte, cut short and damaged.
@@ -54,11 +59,20 @@ def test(*, folder: Path, as_json: bool) -> int:
     from metaflow_wasm_tools.running import load
 
     project = Project.find(folder)
-    if not project.cases:
+    if not project.cases and pcap is None:
         raise InputError(f"{folder}: there is no test case; write one as testcases/NAME.toml (mflow wasm test --help)")
     create = load(project)
     results = {path.name: check_case(Case.read(path), create) for path in project.cases}
     failed = sum(bool(wrong) for wrong in results.values())
+    if pcap is not None:
+        from metaflow_wasm_tools.captures import play_capture
+
+        played = play_capture(pcap, create())
+        results[pcap.name] = [f"{count} batches lost: {reason}" for reason, count in played.faults.items()]
+        failed += bool(played.faults)
+        if not as_json:
+            shown = ", ".join(f"{count} {name}" for name, count in sorted(played.records.items())) or "no record"
+            print(f"{pcap.name}: {played.connections} connections, {played.accepted} taken, {shown}.")
     if as_json:
         print(json.dumps({"cases": results, "failed": failed}, ensure_ascii=False, indent=2))
         return 1 if failed else 0
