@@ -44,10 +44,10 @@ _SIGNATURES = {
 
 
 def library_path() -> Path | None:
-    """The native library in this package, None when it was installed without one."""
+    """The native library in this package, None when it was installed without one; of several builds the newest."""
     folder = Path(__file__).parent
-    names = [f"_native{suffix}" for suffix in machinery.EXTENSION_SUFFIXES]
-    return next((folder / name for name in [*names, "_native.so"] if (folder / name).exists()), None)
+    found = [folder / f"_native{suffix}" for suffix in machinery.EXTENSION_SUFFIXES]
+    return max((path for path in found if path.exists()), key=lambda path: path.stat().st_mtime, default=None)
 
 
 def load_library(path: Path | None = None) -> ctypes.CDLL:

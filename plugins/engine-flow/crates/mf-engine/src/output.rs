@@ -200,6 +200,19 @@ impl Output {
     }
 }
 
+/// Longest text of a key, in bytes: with the bound on the number of keys it bounds their memory.
+const LONGEST_TEXT: usize = 512;
+
+/// The beginning of a text, cut between characters.
+#[inline]
+fn clip(text: &str) -> &str {
+    if text.len() <= LONGEST_TEXT {
+        return text;
+    }
+    let end = (0..=LONGEST_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.get(..end).unwrap_or("")
+}
+
 /// What a flow's view and its reports have in common.
 struct Seen<'a> {
     client: &'a Endpoint,
@@ -303,9 +316,9 @@ impl L7Sink for Output {
             tags: AppTags {
                 l7_protocol: event.protocol,
                 biz_type: event.biz_type,
-                app_service: event.app_service,
-                app_instance: event.app_instance,
-                endpoint: event.endpoint,
+                app_service: clip(event.app_service),
+                app_instance: clip(event.app_instance),
+                endpoint: clip(event.endpoint),
             },
             meter: AppMeter {
                 request: u64::from(event.request),
