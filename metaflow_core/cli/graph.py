@@ -17,7 +17,7 @@ def graph(files: tuple[str, ...], *, sets: tuple[str, ...], strict: bool, dot: b
     """Draw the pipelines of a configuration: which component hands to which."""
     from metaflow_core.pipeline import graph_of
 
-    config, _ = load(files, sets, strict=strict)
+    config = load(files, sets, strict=strict)
     drawn = graph_of(config)
     if as_json:
         print_json(drawn.to_dict())

@@ -21,7 +21,7 @@ def validate(files: tuple[str, ...], *, sets: tuple[str, ...], strict: bool, den
 
     Needs neither root nor a database nor the network. Exit code 78 when something is wrong.
     """
-    config, _ = load(files, sets, strict=strict, deny_warnings=deny_warnings)
+    config = load(files, sets, strict=strict, deny_warnings=deny_warnings)
     if as_json:
         warnings = [
             {"file": item.file, "line": item.line, "path": item.path, "message": item.message}

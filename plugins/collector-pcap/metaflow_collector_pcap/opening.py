@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,10 +71,9 @@ class OpenCapture:
         return data
 
     def close(self) -> None:
-        """Close the file; idempotent. Standard input stays open."""
+        """Close the file; idempotent. Standard input itself stays open."""
         self.stream.close()
-        if self._file is not sys.stdin.buffer:
-            self._file.close()
+        self._file.close()
 
 
 def open_capture(name: str) -> OpenCapture:
@@ -85,8 +85,7 @@ def open_capture(name: str) -> OpenCapture:
     try:
         return _recognise(name, file)
     except BaseException:
-        if file is not sys.stdin.buffer:
-            file.close()
+        file.close()
         raise
 
 
@@ -94,7 +93,8 @@ def _open_file(name: str) -> BinaryIO:
     if name == "-":
         if sys.stdin is None or sys.stdin.isatty():
             raise InputError("standard input is a terminal; pipe a capture into it: tcpdump -w - | mflow read -")
-        return sys.stdin.buffer
+        # a descriptor of our own without a buffer: an interrupt during a read must not find the interpreter's buffer locked
+        return cast("BinaryIO", os.fdopen(os.dup(0), "rb", buffering=0))
     try:
         return Path(name).open("rb")
     except FileNotFoundError:
