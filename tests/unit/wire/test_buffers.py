@@ -101,7 +101,7 @@ def test_damage_raises_parse_error_or_nothing(data):
         try:
             reader(cut)
         except ParseError as error:
-            assert str(error)
+            assert str(error)  # noqa: PT017 - it may also succeed
 
 
 @given(st.binary(max_size=200))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -76,7 +77,7 @@ def test_messages_have_offset_length_and_fields():
 @given(st.lists(st.integers(0, len(TALK)), max_size=12))
 def test_any_split_gives_the_same_records(cuts):
     edges = [0, *sorted(cuts), len(TALK)]
-    pieces = [TALK[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
+    pieces = [TALK[start:stop] for start, stop in pairwise(edges)]
     assert parse(pieces) == parse([TALK])
 
 
