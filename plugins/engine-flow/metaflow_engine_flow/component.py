@@ -12,6 +12,7 @@ from metaflow_engine_flow.config import EngineConfig
 from metaflow_engine_flow.interface import EngineError, FlowEngine
 from metaflow_engine_flow.sharded import ShardedEngine
 from metaflow_engine_flow.tables import catalogue_name
+from metaflow_engine_flow.times import with_times
 
 _STEP = ("time_ns", "op", "parser", "verdict", "offset", "reason")
 
@@ -78,7 +79,7 @@ class FlowEngineComponent:
         for name, rows in self._engine.tables(1 if self._all_rows else self._config.batch_rows):
             if name in self._wanted:
                 table = self._context.catalog.table(catalogue_name(name))
-                yield RecordBatch(table.name, conform(rows, table, fill=False))
+                yield RecordBatch(table.name, conform(with_times(rows, table), table, fill=False))
 
     def counters(self) -> Iterable[CounterSample]:
         """What the engine counted."""
