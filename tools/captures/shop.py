@@ -80,7 +80,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
         cache = redis.Redis(port=REDIS, protocol=2)
         if path.startswith("/cart"):
             cache.incr("cart:1")
-            return 200, {"items": int(cache.get("cart:1") or 0)}  # type: ignore[arg-type]
+            return 200, {"items": int(cache.get("cart:1") or 0)}
         if path.startswith("/catalog"):
             with database("shop", "shop") as db, db.cursor() as cursor:
                 cursor.execute("SELECT id, name, price FROM item WHERE price < 100 ORDER BY price")
@@ -91,7 +91,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
             return 200, {"paid": True}
         if path.startswith("/broken"):
             with contextlib.suppress(redis.ResponseError):
-                cache.execute_command("LPUSH", "cart:1", "x")
+                cache.lpush("cart:1", "x")
             with database("shop", "shop") as db, contextlib.suppress(pymysql.Error), db.cursor() as cursor:
                 cursor.execute("SELECT * FROM no_such_table")
             lookup("nowhere.shop.test")

@@ -1,0 +1,1 @@
+"""``mflow up``: watch this machine with whatever is installed."""

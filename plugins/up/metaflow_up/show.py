@@ -1,0 +1,115 @@
+"""What a person sees: the block at the start, and the services while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from metaflow_core.report.text import duration_text
+from metaflow_up.board import Board
+
+if TYPE_CHECKING:
+    from metaflow_core import App
+    from metaflow_core.api import CounterSample
+
+__all__ = ["banner", "watch"]
+
+_ROWS = 25
+_LINE_EVERY_S = 10.0
+
+
+def banner(config: dict[str, Any], why: str, urls: Iterable[str]) -> Iterable[str]:
+    """The first lines: what is captured and why, where data is, every URL."""
+    pipeline = config["pipelines"]["live"]
+    yield "MetaFlow is up."
+    yield f"  capture   {why}"
+    storages = ", ".join(pipeline.get("storages", [])) or "none"
+    yield (
+        f"  storage   {storages}, data in {config['service']['data_dir']}"
+        if storages != "memory"
+        else "  storage   memory: gone when this process ends"
+    )
+    for url in urls:
+        yield f"  url       {url}"
+    yield "  stop      Ctrl-C"
+
+
+async def watch(app: App, board: Board, ended: asyncio.Event) -> None:
+    """Feed the board and show it until the app ends: a table in a terminal, else a line now and then."""
+    feeder = asyncio.create_task(_feed(app, board))
+    try:
+        if sys.stdout.isatty():
+            await _table(app, board, ended)
+        else:
+            await _lines(app, board, ended)
+    finally:
+        feeder.cancel()
+        await asyncio.gather(feeder, return_exceptions=True)
+
+
+async def _feed(app: App, board: Board) -> None:
+    async for batch in app.tap("live"):
+        board.add(batch)
+
+
+async def _lines(app: App, board: Board, ended: asyncio.Event) -> None:
+    while not ended.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), _LINE_EVERY_S)
+        print(_totals(app, board), flush=True)
+
+
+async def _table(app: App, board: Board, ended: asyncio.Event) -> None:
+    from rich.live import Live
+
+    with Live(_render(app, board), refresh_per_second=2, transient=False) as live:
+        while not ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), 1.0)
+            live.update(_render(app, board))
+
+
+def _render(app: App, board: Board) -> Any:
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("server", "protocol", "requests", "rate", "errors", "average", "max"):
+        table.add_column(name)
+    lines = board.lines()
+    for line in lines[:_ROWS]:
+        style = "red" if line.errors else ""
+        cells = (
+            line.server, line.protocol, str(line.requests), f"{line.rate:.3g}/s", str(line.errors or "-"),
+            duration_text(line.average_us), duration_text(line.max_us),
+        )  # fmt: skip
+        table.add_row(*(Text(cell, style=style) for cell in cells))
+    hint = Text("" if lines else _why_empty(app.stats()), style="yellow")
+    return Group(Text(_totals(app, board)), table, hint)
+
+
+def _totals(app: App, board: Board) -> str:
+    dropped = sum(sample.value for sample in app.stats() if sample.stage == "dropped" and sample.unit == "packets")
+    lost = f", {dropped:,} packets dropped" if dropped else ""
+    return (
+        f"{board.packets:,} packets, {board.flows:,} flows, {board.requests:,} requests, "
+        f"{len(board.lines())} services in the last minute{lost}"
+    )
+
+
+def _why_empty(stats: Iterable[CounterSample]) -> str:
+    """Which stage is at zero."""
+    total: dict[str, int] = {}
+    for sample in stats:
+        total[sample.stage] = total.get(sample.stage, 0) + sample.value
+    if not total.get("received"):
+        return "No packets yet. If there should be some: is the interface the right one ('ip -s link'), and the filter not too narrow?"
+    return (
+        "Packets arrive, but no request has been recognised yet: wait for one, or see which protocols are known "
+        "('mflow plugins list --kind parser')."
+    )
