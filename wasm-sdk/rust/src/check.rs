@@ -45,12 +45,17 @@ impl Checks {
         self.reason.clear();
     }
 
-    /// Add the verdict on the segment with this index; indexes between are answered with "no".
-    pub fn set(&mut self, index: u32, check: Check) {
-        while self.rows <= index {
+    /// Answer every segment up to `count` that was not asked about with "no": a result has a row for each.
+    pub fn fill(&mut self, count: u32) {
+        while self.rows < count {
             self.verdict.set(self.rows, abi::VERDICT_NO as u8);
             self.rows += 1;
         }
+    }
+
+    /// Add the verdict on the segment with this index; indexes between are answered with "no".
+    pub fn set(&mut self, index: u32, check: Check) {
+        self.fill(index.saturating_add(1));
         let verdict = match check {
             Check::No { reason, offset } => {
                 self.offset.set(index, offset);

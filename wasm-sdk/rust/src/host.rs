@@ -100,6 +100,8 @@ impl<P: Parser> Host<P> {
         if batch.malformed {
             return Err(Failure::Malformed);
         }
+        // segments of a kind that is not known were not shown to the parser, at the end of the batch too
+        self.checks.fill(batch.index);
         self.checks.write(&mut self.output);
         Ok(&self.output)
     }

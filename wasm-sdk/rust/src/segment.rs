@@ -109,7 +109,8 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 /// The segments of a batch with their index; every length is checked, a wrong one ends the walk with `malformed`.
 pub(crate) struct Batch<'a> {
     rest: &'a [u8],
-    index: u32,
+    /// Segments passed so far, known or not.
+    pub index: u32,
     count: u32,
     /// A length did not fit: the results so far are to be dropped.
     pub malformed: bool,
