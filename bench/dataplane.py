@@ -27,8 +27,8 @@ ROOT = Path(__file__).parent.parent
 ENGINES = (
     ("native", "native", ()),
     ("native, no l7_message", "native", ("l7_message=0",)),
-    ("wasm", "wasm", ("batch_bytes=4194304",)),
-    ("wasm, no l7_message", "wasm", ("batch_bytes=4194304", "l7_message=0")),
+    ("wasm", "wasm", ()),
+    ("wasm, no l7_message", "wasm", ("l7_message=0",)),
     ("native engine, wasm parser", "native+wasm", ()),
     ("native engine, python parser", "python", ()),
 )

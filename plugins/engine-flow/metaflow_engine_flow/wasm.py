@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 _RAW = struct.Struct("<II")
 _WORK = struct.Struct("<IIII")
-_OUT = 16
+_READY = struct.Struct(f"<{len(TABLES)}Q")
+_OUT = _READY.size
 
 
 def module_path() -> Path:
@@ -137,14 +138,14 @@ class WasmEngine:
 
     def ready(self) -> int:
         """See :meth:`FlowEngine.ready <metaflow_engine_flow.interface.FlowEngine.ready>`."""
-        return max(self._ready(table) for table in range(len(TABLES)))
+        return max(self._ready())
 
     def tables(self, at_least: int = 1) -> Iterator[tuple[str, pa.RecordBatch]]:
         """See :meth:`FlowEngine.tables <metaflow_engine_flow.interface.FlowEngine.tables>`."""
         import pyarrow as pa
 
-        for table, name in enumerate(TABLES):
-            if self._ready(table) < at_least:
+        for table, (name, ready) in enumerate(zip(TABLES, self._ready(), strict=True)):
+            if ready < at_least:
                 continue
             if self._call("mfe_take_raw", self._handle, table, self._out) != 0:
                 raise EngineError(self._last_error())
@@ -172,8 +173,10 @@ class WasmEngine:
             self._store.close()
         self._dead = self._dead or "the engine was closed and cannot be used any more; make a new one"
 
-    def _ready(self, table: int) -> int:
-        return self._call("mfe_ready", self._handle, table)
+    def _ready(self) -> tuple[int, ...]:
+        """Rows ready by table id. One call: each costs some 30 microseconds."""
+        self._call("mfe_ready_all", self._handle, self._out, len(TABLES))
+        return _READY.unpack(self._bytes(self._out, _READY.size))
 
     def _call(self, name: str, *arguments: int) -> int:
         if self._dead:
@@ -219,5 +222,5 @@ class WasmEngine:
 
 _NEEDED = (
     "memory", "mfe_abi_version", "mfe_alloc", "mfe_dealloc", "mfe_new", "mfe_add_parser", "mfe_push", "mfe_work", "mfe_complete", "mfe_tick",
-    "mfe_finish", "mfe_ready", "mfe_take_raw", "mfe_counters", "mfe_explain", "mfe_last_error",
+    "mfe_finish", "mfe_ready_all", "mfe_take_raw", "mfe_counters", "mfe_explain", "mfe_last_error",
 )  # fmt: skip

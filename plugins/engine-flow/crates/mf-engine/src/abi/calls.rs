@@ -11,6 +11,7 @@ use mf_l7::{ParserDescription, Runtime};
 use super::guard::{bytes, call};
 use super::handle::{new_error, set_new_error, Handle, Raw, WorkItem};
 use super::vtable::{NativeParser, Vtable};
+use crate::engine::TABLES;
 use crate::{Engine, Options};
 
 /// Version of this ABI.
@@ -148,6 +149,22 @@ pub unsafe extern "C" fn mfe_finish(handle: *mut Handle) {
 pub unsafe extern "C" fn mfe_ready(handle: *mut Handle, table: u32) -> u64 {
     // SAFETY: stated for the module.
     unsafe { call(handle, 0, |handle| Ok(handle.engine.ready(table) as u64)) }
+}
+
+/// Rows ready in every table at once: writes one `u64` a table and returns how many tables there are (at most `room`), -1 on
+/// an error. For hosts to which a call is dear.
+#[no_mangle]
+pub unsafe extern "C" fn mfe_ready_all(handle: *mut Handle, out: *mut u64, room: u32) -> i32 {
+    // SAFETY: stated for the module; `out` has room for `room` numbers.
+    unsafe {
+        call(handle, -1, |handle| {
+            let tables = TABLES.min(room);
+            for table in 0..tables {
+                out.add(table as usize).write_unaligned(handle.engine.ready(table) as u64);
+            }
+            Ok(tables as i32)
+        })
+    }
 }
 
 /// Moves a table's rows into Arrow C structures. Returns 0, or -1 on an error.
