@@ -87,6 +87,9 @@ def up(
     if print_config:
         import yaml
 
+        from metaflow_up.usable import usable
+
+        config, _ = usable(config)
         print(yaml.safe_dump(config, sort_keys=False), end="")
         return exits.OK
     return asyncio.run(_run(config, capture.why, port, seconds))
@@ -96,8 +99,12 @@ async def _run(config: dict[str, Any], why: str, port: int, seconds: float | Non
     from metaflow_core import App
     from metaflow_up.board import Board
     from metaflow_up.show import banner, watch
+    from metaflow_up.usable import usable
 
     Path(config["service"]["data_dir"]).mkdir(parents=True, exist_ok=True)
+    config, notes = usable(config)
+    for note in notes:
+        print(f"mflow: {note}", file=sys.stderr)
     app = App(config, autoload=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
