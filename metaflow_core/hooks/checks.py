@@ -194,7 +194,9 @@ def requirements(require: Iterable[str], infos: Sequence[PluginInfo]) -> None:
             missing.append(f"{wanted.name} is not installed; run: pip install '{text}'")
             continue
         if not wanted.specifier.contains(version, prereleases=True):
-            missing.append(f"{wanted.name} {version} is installed, {wanted.specifier} is required; run: pip install -U '{text}'")
+            missing.append(
+                f"{wanted.name} {version} is installed, {wanted.specifier} is required; run: pip install -U '{text}'"
+            )
         if wanted.name in failed:
             missing.append(f"{wanted.name} is installed but {failed[wanted.name].state}: {failed[wanted.name].reason}")
     if missing:

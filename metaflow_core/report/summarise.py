@@ -229,7 +229,8 @@ class Summariser:
             dropped=tuple(
                 (stage, reason, value)
                 for (stage, reason), value in sorted(total.items(), key=lambda item: -item[1])
-                if reason not in {"", *_NO_LOSS} and stage in {"dropped", "frames", "link", "ip", "transport", "tunnel", "fragment"}
+                if reason not in {"", *_NO_LOSS}
+                and stage in {"dropped", "frames", "link", "ip", "transport", "tunnel", "fragment"}
             ),
             notes=tuple(notes),
         )
