@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 from metaflow_core.api.stream import Incomplete, NotThisProtocol, Stream
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Generic, TypeVar
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 from metaflow_core.api._python_lane import Lane
 from metaflow_core.api.config import Config
 from metaflow_core.api.factories import ParserFactory

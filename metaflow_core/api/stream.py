@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 
 __all__ = ["Incomplete", "NotThisProtocol", "Stream"]
 

@@ -225,7 +225,7 @@ VIEWS = {
     "wasm-sdk/zig/metaflow_abi.zig": view_zig,
     "wasm-sdk/assemblyscript/metaflow_abi.ts": view_assemblyscript,
     "wasm-sdk/rust/src/abi_generated.rs": view_rust,
-    "metaflow_core/api/_abi_generated.py": view_python,
+    "metaflow_core/api/abi.py": view_python,
 }
 
 

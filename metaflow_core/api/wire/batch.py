@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 from metaflow_core.api.wire.segments import BATCH_HEADER, SEGMENT_HEADER
 
 __all__ = ["BatchBuilder"]

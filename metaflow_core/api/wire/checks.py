@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 from metaflow_core.api.wire.columns import encode_numbers, encode_texts, read_column
 from metaflow_core.api.wire.frame import HEADER, MAX_ROWS, iter_columns, read_header
 from metaflow_core.api.wire.message import Verdict

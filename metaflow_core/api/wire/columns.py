@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 from metaflow_core.api.wire.frame import COLUMN_HEADER, WIDTHS, ColumnFrame, layout
 from metaflow_core.errors import ParseError
 

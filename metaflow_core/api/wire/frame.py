@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 from metaflow_core.errors import ParseError
 
 __all__ = ["ColumnFrame", "check_frame", "iter_columns", "layout", "read_header"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 from typing import Any, TypedDict
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 
 __all__ = ["Message", "Record", "RecordFlag", "RecordType", "Status", "Verdict"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 from metaflow_core.api.wire.checks import expect_type
 from metaflow_core.api.wire.columns import encode_attributes, encode_numbers, encode_texts, read_column
 from metaflow_core.api.wire.frame import HEADER, MAX_ROWS, WIDTHS, iter_columns, read_header

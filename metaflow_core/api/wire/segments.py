@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 from metaflow_core.errors import ParseError
 
 __all__ = ["Direction", "Segment", "SegmentBatch", "SegmentFlag", "SegmentKind"]

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 
 __all__ = ["GuestLog"]
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 
 if TYPE_CHECKING:
     import wasmtime

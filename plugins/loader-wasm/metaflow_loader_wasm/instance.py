@@ -10,8 +10,7 @@ from functools import partial
 
 import wasmtime
 
-from metaflow_core.api import ParserFault, ParserLimits
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import ParserFault, ParserLimits, abi
 from metaflow_loader_wasm.calls import Call, bind
 from metaflow_loader_wasm.guest_log import GuestLog
 from metaflow_loader_wasm.ticker import Ticker

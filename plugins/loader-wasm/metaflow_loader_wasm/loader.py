@@ -12,8 +12,7 @@ from pathlib import Path
 
 import wasmtime
 
-from metaflow_core.api import ParserFault, ParserLimits, ParserRuntime
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import ParserFault, ParserLimits, ParserRuntime, abi
 from metaflow_core.errors import PluginLoadError, UnavailableError
 from metaflow_loader_wasm.calls import has_short_call
 from metaflow_loader_wasm.guest_log import GuestLog

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from metaflow_core.api import ParserFault
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import ParserFault, abi
 from metaflow_core.api.wire import check_frame
 from metaflow_core.errors import ParseError
 from metaflow_loader_wasm.instance import Instance, batch_count

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from metaflow_core.cli import exits
+from metaflow_core.cli.exits import OK
 
 __all__ = ["up"]
 
@@ -91,7 +91,7 @@ def up(
 
         config, _ = usable(config)
         print(yaml.safe_dump(config, sort_keys=False), end="")
-        return exits.OK
+        return OK
     return asyncio.run(_run(config, capture.why, port, seconds))
 
 
@@ -122,7 +122,7 @@ async def _run(config: dict[str, Any], why: str, port: int, seconds: float | Non
     for status in app.status():
         if status.get("state") == "failed":
             print(f"mflow: {status.get('kind')} {status.get('id')}: {status.get('message')}", file=sys.stderr)
-    return exits.OK
+    return OK
 
 
 async def _end(app: Any, ended: asyncio.Event, seconds: float | None) -> None:

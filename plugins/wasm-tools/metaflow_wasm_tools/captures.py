@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaflow_core.api import ParserFault, ParserRuntime
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import ParserFault, ParserRuntime, abi
 from metaflow_core.api.wire import BatchBuilder, SegmentFlag, Verdict, read_checks, read_records
 from metaflow_core.errors import InputError, ParseError
 

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaflow_core.api import ParserFault, ParserRuntime
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import ParserFault, ParserRuntime, abi
 from metaflow_core.api.wire import BatchBuilder, Record, read_records
 from metaflow_core.errors import InputError, ParseError
 

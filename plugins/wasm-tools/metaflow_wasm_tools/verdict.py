@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaflow_core.api import _abi_generated as abi
+from metaflow_core.api import abi
 from metaflow_wasm_tools.binary import ModuleView
 
 __all__ = ["problems"]
