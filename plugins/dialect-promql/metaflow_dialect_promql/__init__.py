@@ -1,0 +1,1 @@
+"""PromQL over every metric of the catalogue and over stored samples. The dialect itself is in ``dialect.py``."""

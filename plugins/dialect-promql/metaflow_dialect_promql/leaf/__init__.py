@@ -1,0 +1,1 @@
+"""Where series come from: names and matchers to plans, rows to samples."""

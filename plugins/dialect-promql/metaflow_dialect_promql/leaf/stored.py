@@ -1,0 +1,149 @@
+"""Stored Prometheus samples: the table ``prometheus.samples``."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metaflow_core.api import Storage
+from metaflow_core.model.expression import Call, Expr, Literal, Or, Ref
+from metaflow_core.query import Aggregate, Filter, Fold, Named, Plan, Project, Scan, SemiJoin, TimeRange
+from metaflow_dialect_promql.errors import TooManySamples
+from metaflow_dialect_promql.labels import LABEL_NAME, NAME, Labels, make
+from metaflow_dialect_promql.leaf.build import build
+from metaflow_dialect_promql.leaf.matching import conjunction, pushed, selects
+from metaflow_dialect_promql.samples import Samples
+from metaflow_dialect_promql.span import Span
+from metaflow_dialect_promql.syntax.nodes import Matcher
+
+__all__ = ["TABLE", "StoredSeries"]
+
+TABLE = "prometheus.samples"
+
+
+class StoredSeries:
+    """Reads series and samples. Remembers the labels of series that it has seen.
+
+    A ``series_id`` is a hash of the labels, so what is remembered is right for every storage and for ever.
+
+    :param remembered: of how many series.
+    """
+
+    def __init__(self, remembered: int = 200_000) -> None:
+        self._remembered = remembered
+        self._labels: OrderedDict[int, Labels] = OrderedDict()
+
+    async def samples(
+        self, storage: Storage, alternatives: Sequence[Sequence[Matcher]], span: Span, max_samples: int, max_series: int
+    ) -> Samples:
+        """The samples of the series that the matchers select.
+
+        :raises TooManySamples: there are more than allowed.
+        """
+        source = _filtered(alternatives, span)
+        columns = tuple(Named(name, Ref(name)) for name in ("series_id", "timestamp", "value"))
+        table = await storage.execute(Project(source, columns))
+        if table.num_rows > max_samples:
+            raise TooManySamples("query processing would load too many samples into memory in query execution")
+        if not table.num_rows:
+            return Samples.empty()
+        encoded = table["series_id"].combine_chunks()
+        encoded = encoded if isinstance(encoded, pa.Array) else pa.concat_arrays(encoded.chunks)
+        encoded = encoded.dictionary_encode()
+        ids = [int(each) for each in encoded.dictionary.to_pylist()]
+        if len(ids) > max_series:
+            raise TooManySamples(f"the query selects {len(ids)} series, at most {max_series} are allowed")
+        await self._learn(storage, source, ids)
+        labels = [self._labels[each] for each in ids]
+        chosen = np.asarray(selects(labels, alternatives))
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        times = table["timestamp"].cast(pa.int64()).to_numpy() // 1000
+        values = table["value"].to_numpy()
+        rows = (times > span.start) & (times <= span.end)
+        if not chosen.all():
+            rows &= chosen[codes]
+        if not rows.all():
+            codes, times, values = codes[rows], times[rows], values[rows]
+        if chosen.all() and len(np.unique(codes)) == len(labels):
+            return build(labels, codes, times, values)
+        kept, numbers = np.unique(codes, return_inverse=True)
+        return build([labels[each] for each in kept], numbers, times, values)
+
+    async def series(
+        self, storage: Storage, alternatives: Sequence[Sequence[Matcher]], span: Span, max_series: int
+    ) -> list[Labels]:
+        """The series that have samples in the span.
+
+        :raises TooManySamples: there are more than allowed.
+        """
+        source = _filtered(alternatives, span)
+        found = await storage.execute(Aggregate(source, (Named("series_id", Ref("series_id")),), (Fold("n", "count"),)))
+        ids = [int(each) for each in found["series_id"].to_pylist()]
+        if len(ids) > max_series:
+            raise TooManySamples(f"the query selects {len(ids)} series, at most {max_series} are allowed")
+        await self._learn(storage, source, ids)
+        labels = [self._labels[each] for each in ids]
+        return sorted(each for each, hit in zip(labels, selects(labels, alternatives), strict=True) if hit)
+
+    async def names(self, storage: Storage, span: Span) -> list[str]:
+        """The names of all metrics in the span."""
+        source = Scan(TABLE, time=_range(span))
+        found = await storage.execute(Aggregate(source, (Named("metric", Ref("metric_name")),), (Fold("n", "count"),)))
+        return sorted(str(each) for each in pc.unique(found["metric"].cast(pa.utf8())).to_pylist())
+
+    async def _learn(self, storage: Storage, source: Plan, ids: Sequence[int]) -> None:
+        """The labels of series not seen before, from the first row of each: labels are read once a series, not once a sample."""
+        if all(each in self._labels for each in ids):
+            for each in ids:
+                self._labels.move_to_end(each)
+            return
+        key = (Named("series_id", Ref("series_id")),)
+        first = Aggregate(source, key, (Fold("timestamp", "min", Ref("timestamp")),))
+        names = ("series_id", "timestamp", "metric_name", "label_names", "label_values")
+        rows = SemiJoin(
+            Project(source, tuple(Named(name, Ref(name)) for name in names)), ("series_id", "timestamp"), first
+        )
+        table = await storage.execute(rows)
+        for number, metric, keys, values in zip(
+            table["series_id"].to_pylist(),
+            table["metric_name"].to_pylist(),
+            table["label_names"].to_pylist(),
+            table["label_values"].to_pylist(),
+            strict=True,
+        ):
+            pairs = dict(zip(keys or (), values or (), strict=False))
+            self._labels[int(number)] = make({**pairs, NAME: metric})
+        for each in ids:
+            # A row that vanished between two questions has no labels left to tell.
+            self._labels.setdefault(each, ())
+            self._labels.move_to_end(each)
+        while len(self._labels) > max(self._remembered, len(ids)):
+            self._labels.popitem(last=False)
+
+
+def _range(span: Span) -> TimeRange:
+    return TimeRange(span.start // 1000 * 1_000_000_000, (span.end // 1000 + 1) * 1_000_000_000)
+
+
+def _filtered(alternatives: Sequence[Sequence[Matcher]], span: Span) -> Plan:
+    scan = Scan(TABLE, time=_range(span))
+    tests = [conjunction(pushed(matchers, _operand)) for matchers in alternatives]
+    found = [each for each in tests if each is not None]
+    # One alternative without a test lets everything through.
+    if len(found) < len(tests) or not found:
+        return scan
+    return Filter(scan, found[0] if len(found) == 1 else Or(tuple(found)))
+
+
+def _operand(name: str) -> Expr | None:
+    if name == NAME:
+        return Ref("metric_name")
+    if not LABEL_NAME.match(name):
+        return None
+    return Call("coalesce", (Ref(f"label.{name}"), Literal("")))
+
+

@@ -1,0 +1,1 @@
+"""PromQL as text and as a tree."""
