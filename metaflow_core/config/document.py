@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -56,13 +56,14 @@ def read_document(
     tree = Node({})
     files: list[str] = []
     problems: list[Problem] = []
+    minor: list[Problem] = []
     for source in listed:
         try:
             if isinstance(source, Mapping):
                 node = _from_mapping(source)
             else:
                 files.append(str(source))
-                node = read_yaml(_read_file(Path(source)), str(source))
+                node = read_yaml(_read_file(Path(source)), str(source), minor)
         except ConfigError as error:
             problems.extend(error.problems)
             continue
@@ -77,8 +78,9 @@ def read_document(
     except ConfigError as error:
         problems.extend(error.problems)
     if problems:
-        raise ConfigError(problems)
-    return _bootstrap(tree, tuple(files), core_resolver(environ))
+        raise ConfigError([*minor, *problems])
+    document = _bootstrap(tree, tuple(files), core_resolver(environ))
+    return replace(document, problems=(*minor, *document.problems))
 
 
 def _from_mapping(source: Mapping[str, object]) -> Node:

@@ -57,15 +57,19 @@ def scalar(text: str) -> Scalar:
     return float("nan") if _NAN.match(text) else text
 
 
-def read_yaml(text: str, file: str | None = None) -> Node:
+def read_yaml(text: str, file: str | None = None, problems: list[Problem] | None = None) -> Node:
     """Read one YAML document.
 
     :param file: name for the places in messages.
-    :raises ConfigError: with every mistake that could be found: all duplicate keys, or the first syntax error.
+    :param problems: receives what reading can go on after (a key that stands twice: the first counts), so that it is
+        reported together with the mistakes found later; without it such a mistake raises too.
+    :raises ConfigError: the text is no YAML, with every mistake that was found before.
     """
     reader = _Reader(text, file)
     node = reader.document()
-    if reader.problems:
+    if problems is not None:
+        problems.extend(reader.problems)
+    elif reader.problems:
         raise ConfigError(reader.problems)
     return node
 

@@ -117,3 +117,12 @@ def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "schema")
     assert code == 0
     assert json.loads(out)["$schema"].endswith("2020-12/schema")
+
+
+def test_all_mistakes_at_once_whatever_their_kind(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "metaflow.yaml"
+    path.write_text("version: 1\ntaggers:\n  a: {}\n  a: {}\nenginess: {}\npipelines:\n  p: {collectors: [nothing]}\n")
+    code, _, err = run(capsys, "validate", str(path))
+    assert code == 78
+    for sentence in ("the key stands here a second time", "did you mean engines?", "there is no collector 'nothing'"):
+        assert sentence in err
