@@ -1,0 +1,1 @@
+"""Where ClickHouse runs: inside this process, or behind a URL."""

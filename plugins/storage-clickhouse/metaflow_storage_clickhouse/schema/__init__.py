@@ -1,0 +1,1 @@
+"""The catalogue's tables in ClickHouse: types, DDL, reflection, migrations."""

@@ -1,0 +1,148 @@
+"""How a table lies in ClickHouse: names, keys, partitions, expiry, indexes. Text only; SQLAlchemy is not needed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from metaflow_core.model.catalog import Catalog, Column, Table
+from metaflow_storage_clickhouse.schema.types import stored_type
+from metaflow_storage_clickhouse.sql.quote import identifier, table_name
+
+__all__ = ["Layout", "root_of"]
+
+_PARTITIONS = {"week": "toMonday({})", "month": "toStartOfMonth({})", "1d": "toDate({})", "1h": "toStartOfHour({})"}
+_WIDE = ("list_string", "list_f64", "list_u32", "list_i64")
+
+
+def root_of(table: Table, catalog: Catalog) -> Table:
+    """The table that rows are written to, of which this one is rolled up.
+
+    Each rollup is made from there and not from the next finer one, so that each can be made again by itself.
+    """
+    while table.rolled_from:
+        table = catalog.tables[table.rolled_from]
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Decisions that the options allow.
+
+    :ivar retention: ``default`` (hours of the catalogue) or ``forever``.
+    :ivar hours: hours by table name, or by name without precision; wins over ``retention``.
+    :ivar codec: compression of columns. :ivar cluster: name of a cluster; empty for one node.
+    :ivar fsync: parts reach the disk before an insert returns.
+    """
+
+    retention: Literal["default", "forever"] = "default"
+    hours: Mapping[str, int] = field(default_factory=dict)
+    codec: str = "ZSTD(1)"
+    cluster: str = ""
+    fsync: bool = False
+
+    def settings(self) -> dict[str, int]:
+        """Settings of every table. Repeated batches are found by their number in the rows, so the engine keeps no log of blocks."""
+        window = {} if self.cluster else {"non_replicated_deduplication_window": 0}
+        on = int(self.fsync)
+        return {"ttl_only_drop_parts": 1, "fsync_after_insert": on, "fsync_part_directory": on, **window}
+
+    def physical(self, table: str) -> str:
+        """Quoted name of the table that holds the rows: on a cluster each shard has one of its own."""
+        return table_name(f"{table}_local" if self.cluster else table)
+
+    def on_cluster(self) -> str:
+        """`` ON CLUSTER x``, or nothing."""
+        return f" ON CLUSTER {identifier(self.cluster)}" if self.cluster else ""
+
+    def partition_by(self, table: Table) -> str:
+        """Expression of the partition."""
+        time = identifier(table.time)
+        known = _PARTITIONS.get(table.partition)
+        if known is not None:
+            return known.format(time)
+        unit = {"h": "HOUR", "d": "DAY"}[table.partition[-1]]
+        return f"toStartOfInterval({time}, INTERVAL {int(table.partition[:-1])} {unit})"
+
+    def primary_key(self, table: Table) -> tuple[str, ...]:
+        """What rows are found by."""
+        return tuple(identifier(name) for name in table.order_key)
+
+    def order_by(self, table: Table) -> tuple[str, ...]:
+        """What rows are sorted by. Rows of a rollup become one where every column that is no metric is equal."""
+        if not table.rolled_from:
+            return self.primary_key(table)
+        rest = [c.name for c in table.columns if not c.roll and c.name not in table.order_key and c.type not in _WIDE]
+        return (*self.primary_key(table), *(identifier(name) for name in rest))
+
+    def ttl(self, table: Table) -> str:
+        """When rows go; empty for never.
+
+        By the time of the row or of its storing, whichever is later: a capture of last year is kept as long as one of today.
+        """
+        hours = self.hours.get(table.name, self.hours.get(table.family))
+        if hours is None:
+            hours = table.ttl_hours if self.retention == "default" else 0
+        if not hours:
+            return ""
+        time = identifier(table.time)
+        if table.column(table.time).type != "time_s":
+            time = f"toDateTime({time}, 'UTC')"
+        return f"greatest({time}, `_stored`) + INTERVAL {hours} HOUR"
+
+    def indexes(self, table: Table) -> tuple[tuple[str, str], ...]:
+        """Skip indexes: name and definition. For columns that one row in a million is looked for by."""
+        if table.rolled_from or table.precision:
+            return ()
+        found = []
+        for column in table.columns:
+            kind = _index(column)
+            if kind and column.name not in table.order_key:
+                found.append((f"skip_{column.name}", f"{identifier(column.name)} TYPE {kind}"))
+        return tuple(found)
+
+    def columns(self, table: Table) -> dict[str, str]:
+        """Type of each column of the catalogue."""
+        return {column.name: stored_type(column, table) for column in table.columns}
+
+    def view(self, table: Table) -> str:
+        """Name of the view that fills a rollup, quoted."""
+        return table_name(f"{table.name}_fill")
+
+    def rollup(self, table: Table, source: Table) -> str:
+        """The SELECT that makes rows of a rollup from rows of its source."""
+        time = identifier(table.time)
+        step = table.interval_s
+        start = f"toDateTime(intDiv(toUnixTimestamp(src.{time}), {step}) * {step}, 'UTC')"
+        keys, listed = [f"`#{table.time}`"], [f"{start} AS `#{table.time}`"]
+        for column in table.columns:
+            name = identifier(column.name)
+            if column.name == table.time:
+                continue
+            alias = identifier(f"#{column.name}")
+            if column.roll:
+                call = {"sum": "sum", "max": "max"}.get(column.roll, "anyLast")
+                listed.append(f"{call}(src.{name}) AS {alias}")
+            elif column.type in _WIDE:
+                listed.append(f"any(src.{name}) AS {alias}")
+            else:
+                keys.append(alias)
+                listed.append(f"src.{name} AS {alias}")
+        listed.append("max(src.`_stored`) AS `#_stored`")
+        inner = f"SELECT {', '.join(listed)} FROM {self.physical(source.name)} AS src{{where}} GROUP BY {', '.join(keys)}"
+        outer = ", ".join(
+            f"{identifier('#' + name)} AS {identifier(name)}"
+            for name in (*(column.name for column in table.columns), "_stored")
+        )
+        return f"SELECT {outer} FROM ({inner})"
+
+
+def _index(column: Column) -> str:
+    if column.type == "string" and column.group == "tracing":
+        return "bloom_filter(0.01) GRANULARITY 4"
+    if column.base.startswith("syscall_trace_id") or column.name == "trace_id_index":
+        return "bloom_filter(0.01) GRANULARITY 4"
+    if column.name == "body" and column.type == "string":
+        return "tokenbf_v1(8192, 3, 0) GRANULARITY 4"
+    return ""

@@ -1,0 +1,1 @@
+"""Prepared plans as ClickHouse SQL."""

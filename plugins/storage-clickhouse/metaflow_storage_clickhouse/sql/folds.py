@@ -1,0 +1,91 @@
+"""The folds of :data:`metaflow_core.query.functions.FOLDS` as aggregate functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from metaflow_core.errors import UnsupportedQuery
+from metaflow_core.query import Fold
+from metaflow_storage_clickhouse.sql.expressions import condition, expression
+from metaflow_storage_clickhouse.sql.quote import literal
+from metaflow_storage_clickhouse.sql.typed import Typed, number, real
+
+__all__ = ["fold"]
+
+_TOPK_CELLS = 10_000
+
+
+def fold(node: Fold, columns: Mapping[str, Typed]) -> Typed:
+    """One fold over the rows of a group.
+
+    :raises UnsupportedQuery: there is no such fold.
+    """
+    where = None if node.where is None else condition(node.where, columns)
+    test = None if where is None else (f"ifNull({where.sql}, false)" if where.nullable else where.sql)
+    if node.argument is None:
+        return Typed("toInt64(count())" if test is None else f"toInt64(countIf({test}))", "i64")
+    value = expression(node.argument, columns)
+    if value.type == "null":
+        value = number(value)
+    suffix, end = ("", "") if test is None else ("If", f", {test}")
+    match node.op:
+        case "count":
+            return Typed(f"toInt64(count{suffix}({value.sql}{end}))", "i64")
+        case "uniq" | "uniq_exact":
+            call = "uniq" if node.op == "uniq" else "uniqExact"
+            return Typed(f"toInt64({call}{suffix}({value.sql}{end}))", "i64")
+        case "sum":
+            value = value if value.type == "f64" or value.family == "int" else number(value)
+            type_ = "f64" if value.type == "f64" else "u64" if value.type.startswith("u") else "i64"
+            return Typed(f"sumOrNull{suffix}({value.sql}{end})", type_, nullable=True)
+        case "min" | "max":
+            return Typed(f"{node.op}OrNull{suffix}({value.sql}{end})", value.type, True, value.column)
+        case "any":
+            # The smallest is one of them, and the same one whatever order threads read the rows in.
+            call = "min" if value.family != "list" else "any"
+            missing = value.family != "list"
+            name = f"{call}OrNull{suffix}" if missing else f"{call}{suffix}"
+            return Typed(f"{name}({value.sql}{end})", value.type, missing, value.column)
+        case "last":
+            moment = columns[str(node.parameters[0])].sql
+            name = f"argMaxOrNull{suffix}" if value.family != "list" else f"argMax{suffix}"
+            return Typed(f"{name}({value.sql}, {moment}{end})", value.type, True, value.column)
+        case "stddev":
+            return Typed(f"stddevPopStableOrNull{suffix}({real(value).sql}{end})", "f64", nullable=True)
+        case "quantile" | "quantile_exact":
+            call = "quantile" if node.op == "quantile" else "quantileExactInclusive"
+            level = min(1.0, max(0.0, _number(node)))
+            # Reals that are no numbers are no measurements.
+            some = f"not(isNaN({real(value).sql}))"
+            some = f"ifNull({some}, false)" if value.nullable else some
+            both = some if test is None else f"and({test}, {some})"
+            return Typed(f"{call}OrNullIf({level!r})({real(value).sql}, {both})", "f64", nullable=True)
+        case "topk":
+            count = max(1, int(_number(node)))
+            cells = max(2, _TOPK_CELLS // count)
+            list_type = {"f64": "list_f64", "u32": "list_u32", "i64": "list_i64"}.get(value.type, "list")
+            list_type = "list_string" if value.family == "text" else list_type
+            return Typed(f"topK{suffix}({count}, {cells})({value.sql}{end})", list_type)
+        case "histogram":
+            return _histogram(real(value), test, max(1, int(_number(node))))
+    raise UnsupportedQuery(f"there is no fold {node.op!r}")
+
+
+def _number(node: Fold) -> float:
+    parameter = node.parameters[0]
+    assert isinstance(parameter, int | float)
+    return parameter
+
+
+def _histogram(value: Typed, test: str | None, buckets: int) -> Typed:
+    """Equal widths from the smallest to the greatest; ClickHouse's own adapts its widths."""
+    finite = f"ifNull(isFinite({value.sql}), false)"
+    both = finite if test is None else f"and({test}, {finite})"
+    held = f"groupArrayIf(assumeNotNull({value.sql}), {both})"
+    # All values alike lie in the middle of a range of width 1.
+    index = f"least({buckets - 1}, toInt64(floor(if(hi > lo, (v - lo) / (hi - lo), 0.5) * {literal(float(buckets))})))"
+    counts = (
+        f"arrayMap((vs, lo, hi) -> arrayMap(i -> toInt64(arrayCount(v -> {index} = i, vs)), range({buckets})), "
+        f"[{held}], [arrayMin({held})], [arrayMax({held})])[1]"
+    )
+    return Typed(f"if(empty({held}), [], {counts})", "list_i64")

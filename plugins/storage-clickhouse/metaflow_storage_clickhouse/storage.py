@@ -1,0 +1,266 @@
+"""The storage: an engine, its schema, the writer, and plans run beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+
+from metaflow_core.api import BuildContext, Counters, RecordBatch, Resource
+from metaflow_core.errors import ParseError, QueryError, StartError, StorageError
+from metaflow_core.model.catalog import Catalog, Table
+from metaflow_core.model.catalog.conform import conform
+from metaflow_core.query import Plan, late, prepare
+from metaflow_storage_clickhouse.config import ClickHouseConfig
+from metaflow_storage_clickhouse.engines.base import Engine, Settings
+from metaflow_storage_clickhouse.engines.choose import choose_engine, embedded_path
+from metaflow_storage_clickhouse.errors import ClickHouseError, as_query_error, as_storage_error
+from metaflow_storage_clickhouse.finish import finished
+from metaflow_storage_clickhouse.lanes import Lanes
+from metaflow_storage_clickhouse.names import Dictionaries
+from metaflow_storage_clickhouse.schema.layout import Layout
+from metaflow_storage_clickhouse.schema.migrate import STORE_VERSION, bring_up
+from metaflow_storage_clickhouse.sql.plans import Compiler
+from metaflow_storage_clickhouse.sql.quote import table_name
+from metaflow_storage_clickhouse.sql.result import as_table
+from metaflow_storage_clickhouse.writer import Item, Writer, batch_number
+
+__all__ = ["ClickHouseStorage"]
+
+
+class ClickHouseStorage:
+    """Keeps records in ClickHouse.
+
+    :param engine: not open yet. :param catalog: the tables it keeps. :param config: its options.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        catalog: Catalog,
+        config: ClickHouseConfig,
+        counters: Counters | None = None,
+        report: Any = None,
+    ) -> None:
+        self._engine = engine
+        self._catalog = catalog
+        self._config = config
+        self._counters = counters or Counters("storage.clickhouse")
+        self._report = report or (lambda state, sentence: None)
+        self._layout = Layout(config.retention, config.retention_hours, config.codec, config.cluster, config.fsync)
+        self._writer: Writer | None = None
+        self._lanes: Lanes | None = None
+        self._names = Dictionaries(engine, self._layout)
+        self._writers: ThreadPoolExecutor | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._trouble = ""
+        self._done: list[str] = []
+        self._compiler = Compiler(catalog, self._source, self._names, bool(config.cluster))
+
+    @classmethod
+    def of(cls, context: BuildContext, config: ClickHouseConfig) -> ClickHouseStorage:
+        """A storage for an app."""
+        engine = choose_engine(config, context.data_dir)
+        return cls(engine, context.catalog, config, context.counters, context.report)
+
+    def resources(self) -> tuple[Resource, ...]:
+        """The directory of an embedded store: only one component can have it."""
+        path = embedded_path(self._config, None)
+        return () if path is None else (Resource("directory", str(path.absolute())),)
+
+    async def start(self) -> None:
+        """Open the store and bring its schema up to date.
+
+        :raises StartError: it is in use, cannot be written, or is from a newer version; with a sentence.
+        """
+        if self._writer is not None:
+            return
+        self._readers = ThreadPoolExecutor(self._config.query_threads, "clickhouse-read")
+        self._writers = ThreadPoolExecutor(2, "clickhouse-write")
+        try:
+            self._writer = await self._in(self._writers, self._open)
+        except BaseException:
+            await self.stop()
+            raise
+        self._lanes = Lanes(
+            self._store,
+            flush_rows=self._config.flush_rows,
+            linger_s=self._config.linger_ms / 1000,
+            max_bytes=self._config.max_pending_bytes,
+        )
+
+    def _open(self) -> Writer:
+        self._engine.open()
+        try:
+            self._done = bring_up(self._engine, self._catalog, self._layout)
+            self._names.open()
+            settings: Settings = {"distributed_foreground_insert": 1} if self._config.cluster else {}
+            writer = Writer(self._engine, self._catalog, self._layout, self._counters, settings)
+            if not getattr(self._engine, "clean", True):
+                self._done += writer.recover()
+        except ClickHouseError as error:
+            raise StartError(f"the store at {self._engine.place} cannot be used: {error}") from error
+        return writer
+
+    async def stop(self) -> None:
+        """Store what was accepted, then give everything back."""
+        if self._lanes is not None:
+            await self._lanes.close()
+            self._lanes = None
+        for pool in (self._writers, self._readers):
+            if pool is not None:
+                await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
+        self._writers = self._readers = self._writer = None
+        await asyncio.to_thread(self._engine.close)
+
+    async def write(self, batch: RecordBatch) -> None:
+        """Store a batch; when this returns it is safe. A ``batch_id`` seen before is not stored again.
+
+        :raises StorageError: it is not stored; the caller keeps it.
+        """
+        lanes = self._lanes
+        if lanes is None:
+            raise StorageError("the storage is not started; the batch was not stored, keep it")
+        try:
+            table = self._catalog.table(batch.table)
+            data = await asyncio.to_thread(conform, batch.data, table, fill=False)
+        except (ParseError, QueryError) as error:
+            raise StorageError(str(error)) from error
+        await lanes.put(table, Item(data, batch_number(table.name, batch.batch_id)))
+
+    async def _store(self, table: Table, items: Sequence[Item]) -> None:
+        assert self._writer is not None
+        assert self._writers is not None
+        try:
+            await self._in(self._writers, self._writer.store, table, items)
+        except ClickHouseError as error:
+            told = as_storage_error(error, self._engine.place)
+            self._counters.add("failed", sum(item.data.num_rows for item in items), reason="insert_refused")
+            if not self._trouble:
+                self._report("degraded", str(told))
+            self._trouble = str(told)
+            raise told from error
+        if self._trouble:
+            self._trouble = ""
+            self._report("running", "the store takes batches again")
+
+    async def execute(self, plan: Plan) -> pa.Table:
+        """Answer a plan. When the caller is cancelled, so is the query.
+
+        :raises QueryError: the plan is wrong, cannot be answered here, or met a limit; with a sentence.
+        """
+        if self._readers is None:
+            raise QueryError("the storage is not started")
+        query_id = uuid.uuid4().hex
+        stopped = threading.Event()
+        running = asyncio.get_running_loop().run_in_executor(self._readers, self._answer, plan, query_id, stopped)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            stopped.set()
+            await asyncio.to_thread(self._engine.kill, query_id)
+            raise
+
+    def _answer(self, plan: Plan, query_id: str, stopped: threading.Event) -> pa.Table:
+        ready = late(prepare(plan, self._catalog))
+
+        def ask(part: Plan) -> pa.Table:
+            if stopped.is_set():
+                raise QueryError("the query was cancelled")
+            relation = self._compiler.compile(part)
+            try:
+                sent = self._engine.query(relation.result(), self._limits(), query_id)
+            except ClickHouseError as error:
+                raise as_query_error(error, self._engine.place) from error
+            return as_table(sent, relation.columns)
+
+        return finished(ready, ask)
+
+    def explain(self, plan: Plan) -> str:
+        """The SQL that a plan becomes; of a plan with ``Fill``, of the part below it.
+
+        :raises QueryError: the plan is wrong or cannot be answered here.
+        """
+        statements: list[str] = []
+
+        def ask(part: Plan) -> pa.Table:
+            relation = self._compiler.compile(part)
+            statements.append(relation.result())
+            return as_table(pa.table({}), relation.columns)
+
+        finished(late(prepare(plan, self._catalog)), ask)
+        return ";\n".join(statements)
+
+    def _limits(self) -> Settings:
+        return {
+            "max_execution_time": self._config.max_execution_s,
+            "max_memory_usage": self._config.max_query_memory,
+            "max_result_rows": self._config.max_result_rows,
+            "result_overflow_mode": "throw",
+            "transform_null_in": 0,
+            "join_use_nulls": 0,
+            "group_by_use_nulls": 0,
+            "aggregate_functions_null_for_empty": 0,
+            "enable_positional_arguments": 0,
+            "enable_time_series_aggregate_functions": 1,
+        }
+
+    def _source(self, name: str) -> str:
+        """Rows of a rollup that were not merged yet are merged while they are read."""
+        return table_name(name) + (" FINAL" if self._catalog.tables[name].rolled_from else "")
+
+    async def learn(self, dictionary: str, names: Mapping[int, str], valid_from_s: int | None = None) -> None:
+        """Add names of ids, to be shown for tags that are resolved through ``dictionary``.
+
+        :param valid_from_s: seconds since 1970 from which a changed name is valid; None replaces the name for all time.
+        :raises StorageError: they could not be stored.
+        """
+        assert self._writers is not None
+        try:
+            await self._in(self._writers, self._names.learn, dictionary, names, valid_from_s)
+        except ClickHouseError as error:
+            raise as_storage_error(error, self._engine.place) from error
+
+    async def health(self) -> Mapping[str, Any]:
+        """State, rows and bytes of every table that has rows, space on disk, version, what start did."""
+        if self._readers is None:
+            return {"state": "stopped", "place": self._engine.place, "tables": {}}
+        try:
+            tables, disk = await self._in(self._readers, self._sizes)
+        except (ClickHouseError, OSError) as error:
+            return {"state": "failed", "why": str(error), "place": self._engine.place, "tables": {}}
+        pending = self._lanes.pending_bytes if self._lanes is not None else 0
+        return {
+            "state": "degraded" if self._trouble else "ok",
+            "why": self._trouble,
+            "place": self._engine.place,
+            "version": STORE_VERSION,
+            "pending_bytes": pending,
+            "tables": tables,
+            "names": self._names.sizes(),
+            "done_at_start": list(self._done),
+            "process": os.getpid(),
+            **disk,
+        }
+
+    def _sizes(self) -> tuple[dict[str, dict[str, int]], dict[str, Any]]:
+        rows = self._engine.query(
+            "SELECT database, `table`, sum(rows) AS n, sum(bytes_on_disk) AS b, count() AS p FROM system.parts "
+            "WHERE active GROUP BY database, `table` HAVING n > 0 ORDER BY database, `table`"
+        ).to_pylist()
+        known = {name.removesuffix("_local") for name in self._catalog.tables}
+        sizes = {
+            name: {"rows": int(row["n"]), "bytes": int(row["b"]), "parts": int(row["p"])}
+            for row in rows
+            if (name := f"{row['database']}.{str(row['table']).removesuffix('_local')}") in known
+        }
+        return sizes, dict(self._engine.disk())
+
+    async def _in(self, pool: ThreadPoolExecutor, function: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)

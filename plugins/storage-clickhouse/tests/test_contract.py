@@ -1,0 +1,13 @@
+"""The embedded store keeps the contract of storages."""
+
+from __future__ import annotations
+
+from metaflow_storage_clickhouse.plugin import metaflow_storages
+
+from metaflow_core.testing import StorageContract
+
+
+class TestEmbedded(StorageContract):
+    """What every storage must do, in a directory."""
+
+    factory = next(iter(metaflow_storages()))
