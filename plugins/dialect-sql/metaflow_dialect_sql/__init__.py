@@ -1,0 +1,1 @@
+"""The unified SQL: text to plans, never to SQL text. The dialect itself is in ``dialect.py``."""
