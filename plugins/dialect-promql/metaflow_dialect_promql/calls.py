@@ -110,7 +110,7 @@ def _sorted(vector: Vector, descending: bool) -> Vector:
     """By value at the last step, NaN last; only an instant query shows it."""
     keys = vector.values[:, -1] if len(vector.labels) else np.empty(0)
     keys = -keys if descending else keys
-    found = relabelled(vector).take(np.lexsort((keys, np.isnan(keys)))) if len(keys) else vector
+    found = vector.take(np.lexsort((keys, np.isnan(keys)))) if len(keys) else vector
     return Vector(found.labels, found.values, found.present, ordered=True)
 
 

@@ -14,7 +14,7 @@ from metaflow_core.api import Clock, Counters, QueryRequest, QueryResult, Resour
 from metaflow_core.errors import QueryError
 from metaflow_core.model.catalog import Catalog
 from metaflow_dialect_promql.config import PromqlConfig
-from metaflow_dialect_promql.errors import QueryTimeout, TooManySamples
+from metaflow_dialect_promql.errors import BadParameter, QueryTimeout, TooManySamples
 from metaflow_dialect_promql.evaluate import Evaluator
 from metaflow_dialect_promql.labels import NAME, Labels
 from metaflow_dialect_promql.leaf.catalog import CatalogMetric, catalog_metrics, catalog_samples, find_metric
@@ -36,7 +36,7 @@ _FAR = 2**53
 def milliseconds(value: Any, what: str, *, duration: bool = False) -> int:
     """A moment (seconds since 1970, RFC 3339, datetime) or a duration (seconds, ``1h30m``) in milliseconds.
 
-    :raises QueryError: it is none; the sentence is Prometheus'.
+    :raises BadParameter: it is none; the sentence is Prometheus'.
     """
     if isinstance(value, datetime):
         return round(value.timestamp() * 1000)
@@ -48,7 +48,7 @@ def milliseconds(value: Any, what: str, *, duration: bool = False) -> int:
         number = None
     if number is not None:
         if not abs(number) * 1000 < _FAR:
-            raise QueryError(f'invalid parameter "{what}": cannot parse "{text}" to a valid {kind}')
+            raise BadParameter(f'invalid parameter "{what}": cannot parse "{text}" to a valid {kind}')
         return round(number * 1000)
     if duration:
         found = _DURATION.match(text)
@@ -61,7 +61,7 @@ def milliseconds(value: Any, what: str, *, duration: bool = False) -> int:
                 return round(moment.timestamp() * 1000)
         except (ValueError, OverflowError):
             pass
-    raise QueryError(f'invalid parameter "{what}": cannot parse "{text}" to a valid {kind}')
+    raise BadParameter(f'invalid parameter "{what}": cannot parse "{text}" to a valid {kind}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class PromqlDialect:
             steps = self._range(params)
             if isinstance(bare(node), (MatrixSelector, Subquery)) or _is_string(node):
                 kind = "string" if _is_string(node) else "range vector"
-                raise QueryError(
+                raise BadParameter(
                     f'invalid parameter "query": invalid expression type "{kind}" for range query, '
                     "must be Scalar or instant Vector"
                 )
@@ -156,14 +156,14 @@ class PromqlDialect:
         start, end = milliseconds(params.get("start"), "start"), milliseconds(params.get("end"), "end")
         step = milliseconds(params["step"], "step", duration=True)
         if end < start:
-            raise QueryError('invalid parameter "end": end timestamp must not be before start time')
+            raise BadParameter('invalid parameter "end": end timestamp must not be before start time')
         if step <= 0:
-            raise QueryError(
+            raise BadParameter(
                 'invalid parameter "step": zero or negative query resolution step widths are not accepted. '
                 "Try a positive integer"
             )
         if (end - start) // step > self._config.max_points:
-            raise QueryError(
+            raise BadParameter(
                 f"exceeded maximum resolution of {self._config.max_points:,} points per timeseries. "
                 "Try decreasing the query resolution (?step=XX)"
             )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from metaflow_core.errors import QueryError
 
-__all__ = ["QueryTimeout", "TooManySamples"]
+__all__ = ["BadParameter", "QueryTimeout", "TooManySamples"]
+
+
+class BadParameter(QueryError):
+    """A parameter beside the expression is wrong."""
+
+    code = "query-parameter"
 
 
 class QueryTimeout(QueryError):

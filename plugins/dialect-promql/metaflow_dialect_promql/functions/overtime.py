@@ -91,11 +91,12 @@ def _extrapolated(windows: Windows, counter: bool, per_second: bool) -> Floats:
     """Difference over the window as if its samples reached its ends, with Prometheus 3's rules for how far."""
     samples = windows.samples
     first, last = _first(windows), _last(windows)
-    start, end = _take(windows, windows.low, samples.times) / 1e3, _take(windows, windows.high - 1, samples.times) / 1e3
+    start, end = _take(windows, windows.low, samples.times), _take(windows, windows.high - 1, samples.times)
     result = last - first + (_corrections(windows) if counter else 0.0)
-    to_start = start - (windows.ends - windows.width_ms) / 1e3
-    to_end = windows.ends / 1e3 - end
-    sampled = end - start
+    # Whole milliseconds first: as seconds since 1970 the differences would lose their last digits.
+    to_start = (start - (windows.ends - windows.width_ms)) / 1e3
+    to_end = (windows.ends - end) / 1e3
+    sampled = (end - start) / 1e3
     mean_gap = sampled / np.maximum(windows.counts - 1, 1)
     threshold = mean_gap * 1.1
     to_start = np.where(to_start >= threshold, mean_gap / 2, to_start)

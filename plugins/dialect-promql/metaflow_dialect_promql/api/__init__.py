@@ -1,0 +1,1 @@
+"""Prometheus' HTTP API (``/api/v1``) over the dialect."""
