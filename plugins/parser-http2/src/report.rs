@@ -1,0 +1,262 @@
+//! Records.
+
+use crate::fields::Slot;
+use crate::grpc::{self, Speech};
+use crate::head::Head;
+use crate::hpack::Wrong;
+use crate::options::Options;
+use crate::status;
+use crate::streams::{Place, Stream};
+use metaflow_parser_sdk::trace::Trace;
+use metaflow_parser_sdk::{abi_generated as abi, RecordType, Records, Status, Text};
+
+/// What every record is written with.
+pub(crate) struct Pen<'a> {
+    pub options: &'a Options,
+    pub out: &'a mut Records,
+    /// The bytes were captured inside TLS.
+    pub is_tls: bool,
+    /// Client and server are the other way round.
+    pub is_reversed: bool,
+}
+
+/// How a header block was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Whole,
+    /// The capture lost the rest.
+    Cut,
+    /// It is longer than the limit.
+    TooLong,
+    /// It is wrong.
+    Wrong(Wrong),
+}
+
+/// Why a stream ends without the response that belongs to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending<'a> {
+    pub status: Status,
+    /// The error's number, where there is one.
+    pub code: Option<u32>,
+    pub exception: &'a str,
+}
+
+impl Pen<'_> {
+    fn begin(&mut self, kind: RecordType, id: u32, speech: Speech, place: Place) {
+        let out = self.out.begin(kind).stream_offset(place.offset).time_ns(place.time_ns);
+        out.protocol(speech.protocol()).request_id(id.into()).stream_id(id.into());
+        if place.captured > 0 {
+            out.captured_bytes(place.captured);
+        }
+        let mut flags = 0;
+        if self.is_tls {
+            flags |= abi::RECORD_FLAG_IS_TLS as u8;
+        }
+        if self.is_reversed {
+            flags |= abi::RECORD_FLAG_IS_REVERSED as u8;
+        }
+        if flags != 0 {
+            out.flags(flags);
+        }
+    }
+
+    /// A request: `speech` is what is spoken as far as it is known, `is_push` that the server made it up.
+    pub fn request(
+        &mut self,
+        id: u32,
+        speech: Option<Speech>,
+        place: Place,
+        (head, trace): (&Head, &Trace),
+        (extent, is_push, has_body): (Extent, bool, bool),
+    ) {
+        let speech = speech.unwrap_or_default();
+        self.begin(RecordType::Request, id, speech, place);
+        if !has_body {
+            self.out.end_time_ns(place.end_time_ns);
+        }
+        let path = head.get(Slot::Path);
+        self.version(speech, head);
+        let domain = if head.has(Slot::Authority) { head.get(Slot::Authority) } else { head.get(Slot::Host) };
+        self.out.text_bytes(Text::RequestType, head.get(Slot::Method)).text_bytes(Text::RequestDomain, domain);
+        let service = if speech.is_rpc() { grpc::service(path) } else { &[] };
+        if service.is_empty() {
+            // A CONNECT has no path: what it asks for is the authority (RFC 9113, 8.5).
+            let is_connect = head.get(Slot::Method) == b"CONNECT" && !head.has(Slot::Path);
+            let resource = if is_connect { domain } else { path };
+            let plain = resource.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+            let endpoint = if plain.starts_with(b"/") { self.options.endpoint.of(plain) } else { plain };
+            self.out.text_bytes(Text::RequestResource, resource).text_bytes(Text::Endpoint, endpoint);
+        } else {
+            self.out.text_bytes(Text::RequestResource, service).text_bytes(Text::Endpoint, path);
+            self.out.attribute_bytes("rpc_service", service);
+        }
+        if let Some(length) = head.number(Slot::ContentLength) {
+            self.out.length(length);
+        }
+        self.out.text_bytes(Text::XRequestId, head.request_id()).text_bytes(Text::HttpProxyClient, head.client_ip());
+        self.attributes(head);
+        if is_push {
+            self.out.attribute("http2_push", "true");
+        }
+        self.extent(extent, head.unknown);
+        trace.write(self.out);
+        self.out.end();
+    }
+
+    /// A response whose head says all.
+    pub fn response(
+        &mut self,
+        id: u32,
+        speech: Speech,
+        place: Place,
+        (head, trace): (&Head, &Trace),
+        (extent, has_body): (Extent, bool),
+    ) {
+        self.begin(RecordType::Response, id, speech, place);
+        if !has_body {
+            self.out.end_time_ns(place.end_time_ns);
+        }
+        self.version(speech, head);
+        self.http_status(head);
+        if let Some(length) = head.number(Slot::ContentLength) {
+            self.out.length(length);
+        }
+        self.out.text_bytes(Text::XRequestId, head.request_id());
+        self.attributes(head);
+        self.extent(extent, head.unknown);
+        trace.write(self.out);
+        self.out.end();
+    }
+
+    /// A response that is complete with its trailers (without any: `None`), or that ended otherwise.
+    pub fn outcome(
+        &mut self,
+        id: u32,
+        (stream, head): (&Stream, &Head),
+        place: Place,
+        trailers: Option<(&Head, Extent)>,
+        ending: Option<&Ending>,
+    ) {
+        let last = trailers.map_or(head, |(last, _)| last);
+        let status_head = if last.has(Slot::GrpcStatus) { last } else { head };
+        let guess = if status_head.has(Slot::GrpcStatus) { Speech::Grpc } else { Speech::Http };
+        let speech = stream.speech.unwrap_or(guess);
+        self.begin(RecordType::Response, id, speech, place);
+        self.out.end_time_ns(place.end_time_ns);
+        self.version(speech, head);
+        let unknown = head.unknown + trailers.map_or(0, |(last, _)| last.unknown);
+        if let Some(ending) = ending {
+            self.ending(ending);
+        } else if speech.is_rpc() {
+            self.rpc_status(head, status_head, unknown > 0);
+        } else {
+            self.http_status(head);
+        }
+        self.out.text_bytes(Text::XRequestId, head.request_id());
+        if speech.is_rpc() {
+            self.counts(stream, place.side);
+        } else if let Some(length) = head.number(Slot::ContentLength) {
+            self.out.length(length);
+        }
+        self.attributes(head);
+        self.extent(trailers.map_or(Extent::Whole, |(_, extent)| extent), unknown);
+        self.out.end();
+    }
+
+    /// A response that never came: the stream ended without one.
+    pub fn end_without_response(&mut self, id: u32, stream: &Stream, place: Place, ending: &Ending) {
+        let speech = stream.speech.unwrap_or_default();
+        self.begin(RecordType::Response, id, speech, place);
+        self.out.end_time_ns(place.end_time_ns);
+        self.ending(ending);
+        if speech.is_rpc() {
+            self.counts(stream, place.side);
+        }
+        self.out.end();
+    }
+
+    fn ending(&mut self, ending: &Ending) {
+        self.out.status(ending.status).text(Text::Exception, ending.exception);
+        if let Some(code) = ending.code {
+            self.out.attribute("http2_error_code", &code.to_string());
+        }
+    }
+
+    fn version(&mut self, speech: Speech, head: &Head) {
+        if speech == Speech::Triple {
+            self.out.text_bytes(Text::Version, head.get(Slot::TriVersion));
+        } else {
+            self.out.text(Text::Version, "2");
+        }
+    }
+
+    fn http_status(&mut self, head: &Head) {
+        let Some(code) = head.number(Slot::Status).filter(|code| *code < 1000) else {
+            self.out.status(Status::Unknown);
+            return;
+        };
+        let status = status::of(code as u16);
+        self.out.code(code as i32).status(status);
+        if status != Status::Ok {
+            self.out.text(Text::Exception, status::phrase(code as u16));
+        }
+    }
+
+    fn rpc_status(&mut self, head: &Head, last: &Head, is_incomplete: bool) {
+        match last.number(Slot::GrpcStatus).filter(|code| *code <= i32::MAX as u64) {
+            Some(code) => {
+                self.out.code(code as i32).status(grpc::status(code));
+                let told = last.get(Slot::GrpcMessage);
+                match (code, told) {
+                    (0, _) => {}
+                    (_, []) => drop(self.out.text(Text::Exception, grpc::status_name(code))),
+                    _ => drop(self.out.text_bytes(Text::Exception, &grpc::message(told))),
+                }
+            }
+            None if is_incomplete || last.has(Slot::GrpcStatus) => drop(self.out.status(Status::Unknown)),
+            None if head.number(Slot::Status) == Some(200) => {
+                self.out
+                    .code(200)
+                    .status(Status::Unknown)
+                    .text(Text::Exception, "The call ended without a grpc-status.");
+            }
+            None => self.http_status(head),
+        }
+    }
+
+    /// What went over the stream, `side` being the direction of the response.
+    fn counts(&mut self, stream: &Stream, side: usize) {
+        for (side, name) in [(1 - side, "rpc_request_messages"), (side, "rpc_response_messages")] {
+            if let Some(counter) = stream.counters[side].filter(|counter| !counter.is_broken) {
+                self.out.attribute(name, &counter.messages.to_string());
+            }
+        }
+        if let Some(counter) = stream.counters[side].filter(|counter| !counter.is_broken) {
+            self.out.length(counter.octets);
+        }
+    }
+
+    fn attributes(&mut self, head: &Head) {
+        for (index, value) in head.attributes() {
+            self.out.attribute_bytes(self.options.fields.attribute_name(index), value);
+        }
+    }
+
+    fn extent(&mut self, extent: Extent, unknown: u32) {
+        if unknown > 0 {
+            self.out.attribute("hpack_unknown_fields", &unknown.to_string());
+        }
+        match extent {
+            Extent::Whole => {}
+            Extent::Cut => drop(self.out.attribute("http2_head", "cut")),
+            Extent::TooLong => {
+                let sentence = format!("Header block longer than {} bytes.", self.options.max_head_bytes);
+                self.out.status(Status::ParseFailed).text(Text::Exception, &sentence);
+            }
+            Extent::Wrong(wrong) => {
+                let sentence = format!("Header block wrong at byte {}: {}.", wrong.offset, wrong.reason);
+                self.out.status(Status::ParseFailed).text(Text::Exception, &sentence);
+            }
+        }
+    }
+}
