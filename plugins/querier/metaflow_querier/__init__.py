@@ -1,0 +1,1 @@
+"""Questions over HTTP (``http/``), and the command ``mflow query`` that asks them (``client/``)."""

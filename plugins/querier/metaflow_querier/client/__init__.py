@@ -1,0 +1,1 @@
+"""The command ``mflow query``: whom to ask, how to print, the prompt."""

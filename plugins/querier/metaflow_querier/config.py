@@ -1,0 +1,67 @@
+"""Options of the querier."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from metaflow_core.api import Config, Field, SecretStr, field_validator, model_validator
+
+__all__ = ["QuerierConfig", "address"]
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of ``host:port`` or ``[v6]:port``.
+
+    :raises ValueError: it is neither, with a sentence.
+    """
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"{text!r} is no address and port such as 127.0.0.1:20416 or [::1]:20416")
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class QuerierConfig(Config):
+    """Where it listens, whom it answers, how much at most."""
+
+    listen: str = Field(default="127.0.0.1:20416", description="Address and port; port 0 takes a free one.")
+    dialect: str = Field(default="sql", description="The dialect that /v1/query asks in.")
+    token: SecretStr | None = Field(default=None, description="Who asks must send 'Authorization: Bearer TOKEN'.")
+    allow_anonymous: bool = Field(default=False, description="Listen beyond this machine without a token.")
+    tls_certificate: Path | None = Field(default=None, description="PEM file of the certificate and its chain, for HTTPS.")
+    tls_key: Path | None = Field(default=None, description="PEM file of the certificate's key.")
+    timeout_s: float = Field(default=60.0, gt=0, le=3600, description="Seconds that a question may take.")
+    max_rows: int = Field(default=1_000_000, ge=1, description="Rows that an answer may have.")
+    max_body_bytes: int = Field(default=1 << 20, ge=1024, description="Bytes of a request's body.")
+    max_concurrent: int = Field(default=16, ge=1, description="Questions answered at once; more get 503 with Retry-After.")
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        address(value)
+        return value
+
+    @field_validator("token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value():
+            raise ValueError("an empty token protects nothing; give one, or null for none")
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> QuerierConfig:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together; give both or neither")
+        if self.token is None and not self.allow_anonymous and not _is_loopback(address(self.listen)[0]):
+            raise ValueError(
+                f"listening on {self.listen} lets others on the network ask; give a token, or say allow_anonymous: true"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""The HTTP side: routes, limits, forms of an answer."""
