@@ -1,0 +1,106 @@
+/** From rows of client, server, port and protocol to nodes and edges. Pure. */
+
+import { isLoopback, serverName } from "../data/names";
+
+export interface Call {
+  client: string;
+  server: string;
+  port: number;
+  protocol: string;
+  requests: number;
+  errors: number;
+  timeouts: number;
+  delay: number | null;
+  slowest: number | null;
+}
+
+export interface Edge {
+  id: string;
+  from: string;
+  to: string;
+  protocol: string;
+  requests: number;
+  failed: number;
+  delay: number | null;
+  slowest: number | null;
+  calls: Call[];
+}
+
+export interface Node {
+  id: string;
+  label: string;
+  /** As a server: what came in. */
+  requests: number;
+  failed: number;
+  protocols: string[];
+  ports: number[];
+  /** Only calls, and is never called. */
+  isSource: boolean;
+}
+
+export interface Graph {
+  nodes: Node[];
+  edges: Edge[];
+}
+
+/** Services of one machine share an address there, so on loopback the port tells them apart. */
+function serverNode(call: Call): string {
+  return isLoopback(call.server) ? serverName(call.server, call.port) : call.server || "unknown";
+}
+
+/** One edge for each pair of nodes and protocol; the busiest first. */
+export function graphOf(calls: Call[]): Graph {
+  const edges = new Map<string, Edge>();
+  for (const call of calls) {
+    const from = call.client || "unknown";
+    const to = serverNode(call);
+    const id = JSON.stringify([from, to, call.protocol]);
+    const edge = edges.get(id) ?? { id, from, to, protocol: call.protocol, requests: 0, failed: 0, delay: null, slowest: null, calls: [] };
+    edge.calls.push(call);
+    edges.set(id, edge);
+  }
+  const nodes = new Map<string, Node>();
+  const node = (id: string): Node => {
+    const found = nodes.get(id) ?? { id, label: id, requests: 0, failed: 0, protocols: [], ports: [], isSource: true };
+    nodes.set(id, found);
+    return found;
+  };
+  for (const edge of edges.values()) {
+    edge.requests = edge.calls.reduce((sum, call) => sum + call.requests, 0);
+    edge.failed = edge.calls.reduce((sum, call) => sum + call.errors + call.timeouts, 0);
+    edge.delay = meanDelay(edge.calls);
+    edge.slowest = edge.calls.reduce<number | null>((most, call) => (call.slowest === null ? most : Math.max(most ?? 0, call.slowest)), null);
+    node(edge.from);
+    const server = node(edge.to);
+    server.requests += edge.requests;
+    server.failed += edge.failed;
+    server.isSource = false;
+    if (!server.protocols.includes(edge.protocol)) server.protocols.push(edge.protocol);
+    for (const call of edge.calls) if (call.port > 0 && !server.ports.includes(call.port)) server.ports.push(call.port);
+  }
+  return {
+    nodes: [...nodes.values()].sort((a, b) => b.requests - a.requests || a.id.localeCompare(b.id)),
+    edges: [...edges.values()].sort((a, b) => b.requests - a.requests || a.id.localeCompare(b.id)),
+  };
+}
+
+/** Means are weighted by requests; calls without a measurement say nothing. */
+function meanDelay(calls: Call[]): number | null {
+  const known = calls.filter((call) => call.delay !== null);
+  const weight = known.reduce((sum, call) => sum + call.requests, 0);
+  return weight > 0 ? known.reduce((sum, call) => sum + (call.delay ?? 0) * call.requests, 0) / weight : null;
+}
+
+/** The busiest nodes, so that a map of thousands stays one; edges of others go. */
+export function busiest(graph: Graph, most: number): Graph {
+  if (graph.nodes.length <= most) return graph;
+  const weight = new Map<string, number>();
+  for (const edge of graph.edges) {
+    for (const end of [edge.from, edge.to]) weight.set(end, (weight.get(end) ?? 0) + edge.requests);
+  }
+  const kept = new Set([...weight.entries()].sort((a, b) => b[1] - a[1]).slice(0, most).map(([id]) => id));
+  return {
+    nodes: graph.nodes.filter((node) => kept.has(node.id)),
+    edges: graph.edges.filter((edge) => kept.has(edge.from) && kept.has(edge.to)),
+  };
+}

@@ -1,0 +1,172 @@
+/** Any question in SQL, with completion, as a table and, where there is a time, as a chart. */
+
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { getJson, postQuery } from "../api/client";
+import { text, type Table, type Value } from "../api/table";
+import { type CatalogTable, readCatalog, tableOf } from "../data/complete";
+import { linesOf } from "../data/series";
+import { count, digits, duration } from "../format";
+import { useApp } from "../state/app";
+import { useAsk } from "../state/live";
+import { setParams, usePlace } from "../state/location";
+import { Chart } from "../ui/chart";
+import { Editor } from "../ui/editor";
+import { Panel } from "../ui/panel";
+import { type Field, VirtualTable } from "../ui/table";
+
+const EXAMPLES: [string, string][] = [
+  ["Slowest endpoints", "SELECT endpoint, l7_protocol, Count(row) AS requests, Percentile(rrt, 95) AS p95 FROM l7_flow_log GROUP BY endpoint, l7_protocol ORDER BY p95 DESC LIMIT 20"],
+  ["Requests by protocol over time", "SELECT time(time, 1) AS t, l7_protocol, Count(row) AS requests FROM l7_flow_log GROUP BY t, l7_protocol ORDER BY t"],
+  ["Errors by code", "SELECT l7_protocol, response_code, response_exception, Count(row) AS times FROM l7_flow_log WHERE response_status in ('server_error', 'client_error') GROUP BY l7_protocol, response_code, response_exception ORDER BY times DESC LIMIT 50"],
+  ["How connections ended", "SELECT close_type, Count(row) AS flows, Avg(rtt) AS handshake FROM l4_flow_log GROUP BY close_type ORDER BY flows DESC"],
+  ["Who calls whom", "SELECT ip_0, ip_1, server_port, l7_protocol, Sum(request) AS requests FROM application_map.1s GROUP BY ip_0, ip_1, server_port, l7_protocol ORDER BY requests DESC LIMIT 100"],
+  ["Tables", "SHOW TABLES"],
+];
+
+interface Row {
+  key: string;
+  cells: Value[];
+}
+
+export function Explore() {
+  const { tick } = useApp();
+  const { params } = usePlace();
+  const asked = params["q"] ?? "";
+  const [draft, setDraft] = useState(asked || (EXAMPLES[0]?.[1] ?? ""));
+  const [runs, setRuns] = useState(0);
+  useEffect(() => {
+    if (asked) setDraft(asked);
+  }, [asked]);
+  const catalog = useAsk((signal) => getJson("v1/catalog", signal), "catalog", 0);
+  const tables = useMemo(() => readCatalog(catalog.data), [catalog.data]);
+  const db = tableOf(asked, tables)?.db || params["db"] || "flow_log";
+  const again = params["live"] === "1" ? tick : 0;
+  const answer = useAsk(async (signal) => {
+    const begun = performance.now();
+    const table = await postQuery(db, asked, signal);
+    return { table, tookMs: performance.now() - begun };
+  }, asked ? `${db} ${asked}` : "", runs + again);
+  const run = () => {
+    const sql = draft.trim().replace(/;$/, "");
+    setParams({ q: sql, db: tableOf(sql, tables)?.db ?? params["db"] ?? "" });
+    setRuns(runs + 1);
+  };
+  const table = answer.data?.table ?? null;
+  const lines = useMemo(() => (table ? linesOf(table) : null), [table]);
+
+  return (
+    <div class="with-facets">
+      <Schema tables={tables} error={catalog.error} onPick={(name) => setDraft((old) => `${old.trimEnd()} ${name}`)} />
+      <div class="middle">
+        <Panel
+          title="Ask in SQL"
+          note="Ctrl+Enter asks"
+          questions={asked ? [{ db, sql: asked }] : []}
+          tools={
+            <label class="inline note">
+              <input type="checkbox" checked={params["live"] === "1"} onChange={(event) => setParams({ live: event.currentTarget.checked ? "1" : "" }, true)} /> refresh
+            </label>
+          }
+        >
+          <Editor value={draft} tables={tables} onInput={setDraft} onRun={run} />
+          <div class="editor-tools">
+            <button type="button" class="button" onClick={run}>
+              Ask
+            </button>
+            <select
+              aria-label="Examples"
+              value=""
+              onChange={(event) => {
+                const example = EXAMPLES.find(([title]) => title === event.currentTarget.value);
+                if (example) setDraft(example[1]);
+                event.currentTarget.value = "";
+              }}
+            >
+              <option value="">Examples…</option>
+              {EXAMPLES.map(([title]) => (
+                <option key={title} value={title}>
+                  {title}
+                </option>
+              ))}
+            </select>
+          </div>
+        </Panel>
+        {answer.error && asked && (
+          <p class="problem" role="alert">
+            {answer.error}
+          </p>
+        )}
+        {lines && (
+          <Panel title="Over time">
+            <Chart
+              label="Answer over time"
+              height={220}
+              times={lines.times}
+              from={lines.times[0] ?? 0}
+              to={Math.max((lines.times.at(-1) ?? 0), (lines.times[0] ?? 0) + 1)}
+              step={1}
+              series={lines.lines.map((line, at) => ({ label: line.label, color: `--p${(at % 8) + 1}`, format: digits, values: line.values }))}
+            />
+          </Panel>
+        )}
+        {table && (
+          <Panel title="Answer" class="tall" note={`${count(table.rows.length)} rows in ${duration((answer.data?.tookMs ?? 0) * 1000)}`} empty={table.rows.length === 0} emptyText="No row answers this question.">
+            {table.warnings.map((warning) => (
+              <p class="note" key={warning}>
+                {warning}
+              </p>
+            ))}
+            <Answer table={table} />
+          </Panel>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Answer({ table }: { table: Table }) {
+  const rows: Row[] = useMemo(() => table.rows.map((cells, at) => ({ key: String(at), cells })), [table]);
+  const fields: Field<Row>[] = table.columns.map((column, index) => {
+    const isNumber = table.rows.slice(0, 50).some((row) => typeof row[index] === "number");
+    const widest = Math.max(column.name.length, ...table.rows.slice(0, 100).map((row) => text(row[index]).length));
+    return {
+      key: `${index}`,
+      title: column.unit ? `${column.name} (${column.unit})` : column.name,
+      width: `minmax(${Math.min(320, Math.max(70, widest * 8 + 24))}px, 1fr)`,
+      right: isNumber,
+      cell: (row) => <span class="mono">{row.cells[index] === null ? "–" : text(row.cells[index])}</span>,
+      whole: (row) => text(row.cells[index]),
+    };
+  });
+  return <VirtualTable label="Answer" fields={fields} rows={rows} rowKey={(row) => row.key} />;
+}
+
+/** Tables and their columns; a click writes the name into the question. */
+function Schema({ tables, error, onPick }: { tables: CatalogTable[]; error: string; onPick: (name: string) => void }) {
+  const [wanted, setWanted] = useState("");
+  return (
+    <div class="facets" aria-label="Tables and columns">
+      <input type="search" placeholder="Find a column" aria-label="Find a column" value={wanted} onInput={(event) => setWanted(event.currentTarget.value.toLowerCase())} />
+      {error && <p class="note">{error}</p>}
+      {tables.map((table) => {
+        const columns = table.columns.filter((column) => wanted === "" || column.name.toLowerCase().includes(wanted));
+        if (wanted !== "" && columns.length === 0) return null;
+        return (
+          <details class="facet" key={table.name} open={wanted !== ""}>
+            <summary title={table.description}>{table.short}</summary>
+            <ul>
+              {columns.slice(0, wanted === "" ? 400 : 30).map((column) => (
+                <li key={column.name}>
+                  <button type="button" title={column.what} onClick={() => onPick(column.name)}>
+                    <span class="facet-name mono">{column.name}</span>
+                    <span class="facet-count">{column.kind}</span>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          </details>
+        );
+      })}
+    </div>
+  );
+}

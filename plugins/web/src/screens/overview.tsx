@@ -1,0 +1,210 @@
+/** From capture to store, then what the services do: rate, errors, duration; what fails, what is slow. */
+
+import { columnIndex, EMPTY, measured, number, records, text, type Table } from "../api/table";
+import { serverName } from "../data/names";
+import * as queries from "../data/queries";
+import { clock, count, duration, percent, rate, seconds } from "../format";
+import { useApp } from "../state/app";
+import { useTable } from "../state/live";
+import { go, hrefWithTime } from "../state/location";
+import { stepOf } from "../state/range";
+import { Chart, type Series } from "../ui/chart";
+import { Bar, ErrorShare, Figure, Outcome, Protocol } from "../ui/bits";
+import { Panel } from "../ui/panel";
+import { type Field, VirtualTable } from "../ui/table";
+import { Stages } from "../ui/stages";
+import { requestsOf } from "../data/links";
+
+export function Overview() {
+  const { range, tick } = useApp();
+  const timelineAsked = queries.timeline(range);
+  const servicesAsked = queries.services(range);
+  const failuresAsked = queries.failures(range);
+  const slowestAsked = queries.slowest(range);
+  const timeline = useTable(timelineAsked, tick, "timeline");
+  const services = useTable(servicesAsked, tick, "services");
+  const failures = useTable(failuresAsked, tick, "failures");
+  const slowest = useTable(slowestAsked, tick, "slowest");
+  const list = services.data ? readServices(services.data) : [];
+  const total = list.reduce((sum, service) => sum + service.requests, 0);
+  const wrong = list.reduce((sum, service) => sum + service.errors + service.timeouts, 0);
+  const lasting = Math.max(1, range.to - range.from);
+  const weighted = list.reduce((sum, service) => sum + (service.delay ?? 0) * service.requests, 0);
+
+  return (
+    <>
+      <Stages />
+      <div class="figures">
+        <Figure label="Requests" value={count(total)} note={rate(total / lasting)} />
+        <Figure label="Failed" value={percent(total ? wrong / total : 0)} note={`${count(wrong)} of ${count(total)}`} tone={wrong ? "bad" : ""} />
+        <Figure label="Mean response" value={duration(total ? weighted / total : null)} />
+        <Figure label="Services" value={String(list.length)} note={`${new Set(list.map((s) => s.protocol)).size} protocols`} />
+      </div>
+      <div class="two">
+        <TimelinePanel title="Requests and errors" asked={timelineAsked} answer={timeline} kind="rate" />
+        <TimelinePanel title="Response time" asked={timelineAsked} answer={timeline} kind="delay" />
+      </div>
+      <Panel title="Services" note="by requests; p50 and p95 of the response time" questions={[servicesAsked]} {...services} empty={list.length === 0}>
+        <VirtualTable
+          label="Services"
+          fields={serviceFields(list, lasting)}
+          rows={list}
+          rowKey={(service) => service.key}
+          height={380}
+          onPick={(service) => go(linkOf(service))}
+        />
+      </Panel>
+      <div class="two">
+        <Panel
+          title="What fails"
+          questions={[failuresAsked]}
+          {...failures}
+          empty={failures.data?.rows.length === 0}
+          emptyText="Nothing failed in the time shown."
+        >
+          <ul class="rows">
+            {records(failures.data ?? EMPTY).map((row) => {
+              const server = serverName(text(row["auto_service_1"]), number(row["server_port"]));
+              return (
+                <li key={JSON.stringify(row)}>
+                  <a
+                    href={requestsOf({
+                      l7_protocol: text(row["l7_protocol"]),
+                      auto_service_1: text(row["auto_service_1"]),
+                      server_port: text(row["server_port"]),
+                      request_type: text(row["request_type"]),
+                      response_status: text(row["response_status"]),
+                    })}
+                  >
+                    <b class="bad-text times">{count(number(row["times"]))}×</b>
+                    <span class="what">
+                      <span class="line">
+                        <Protocol name={text(row["l7_protocol"])} /> <span class="mono">{`${text(row["request_type"])} ${text(row["endpoint"])}`.trim()}</span>
+                      </span>
+                      <span class="line note">
+                        {server} · {[text(row["response_code"]), text(row["said"])].filter(Boolean).join(" ")}
+                      </span>
+                    </span>
+                    <Outcome status={text(row["response_status"])} />
+                  </a>
+                </li>
+              );
+            })}
+          </ul>
+        </Panel>
+        <Panel title="Slowest" questions={[slowestAsked]} {...slowest} empty={slowest.data?.rows.length === 0}>
+          <ul class="rows">
+            {records(slowest.data ?? EMPTY).map((row) => (
+              <li key={text(row["_id"]) || JSON.stringify(row)}>
+                <a href={hrefWithTime("requests", { sort: "slowest", row: text(row["_id"]) })}>
+                  <b class="times">{duration(measured(row["response_duration"]))}</b>
+                  <span class="what">
+                    <span class="line">
+                      <Protocol name={text(row["l7_protocol"])} />{" "}
+                      <span class="mono">{`${text(row["request_type"])} ${text(row["request_resource"]) || text(row["endpoint"])}`.trim()}</span>
+                    </span>
+                    <span class="line note">
+                      {serverName(text(row["auto_service_1"]), number(row["server_port"]))} · {clock(seconds(row["start_time"]) ?? 0, true)}
+                    </span>
+                  </span>
+                  <Outcome status={text(row["response_status"])} />
+                </a>
+              </li>
+            ))}
+          </ul>
+        </Panel>
+      </div>
+    </>
+  );
+}
+
+interface Service {
+  key: string;
+  name: string;
+  address: string;
+  port: string;
+  protocol: string;
+  requests: number;
+  errors: number;
+  timeouts: number;
+  delay: number | null;
+  p50: number | null;
+  p95: number | null;
+  slowest: number | null;
+  clients: number;
+}
+
+function readServices(table: Table): Service[] {
+  return records(table).map((row) => ({
+    key: JSON.stringify([row["auto_service_1"], row["server_port"], row["l7_protocol"]]),
+    name: serverName(text(row["auto_service_1"]), number(row["server_port"])),
+    address: text(row["auto_service_1"]),
+    port: text(row["server_port"]),
+    protocol: text(row["l7_protocol"]),
+    requests: number(row["requests"]),
+    errors: number(row["errors"]),
+    timeouts: number(row["timeouts"]),
+    delay: measured(row["delay"]),
+    p50: measured(row["p50"]),
+    p95: measured(row["p95"]),
+    slowest: measured(row["slowest"]),
+    clients: number(row["clients"]),
+  }));
+}
+
+function serviceFields(list: Service[], lasting: number): Field<Service>[] {
+  const most = Math.max(1, ...list.map((service) => service.requests));
+  const longest = Math.max(1, ...list.map((service) => service.p95 ?? 0));
+  return [
+    { key: "name", title: "Service", width: "minmax(150px, 2fr)", cell: (s) => <a href={linkOf(s)}>{s.name}</a>, whole: (s) => s.name },
+    { key: "protocol", title: "Protocol", width: "minmax(84px, 1fr)", cell: (s) => <Protocol name={s.protocol} /> },
+    { key: "requests", title: "Requests", width: "minmax(90px, 1.2fr)", right: true, cell: (s) => <Bar share={s.requests / most}>{count(s.requests)}</Bar> },
+    { key: "rate", title: "Rate", width: "84px", right: true, cell: (s) => rate(s.requests / lasting) },
+    {
+      key: "errors",
+      title: "Errors",
+      hint: "Errors and requests that were never answered, by requests",
+      width: "72px",
+      right: true,
+      cell: (s) => <ErrorShare errors={s.errors + s.timeouts} of={s.requests} />,
+    },
+    { key: "p50", title: "p50", width: "84px", right: true, cell: (s) => duration(s.p50) },
+    { key: "p95", title: "p95", width: "minmax(90px, 1.2fr)", right: true, cell: (s) => <Bar share={(s.p95 ?? 0) / longest} tone="delay">{duration(s.p95)}</Bar> },
+    { key: "slowest", title: "Slowest", width: "84px", right: true, cell: (s) => duration(s.slowest) },
+    { key: "clients", title: "Clients", width: "68px", right: true, cell: (s) => count(s.clients) },
+  ];
+}
+
+const linkOf = (service: Service): string =>
+  requestsOf({ auto_service_1: service.address, server_port: service.port, l7_protocol: service.protocol });
+
+interface TimelineProps {
+  title: string;
+  asked: queries.Question;
+  answer: { data: Table | null; error: string; loading: boolean };
+  kind: "rate" | "delay";
+}
+
+function TimelinePanel({ title, asked, answer, kind }: TimelineProps) {
+  const { range } = useApp();
+  const step = stepOf(range);
+  const table = answer.data;
+  const column = (name: string) => (table ? table.rows.map((row) => measured(row[columnIndex(table, name)])) : []);
+  const times = table ? table.rows.map((row) => seconds(row[columnIndex(table, "t")]) ?? 0) : [];
+  const timeouts = column("timeouts");
+  const series: Series[] =
+    kind === "rate"
+      ? [
+          { label: "requests", color: "--accent", values: column("requests").map((v) => (v ?? 0) / step), bars: true, format: rate },
+          { label: "failed", color: "--bad", values: column("errors").map((v, i) => ((v ?? 0) + (timeouts[i] ?? 0)) / step), bars: true, format: rate },
+        ]
+      : [
+          { label: "mean", color: "--accent", values: column("delay"), fill: true, format: duration },
+          { label: "slowest", color: "--warn", values: column("slowest"), format: duration },
+        ];
+  return (
+    <Panel title={title} questions={[asked]} {...answer} empty={times.length === 0}>
+      <Chart times={times} series={series} from={range.from} to={range.to} step={step} label={title} />
+    </Panel>
+  );
+}

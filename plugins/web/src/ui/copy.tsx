@@ -1,0 +1,73 @@
+/** "Copy as SQL, copy as curl": the question behind a panel, for a shell or a notebook. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { curl, type Question } from "../data/queries";
+import { QUERY_PATH } from "../api/client";
+import { href } from "../state/location";
+
+export function Copy({ questions }: { questions: (Question | null)[] }) {
+  const [open, setOpen] = useState(false);
+  const [said, setSaid] = useState("");
+  const menu = useRef<HTMLDivElement>(null);
+  const asked = questions.filter((question): question is Question => question !== null);
+  useEffect(() => {
+    if (!open) return;
+    const close = (event: Event) => {
+      if (!(event instanceof KeyboardEvent) ? !menu.current?.contains(event.target as Node) : event.key === "Escape") setOpen(false);
+    };
+    document.addEventListener("mousedown", close);
+    document.addEventListener("keydown", close);
+    return () => {
+      document.removeEventListener("mousedown", close);
+      document.removeEventListener("keydown", close);
+    };
+  }, [open]);
+  const first = asked[0];
+  if (!first) return null;
+  const take = async (text: string, what: string) => {
+    setSaid((await copyText(text)) ? `Copied ${what}` : "The browser did not allow copying");
+    window.setTimeout(() => setSaid(""), 2000);
+    setOpen(false);
+  };
+  const address = new URL(QUERY_PATH, window.location.href).href;
+  return (
+    <div class="copy" ref={menu}>
+      <span class="copy-said" role="status">
+        {said}
+      </span>
+      <button type="button" class="quiet" aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)} title="Copy the question behind this">
+        Copy as…
+      </button>
+      {open && (
+        <div class="menu" role="menu">
+          <button type="button" role="menuitem" onClick={() => take(asked.map((q) => q.sql).join(";\n\n"), "SQL")}>
+            SQL
+          </button>
+          <button type="button" role="menuitem" onClick={() => take(asked.map((q) => curl(q, address)).join("\n"), "curl")}>
+            curl
+          </button>
+          <a role="menuitem" href={href("explore", { db: first.db, q: first.sql })}>
+            Open in Explore
+          </a>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Copies by the clipboard's interface; on plain http beyond loopback there is only the old command. */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const box = document.createElement("textarea");
+    box.value = text;
+    box.className = "offscreen";
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    return done;
+  }
+}

@@ -1,0 +1,115 @@
+/** A table of any length: only the rows that are seen are in the page. Rows have one height; arrows, Home and End walk through them. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+export interface Field<Row> {
+  key: string;
+  title: string;
+  /** A CSS grid track. */
+  width: string;
+  right?: boolean;
+  hint?: string;
+  cell: (row: Row) => ComponentChildren;
+  /** The whole text, where the cell may be cut. */
+  whole?: (row: Row) => string;
+}
+
+interface Props<Row> {
+  fields: Field<Row>[];
+  rows: Row[];
+  rowKey: (row: Row) => string;
+  label: string;
+  height?: number;
+  onPick?: (row: Row) => void;
+  picked?: string;
+  rowClass?: (row: Row) => string;
+}
+
+const ROW = 30;
+const SPARE = 8;
+
+export function VirtualTable<Row>(props: Props<Row>) {
+  const { fields, rows, height } = props;
+  const body = useRef<HTMLDivElement>(null);
+  const [top, setTop] = useState(0);
+  const [seen, setSeen] = useState(height ?? 480);
+  const [cursor, setCursor] = useState(-1);
+  useEffect(() => {
+    const element = body.current;
+    if (!element) return;
+    const watch = new ResizeObserver(() => setSeen(element.clientHeight));
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, []);
+  const first = Math.max(0, Math.floor(top / ROW) - SPARE);
+  const last = Math.min(rows.length, Math.ceil((top + seen) / ROW) + SPARE);
+  const tracks = fields.map((field) => field.width).join(" ");
+
+  const walk = (event: KeyboardEvent) => {
+    const page = Math.max(1, Math.floor(seen / ROW) - 1);
+    const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -rows.length, End: rows.length };
+    const step = steps[event.key];
+    if (event.key === "Enter") {
+      const row = rows[cursor];
+      if (row !== undefined) props.onPick?.(row);
+    } else if (step !== undefined && rows.length > 0) {
+      event.preventDefault();
+      const next = Math.min(rows.length - 1, Math.max(0, cursor + step));
+      setCursor(next);
+      const element = body.current;
+      if (!element) return;
+      if (next * ROW < element.scrollTop) element.scrollTop = next * ROW;
+      else if ((next + 1) * ROW > element.scrollTop + seen - ROW) element.scrollTop = (next + 2) * ROW - seen;
+    }
+  };
+
+  return (
+    <div
+      class="table"
+      role="table"
+      aria-label={props.label}
+      aria-rowcount={rows.length + 1}
+      style={height === undefined ? {} : { height: `${Math.min(height, (rows.length + 1) * ROW + 4)}px` }}
+      ref={body}
+      tabIndex={0}
+      onKeyDown={walk}
+      onScroll={(event) => setTop((event.currentTarget as HTMLElement).scrollTop)}
+    >
+      <div class="table-head" role="row" style={{ gridTemplateColumns: tracks }}>
+        {fields.map((field) => (
+          <div role="columnheader" key={field.key} class={field.right ? "right" : ""} title={field.hint ?? field.title}>
+            {field.title}
+          </div>
+        ))}
+      </div>
+      <div class="table-body" role="rowgroup" style={{ height: `${rows.length * ROW}px` }}>
+        {rows.slice(first, last).map((row, offset) => {
+          const index = first + offset;
+          const key = props.rowKey(row);
+          const state = `${index === cursor ? "cursor " : ""}${key === props.picked ? "picked " : ""}${props.rowClass?.(row) ?? ""}`;
+          return (
+            <div
+              key={key}
+              role="row"
+              aria-rowindex={index + 2}
+              class={`table-row ${props.onPick ? "can-pick" : ""} ${state}`}
+              style={{ gridTemplateColumns: tracks, top: `${index * ROW}px` }}
+              onClick={(event) => {
+                if ((event.target as Element).closest("a, button")) return; // the cell has its own meaning
+                setCursor(index);
+                props.onPick?.(row);
+              }}
+            >
+              {fields.map((field) => (
+                <div role="cell" key={field.key} class={field.right ? "right" : ""} title={field.whole?.(row)}>
+                  {field.cell(row)}
+                </div>
+              ))}
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
