@@ -21,7 +21,7 @@ def address_text(value: Typed) -> Typed:
 
 def _ip6_text(sql: str) -> str:
     """RFC 5952. ClickHouse writes the end of some addresses dotted (``::1.2.3.4``), which hides what they are."""
-    digits = f"hex(CAST({sql}, 'FixedString(16)'))"
+    digits = f"hex({sql})"
     groups = [f"trimLeft(lower(substring({digits}, {start}, 4)), '0')" for start in (25, 29)]
     high, low = (f"if({each} = '', '0', {each})" for each in groups)
     mapped = f"concat('::ffff:', {high}, ':', {low})"

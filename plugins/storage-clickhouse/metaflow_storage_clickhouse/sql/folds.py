@@ -88,4 +88,5 @@ def _histogram(value: Typed, test: str | None, buckets: int) -> Typed:
         f"arrayMap((vs, lo, hi) -> arrayMap(i -> toInt64(arrayCount(v -> {index} = i, vs)), range({buckets})), "
         f"[{held}], [arrayMin({held})], [arrayMax({held})])[1]"
     )
-    return Typed(f"if(empty({held}), [], {counts})", "list_i64")
+    # An empty list stands for a missing one, which ClickHouse does not have.
+    return Typed(f"if(empty({held}), [], {counts})", "list_i64", nullable=True)

@@ -42,6 +42,9 @@ def _type(typed: Typed) -> pa.DataType:
 
 def _fit(array: pa.ChunkedArray, typed: Typed) -> pa.ChunkedArray:
     wanted = _type(typed)
+    if typed.family == "list" and typed.nullable:
+        empty = pc.equal(pc.list_value_length(array), 0)
+        array = pc.if_else(empty, pa.scalar(None, array.type), array)
     if typed.type in ("null", "list") or array.type == wanted:
         return array
     if typed.type in _UNITS:
