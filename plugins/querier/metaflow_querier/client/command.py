@@ -1,0 +1,113 @@
+"""``mflow query``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaflow_core.cli import exits
+
+if TYPE_CHECKING:
+    from metaflow_querier.client.askers import Asker
+
+__all__ = ["query"]
+
+_DEFAULT_URL = "http://127.0.0.1:20416"
+
+
+@click.command()
+@click.argument("sql", required=False)
+@click.option("--pcap", "captures", metavar="FILE", multiple=True, type=click.Path(), help="Ask a capture; may be repeated. '-' is standard input.")
+@click.option("--url", metavar="URL", help=f"Ask a running server (default {_DEFAULT_URL}).")
+@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Ask a store in a directory, without a server.")
+@click.option("--storage", metavar="TYPE", default="", help="The storage that --data belongs to, when several could.")
+@click.option("--token", metavar="TOKEN", help="Token of the server; default METAFLOW_TOKEN of the environment.")
+@click.option("--dialect", metavar="TYPE", default="sql", show_default=True, help="The language of the question, for --pcap and --data.")
+@click.option("--db", metavar="NAME", help="Database of tables named without one.")
+@click.option("--precision", metavar="P", help="Precision of tables named without one: 1s, 1m, 1h, 1d.")
+@click.option("--raw", is_flag=True, help="The text is the storage's own SQL (read only).")
+@click.option("--format", "layout", type=click.Choice(("table", "csv", "jsonl", "arrow", "parquet")), help="Form of the rows; default table on a terminal, else jsonl.")
+@click.option("--out", metavar="FILE", type=click.Path(), help="Write to a file; its suffix chooses the format.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.001, max=3600), default=60.0, show_default=True, help="Seconds that a question may take.")
+@click.option("--max-rows", type=click.IntRange(min=1), default=1_000_000, show_default=True, help="Rows that an answer may have.")
+@click.option("--json", "as_json", is_flag=True, help="Rows as JSON Lines, and errors as JSON.")
+def query(
+    sql: str | None,
+    *,
+    captures: tuple[str, ...],
+    url: str | None,
+    data: Path | None,
+    storage: str,
+    token: str | None,
+    dialect: str,
+    db: str | None,
+    precision: str | None,
+    raw: bool,
+    layout: str | None,
+    out: str | None,
+    timeout_s: float,
+    max_rows: int,
+    as_json: bool,
+) -> int:
+    """Ask in SQL: a capture, a store, or a running server.
+
+    SQL is the question; '-' reads it from standard input, and without one a prompt is opened on a terminal.
+
+    \b
+    mflow query --pcap x.pcap "SELECT l7_protocol, Count(row) FROM l7_flow_log GROUP BY l7_protocol"
+    mflow query "SHOW TAGS FROM network" --format csv
+    mflow query --url http://server:20416 "SELECT time(time, 60) AS t, PerSecond(byte) FROM network GROUP BY t"
+    mflow query --pcap x.pcap
+    """
+    if sum((bool(captures), url is not None, data is not None)) > 1:
+        raise click.UsageError("--pcap, --url and --data each say whom to ask; give one of them.")
+    if sql is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("give a question, e.g. \"SHOW TABLES\", or '-' to read it from standard input; a prompt needs a terminal.")
+    if sql is None and out is not None:
+        raise click.UsageError("--out is for one question; give it.")
+    if sql == "-":
+        sql = sys.stdin.read()
+    if as_json:
+        layout = layout or "jsonl"
+    params: dict[str, Any] = {name: value for name, value in (("db", db), ("data_precision", precision), ("raw", raw)) if value}
+    asker = _asker(captures, url, data, storage=storage, token=token, dialect=dialect)
+    try:
+        return _run(asker, sql, params, layout=layout, out=out, timeout_s=timeout_s, max_rows=max_rows)
+    finally:
+        asker.close()
+
+
+def _asker(captures: tuple[str, ...], url: str | None, data: Path | None, *, storage: str, token: str | None, dialect: str) -> Asker:
+    from metaflow_querier.client.askers import CaptureAsker, RemoteAsker, StoreAsker
+
+    if captures:
+        return CaptureAsker(captures, dialect)
+    if data is not None:
+        return StoreAsker(data, storage, dialect)
+    return RemoteAsker(url or _DEFAULT_URL, token or os.environ.get("METAFLOW_TOKEN"))
+
+
+def _run(
+    asker: Asker, sql: str | None, params: dict[str, Any], *, layout: str | None, out: str | None, timeout_s: float, max_rows: int
+) -> int:
+    from metaflow_querier.client.printing import show, write
+
+    if sql is None:
+        from metaflow_querier.client.prompt import prompt
+
+        prompt(
+            asker.catalog,
+            lambda text: asker.ask(text, timeout_s=timeout_s, max_rows=max_rows, params=params),
+            lambda result: show(result, layout),
+        )
+        return exits.OK
+    result = asker.ask(sql, timeout_s=timeout_s, max_rows=max_rows, params=params)
+    if out is not None:
+        write(result, out, layout)
+    else:
+        show(result, layout)
+    return exits.OK
