@@ -1,0 +1,1 @@
+"""Receives Prometheus remote write. The collector itself is in ``collector.py``."""
