@@ -57,7 +57,7 @@ def build_zig(out: Path) -> None:
 
 def build_assemblyscript(out: Path) -> None:
     """AssemblyScript."""
-    asc = os.environ.get("METAFLOW_ASC") or shutil.which("asc") or "/tmp/asc/node_modules/.bin/asc"
+    asc = os.environ.get("METAFLOW_ASC") or shutil.which("asc") or str(ROOT / "target/npm/node_modules/.bin/asc")
     if not Path(asc).exists():
         pytest.skip(
             "no AssemblyScript: npm install assemblyscript, and put node_modules/.bin on PATH (or set METAFLOW_ASC)"

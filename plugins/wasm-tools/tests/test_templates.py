@@ -21,6 +21,8 @@ from metaflow_core.errors import InputError, UnavailableError
 
 LANGUAGES = ("c", "zig", "assemblyscript", "rust")
 
+ASC = Path(__file__).resolve().parents[3] / "target/npm/node_modules/.bin/asc"
+
 
 def make(lang, folder):
     (point,) = importlib.metadata.entry_points(group="metaflow.templates.v1", name=f"wasm-{lang}")
@@ -36,8 +38,8 @@ def project(request, tmp_path_factory):
         os.environ.setdefault(
             "CARGO_TARGET_DIR", str(Path(__file__).resolve().parents[3] / "target" / "wasm-sdk-example")
         )
-    if request.param == "assemblyscript" and Path("/tmp/asc/node_modules/.bin/asc").exists():
-        os.environ.setdefault("METAFLOW_ASC", "/tmp/asc/node_modules/.bin/asc")
+    if request.param == "assemblyscript" and ASC.exists():
+        os.environ.setdefault("METAFLOW_ASC", str(ASC))
     found = make(request.param, folder)
     assert found.language == request.param
     try:
