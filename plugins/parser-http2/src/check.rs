@@ -22,14 +22,14 @@ pub(crate) fn check(segment: &Segment, options: &Options, trial: &mut Trial) -> 
         return Check::More;
     }
     // More than a few bytes of the preface are no frame: what differs there is another HTTP.
-    if same > 4 {
+    if same >= 4 {
         return Check::no("no preface of HTTP/2", same);
     }
     let same = bytes.iter().zip(UPGRADED).take_while(|(a, b)| a == b).count();
     if same == bytes.len() || same == UPGRADED.len() {
         return upgraded(bytes);
     }
-    if same > 4 {
+    if same >= 4 {
         return Check::no("HTTP/1 that is no upgrade", same);
     }
     if segment.is_mid_stream() {
