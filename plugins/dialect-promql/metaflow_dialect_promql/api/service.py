@@ -12,6 +12,7 @@ from starlette.routing import Route as Path
 
 from metaflow_core.api import AppView, BuildContext, QueryResult, Resource, Route
 from metaflow_core.errors import MetaFlowError, QuerySyntaxError
+from metaflow_dialect_promql.api.exemplars import add_exemplars, exemplar_selector
 from metaflow_dialect_promql.api.forms import (
     BodyTooLarge,
     Parameters,
@@ -27,6 +28,7 @@ from metaflow_dialect_promql.dialect import milliseconds
 from metaflow_dialect_promql.errors import BadParameter
 from metaflow_dialect_promql.labels import LABEL_NAME, NAME
 from metaflow_dialect_promql.leaf.catalog import catalog_metrics
+from metaflow_dialect_promql.syntax.nodes import Selector, walk
 from metaflow_dialect_promql.syntax.parse import parse
 from metaflow_dialect_promql.syntax.text import as_json, format_query
 
@@ -135,13 +137,16 @@ class PrometheusApi:
         return _answer(result, 0, limit)
 
     async def _exemplars(self, request: Request, parameters: Parameters) -> Response:
-        """None are kept: the catalogue has no table for them yet."""
+        """Exemplars of every series that the expression selects."""
         del request
-        parse(parameters.need("query"))
-        for name in ("start", "end"):
-            if parameters.get(name) is not None:
-                milliseconds(parameters.get(name), name)
-        return success([])
+        selectors = [each for each in walk(parse(parameters.need("query"))) if isinstance(each, Selector)]
+        window = self._window(parameters)
+        found: dict[str, dict[str, Any]] = {}
+        for selector in selectors:
+            text = format_query(exemplar_selector(selector))
+            result = await self._ask(text, parameters, operation="samples", **window)
+            add_exemplars(found, result.table)
+        return success(list(found.values()))
 
     def _window(self, parameters: Parameters) -> dict[str, Any]:
         found = {name: parameters.get(name) for name in ("start", "end")}
@@ -191,16 +196,22 @@ class PrometheusApi:
         return _cut(sorted({each[name] for each in found if name in each}), limit)
 
     async def _metadata(self, request: Request, parameters: Parameters) -> Response:
-        """Help and unit of the catalogue's metrics. All of them are gauges: a sample is what one interval saw."""
+        """Help and unit of metrics: what senders told, and the catalogue's (gauges: a sample is what one interval saw)."""
         del request
         limit, wanted = parameters.limit(), parameters.get("metric")
+        per_metric = parameters.get("limit_per_metric")
+        result = await self._ask("", parameters, operation="series", match=['{__name__="__metadata__"}'], start=0)
         found: dict[str, list[Mapping[str, str]]] = {}
-        for each in catalog_metrics(self._catalog):
-            if wanted is None or each.name == wanted:
-                found[each.name] = [{"type": "gauge", "help": each.field.description, "unit": each.field.unit}]
-            if limit and len(found) >= limit:
-                break
-        return success(found)
+        for each in label_sets(result.table):
+            row = {"type": each.get("type", "unknown"), "help": each.get("help", ""), "unit": each.get("unit", "")}
+            found.setdefault(each.get("metric", ""), []).append(row)
+        for metric in catalog_metrics(self._catalog):
+            found[metric.name] = [{"type": "gauge", "help": metric.field.description, "unit": metric.field.unit}]
+        if wanted is not None:
+            found = {name: rows for name, rows in found.items() if name == wanted}
+        if per_metric is not None and per_metric.isascii() and per_metric.isdecimal():
+            found = {name: rows[: int(per_metric)] for name, rows in found.items()}
+        return success(dict(list(found.items())[:limit] if limit else found))
 
     async def _format(self, request: Request, parameters: Parameters) -> Response:
         del request

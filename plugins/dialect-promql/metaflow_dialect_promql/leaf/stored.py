@@ -20,9 +20,11 @@ from metaflow_dialect_promql.samples import Samples
 from metaflow_dialect_promql.span import Span
 from metaflow_dialect_promql.syntax.nodes import Matcher
 
-__all__ = ["TABLE", "StoredSeries"]
+__all__ = ["RESERVED", "TABLE", "StoredSeries"]
 
 TABLE = "prometheus.samples"
+RESERVED = frozenset({"__exemplar__", "__metadata__"})
+"""Names under which exemplars and metadata are kept; only who asks for them by name gets them."""
 
 
 class StoredSeries:
@@ -59,7 +61,7 @@ class StoredSeries:
             raise TooManySamples(f"the query selects {len(ids)} series, at most {max_series} are allowed")
         await self._learn(storage, source, ids)
         labels = [self._labels[each] for each in ids]
-        chosen = np.asarray(selects(labels, alternatives))
+        chosen = np.asarray(_selected(labels, alternatives))
         codes = encoded.indices.to_numpy(zero_copy_only=False)
         times = table["timestamp"].cast(pa.int64()).to_numpy() // 1000
         values = table["value"].to_numpy()
@@ -87,13 +89,13 @@ class StoredSeries:
             raise TooManySamples(f"the query selects {len(ids)} series, at most {max_series} are allowed")
         await self._learn(storage, source, ids)
         labels = [self._labels[each] for each in ids]
-        return sorted(each for each, hit in zip(labels, selects(labels, alternatives), strict=True) if hit)
+        return sorted(each for each, hit in zip(labels, _selected(labels, alternatives), strict=True) if hit)
 
     async def names(self, storage: Storage, span: Span) -> list[str]:
         """The names of all metrics in the span."""
         source = Scan(TABLE, time=_range(span))
         found = await storage.execute(Aggregate(source, (Named("metric", Ref("metric_name")),), (Fold("n", "count"),)))
-        return sorted(str(each) for each in pc.unique(found["metric"].cast(pa.utf8())).to_pylist())
+        return sorted({str(each) for each in pc.unique(found["metric"].cast(pa.utf8())).to_pylist()} - RESERVED)
 
     async def _learn(self, storage: Storage, source: Plan, ids: Sequence[int]) -> None:
         """The labels of series not seen before, from the first row of each: labels are read once a series, not once a sample."""
@@ -123,6 +125,14 @@ class StoredSeries:
             self._labels.move_to_end(each)
         while len(self._labels) > max(self._remembered, len(ids)):
             self._labels.popitem(last=False)
+
+
+def _selected(labels: Sequence[Labels], alternatives: Sequence[Sequence[Matcher]]) -> list[bool]:
+    """Which series are selected; exemplars and metadata only by their very name."""
+    found = selects(labels, alternatives)
+    if any(m.name == NAME and m.op == "=" and m.value in RESERVED for matchers in alternatives for m in matchers):
+        return found
+    return [hit and dict(each).get(NAME) not in RESERVED for hit, each in zip(found, labels, strict=True)]
 
 
 def _range(span: Span) -> TimeRange:

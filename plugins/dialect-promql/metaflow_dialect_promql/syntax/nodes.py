@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -21,6 +22,7 @@ __all__ = [
     "Subquery",
     "bare",
     "children",
+    "walk",
 ]
 
 At: TypeAlias = int | Literal["start", "end"] | None
@@ -165,3 +167,10 @@ def children(node: Node) -> tuple[Node, ...]:
             return (left, right)
         case _:
             return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it, parents first."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
