@@ -162,6 +162,11 @@ impl Column {
         self.len = rows;
     }
 
+    /// Whether a value was written since the last `take`.
+    pub fn is_touched(&self) -> bool {
+        self.touched
+    }
+
     /// Counts a value that was just pushed to `data`.
     #[inline]
     pub fn pushed(&mut self) {

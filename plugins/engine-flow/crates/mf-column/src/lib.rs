@@ -27,6 +27,7 @@ mod batch;
 mod bitmap;
 mod column;
 pub mod image;
+mod order;
 mod schema;
 mod strings;
 mod table;

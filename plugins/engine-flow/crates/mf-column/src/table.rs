@@ -143,6 +143,10 @@ impl Table {
         self.rows
     }
 
+    pub(crate) fn columns_mut(&mut self) -> impl Iterator<Item = &mut Column> {
+        self.columns.iter_mut()
+    }
+
     /// Moves the ended rows out and starts again empty. A row that was begun but not ended is dropped.
     pub fn take(&mut self) -> Batch {
         let rows = std::mem::take(&mut self.rows);

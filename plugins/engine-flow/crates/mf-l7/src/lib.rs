@@ -21,6 +21,7 @@ mod parser;
 mod rows;
 mod session;
 mod sink;
+mod stamp;
 pub mod stream;
 
 pub use counters::{Count, Counters};

@@ -4,6 +4,7 @@ use crate::flow::{FlowInfo, L7Flow};
 use crate::infer::{Inference, Pending};
 use crate::pair::SessionPairs;
 use crate::sink::L7Stats;
+use crate::stamp::Stamp;
 
 /// What happens to a session's payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Session {
     pub epoch: u32,
     /// No more payload comes; what waits is still worked on.
     pub closing: bool,
+    /// When that was.
+    pub closed_at: Stamp,
     /// Everything was told.
     pub ended: bool,
     /// The caller still holds the handle.
@@ -73,6 +76,7 @@ impl Session {
             missed: [None; 2],
             epoch: 0,
             closing: false,
+            closed_at: Stamp::default(),
             ended: false,
             held: true,
             listed: false,

@@ -157,7 +157,8 @@ fn an_endpoint_known_to_be_unknown_is_looked_at_again_after_its_time() {
         flow(&mut engine, &mut told, id, b"zz", MS);
     }
     assert_eq!(engine.count(Count::KnownUnknown), 0);
-    flow(&mut engine, &mut told, 200, b"?1 hello\n", MS);
+    // What flows teach counts a second later.
+    flow(&mut engine, &mut told, 200, b"?1 hello\n", 1100 * MS);
     assert_eq!(engine.count(Count::KnownUnknown), 1);
     flow(&mut engine, &mut told, 201, b"?1 hello\n", 61_000 * MS);
     assert_eq!(told.identified.len(), 1);
@@ -169,6 +170,7 @@ fn a_known_endpoint_is_asked_for_its_parser_first() {
     let mut told = Told::default();
     for id in 0..2 {
         let mut talk = Talk::open(&mut engine, &flow_info(id, 80));
+        talk.now += id * 1001 * MS;
         talk.say(&mut engine, &mut told, 0, b"?1 one\n");
         engine.flush_block(talk.now, &mut told);
     }
@@ -249,4 +251,26 @@ fn both_fins_end_the_flow_before_the_caller_does() {
     assert_eq!(told.ended.len(), 1);
     assert_eq!(engine.sessions(), 0);
     assert_eq!(engine.take_stats(talk.flow), None);
+}
+
+#[test]
+fn what_one_side_said_while_a_parser_waited_is_parsed_when_the_other_side_confirms() {
+    let mut engine = engine(vec![parser("other", 8, 81, b"~"), parser("line", 9, 80, b"")]);
+    let mut told = Told::default();
+    let mut talk = Talk::open(&mut engine, &flow_info(1, 9999));
+    talk.handshake(&mut engine, &mut told);
+    // `~` asks both parsers for patience; `!` is a response of the line protocol, and nothing of the other one.
+    talk.say(&mut engine, &mut told, 0, b"~\n");
+    engine.flush_block(talk.now, &mut told);
+    talk.say(&mut engine, &mut told, 1, b"!0 hello\n");
+    engine.flush_block(talk.now, &mut told);
+    talk.say(&mut engine, &mut told, 0, b"?1 one\n");
+    talk.say(&mut engine, &mut told, 1, b"!1 yes\n");
+    engine.finish(&mut told);
+    assert_eq!(told.identified, [(1, 9, false)]);
+    assert_eq!(told.rrts, [1000]);
+    // The parser saw the first line: it says itself that it cannot use it.
+    assert_eq!((engine.count(Count::SkippedBytes), engine.count(Count::UnparsedBytes)), (2, 0));
+    let steps = history(&mut engine);
+    assert!(steps.contains(&"refuse other no no mark of a line".to_string()), "{steps:?}");
 }

@@ -73,11 +73,11 @@ fn keyed_responses_come_in_any_order_even_before_their_request() {
     let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
     talk.say(&mut engine, &mut told, 0, b"?1 one\n?2 two\n");
     talk.say(&mut engine, &mut told, 1, b"!2\n!1\n!9\n");
-    engine.flush_block(talk.now, &mut told);
+    engine.tick(talk.now, &mut told);
     assert_eq!(log(&mut engine), [row(2, 0, "two", Some(1000)), row(2, 0, "one", Some(1000))]);
     assert_eq!(engine.waiting_messages(), 1);
     talk.now += 2000 * MS;
-    engine.flush_block(talk.now, &mut told);
+    engine.tick(talk.now, &mut told);
     assert_eq!(log(&mut engine), [row(1, 0, "", None)]);
     assert_eq!(engine.waiting_messages(), 0);
 }

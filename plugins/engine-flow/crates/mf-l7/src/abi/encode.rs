@@ -1,6 +1,8 @@
 //! Writing batches.
 
-use super::ids::{BATCH_HEADER, BATCH_MAGIC, SEGMENT_HEADER};
+use crate::stamp::Stamp;
+
+use super::ids::{BATCH_HEADER, BATCH_MAGIC, KIND_CLOSE, KIND_GAP, SEGMENT_HEADER};
 
 /// The fields of a segment's header that the engine sets.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +31,8 @@ pub struct SegmentHead {
     pub side: u8,
     /// TCP sequence number of the first byte; kept beside the batch, parsers do not see it.
     pub seq: u32,
+    /// When it was delivered; kept beside the batch.
+    pub stamp: Stamp,
 }
 
 /// A segment as it was written, for making sense of the answer.
@@ -45,6 +49,8 @@ pub struct SegmentView {
 pub struct Batch {
     bytes: Vec<u8>,
     segments: Vec<SegmentView>,
+    gaps: Vec<u32>,
+    oldest: Option<u64>,
 }
 
 impl Batch {
@@ -79,9 +85,26 @@ impl Batch {
         &self.segments
     }
 
+    /// Indices of the gaps among them.
+    pub fn gaps(&self) -> &[u32] {
+        &self.gaps
+    }
+
+    /// Packet clock of the oldest segment, the largest number when there is none.
+    pub fn oldest(&self) -> u64 {
+        self.oldest.unwrap_or(u64::MAX)
+    }
+
     /// The payload of a segment of this batch.
     pub fn payload(&self, view: &SegmentView) -> &[u8] {
         self.bytes.get(view.start..view.start.saturating_add(view.len)).unwrap_or_default()
+    }
+
+    /// A session's data and gaps from segment `from` on, to be given to somebody else.
+    pub fn copy_of(&self, session_id: u64, from: usize) -> Vec<(SegmentHead, Vec<u8>)> {
+        let own = self.segments.iter().skip(from);
+        let own = own.filter(|segment| segment.head.session_id == session_id && segment.head.kind != KIND_CLOSE);
+        own.map(|segment| (segment.head, self.payload(segment).to_vec())).collect()
     }
 
     /// Whether a segment of `len` bytes still fits the limits.
@@ -95,6 +118,8 @@ impl Batch {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.segments.clear();
+        self.gaps.clear();
+        self.oldest = None;
     }
 
     /// Adds a segment.
@@ -123,6 +148,10 @@ impl Batch {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         self.bytes.extend_from_slice(&[0; 8][..pad]);
+        self.oldest = Some(self.oldest.map_or(head.stamp.clock, |oldest| oldest.min(head.stamp.clock)));
+        if head.kind == KIND_GAP {
+            self.gaps.push(self.segments.len() as u32);
+        }
         self.segments.push(SegmentView { head, start, len: payload.len() });
         let count = (self.segments.len() as u32).to_le_bytes();
         self.bytes[4..8].copy_from_slice(&count);

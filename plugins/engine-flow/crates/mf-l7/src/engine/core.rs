@@ -1,27 +1,28 @@
 //! The engine's parts without the TCP streams, so that a stream can deliver into them.
 
-use mf_column::Table;
+use std::collections::VecDeque;
 
 use crate::abi::SegmentHead;
 use crate::counters::Counters;
-use crate::flow::{ICMP, ICMP6};
+use crate::flow::{L7Flow, ICMP, ICMP6};
 use crate::infer::{EndpointCache, Explain, Pending, Step};
 use crate::options::L7Options;
 use crate::pair::Pairs;
 use crate::parser::Slot;
-use crate::rows::{EXPLAIN, L7_FLOW_LOG, L7_MESSAGE};
+use crate::rows::{OrderedTable, EXPLAIN, L7_FLOW_LOG, L7_MESSAGE};
 use crate::session::Sessions;
+use crate::stamp::Stamp;
 use crate::stream::Store;
 
 /// The tables.
 #[derive(Debug)]
 pub struct Tables {
     /// `l7_message`.
-    pub messages: Table,
+    pub messages: OrderedTable,
     /// `l7_flow_log`.
-    pub flow_log: Table,
+    pub flow_log: OrderedTable,
     /// `explain`.
-    pub explain: Table,
+    pub explain: OrderedTable,
 }
 
 /// Everything but the streams.
@@ -30,6 +31,10 @@ pub struct Core {
     pub options: L7Options,
     /// The packet clock: the latest time seen.
     pub clock: u64,
+    /// The packet (or flow's end) that is being taken.
+    pub arrival: Stamp,
+    /// When what is being worked in was decided: rows are in this order.
+    pub moment: Stamp,
     pub store: Store,
     pub counters: Counters,
     pub sessions: Sessions,
@@ -44,6 +49,8 @@ pub struct Core {
     pub batch_since: u64,
     /// The parser whose batch the host has.
     pub work: Option<u16>,
+    /// Flows that wait for what older ones teach of their endpoint.
+    pub learners: VecDeque<L7Flow>,
     /// Emptied memory for waiting payload.
     pub spare_pending: Vec<Pending>,
     /// For gathering the bytes of a check.
@@ -57,6 +64,8 @@ impl Core {
     pub fn new(options: L7Options) -> Self {
         Core {
             clock: 0,
+            arrival: Stamp::default(),
+            moment: Stamp::default(),
             store: Store::new(options.total_bytes / 2),
             counters: Counters::default(),
             sessions: Sessions::default(),
@@ -65,13 +74,14 @@ impl Core {
             endpoints: EndpointCache::new(options.endpoint_cache, options.endpoint_ttl_ns, options.endpoint_failures),
             explain: Explain::new(options.explain),
             tables: Tables {
-                messages: Table::new(&L7_MESSAGE),
-                flow_log: Table::new(&L7_FLOW_LOG),
-                explain: Table::new(&EXPLAIN),
+                messages: OrderedTable::new(&L7_MESSAGE),
+                flow_log: OrderedTable::new(&L7_FLOW_LOG),
+                explain: OrderedTable::new(&EXPLAIN),
             },
             busy: false,
             batch_since: 0,
             work: None,
+            learners: VecDeque::new(),
             spare_pending: Vec::new(),
             scratch: Vec::new(),
             options,
@@ -93,6 +103,14 @@ impl Core {
             client_port: info.port[client],
             ..SegmentHead::default()
         }
+    }
+
+    /// Something comes in: a packet at `time_ns`, or the end of a flow (0).
+    #[inline]
+    pub fn arrive(&mut self, time_ns: u64) {
+        self.clock = self.clock.max(time_ns);
+        self.arrival = Stamp { clock: self.clock, turn: self.arrival.turn + 1 };
+        self.moment = self.arrival;
     }
 
     /// Takes an emptied waiting room.
@@ -132,7 +150,7 @@ impl Core {
         }
         let name = parser.and_then(|parser| self.parsers.get(usize::from(parser)));
         let step = Step {
-            time_ns: self.clock,
+            stamp: self.moment,
             parser: name.map_or_else(String::new, |slot| slot.description.name.clone()),
             op,
             verdict,

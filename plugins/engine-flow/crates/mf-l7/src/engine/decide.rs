@@ -13,6 +13,9 @@ use crate::stream::Piece;
 /// Parsers that may withdraw from a flow before it is given up.
 const MAX_VIOLATIONS: u8 = 2;
 
+/// Score of a server that a parser recognised (deepflow-model.md section 3.6).
+const SCORE_BY_PARSER: u8 = 254;
+
 impl Core {
     /// The flow is this parser's; what waited goes to it.
     pub fn confirm(&mut self, index: u32, parser: u16, verdict: Verdict, sink: &mut dyn L7Sink) {
@@ -21,19 +24,22 @@ impl Core {
         };
         let (protocol, epoch) = (slot.description.protocol(), slot.epoch);
         let session = self.sessions.at(index);
-        let client = session.infer.direction ^ u8::from(verdict == Verdict::Response);
+        let client = session.infer.shown.side ^ u8::from(verdict == Verdict::Response);
         if !session.info.direction_certain {
             session.reversed = client & 1 == 1;
         }
+        // What the flow table knew when the flow began depends on when parsers spoke of earlier ones.
+        session.info.direction_score = session.info.direction_score.max(SCORE_BY_PARSER);
         session.state = State::Confirmed(parser);
         session.epoch = epoch;
         session.stats.protocol = protocol;
         let (info, reversed) = (session.info, session.reversed);
+        let decided = session.infer.decided;
         let pending = session.pending.take();
         self.counters.add(Count::Confirmed, 1);
         let key = self.endpoint(index);
         if self.is_cached(&key) {
-            self.endpoints.confirmed(key, parser, self.clock);
+            self.endpoints.confirmed(key, parser, decided);
         }
         self.note(
             index,
@@ -55,7 +61,8 @@ impl Core {
                     gap,
                     truncated: false,
                 };
-                self.hand_over(index, parser, item.kind, item.direction, item.flags, &piece, sink);
+                let stamp = item.stamp.max(decided);
+                self.hand_over(index, parser, item.kind, item.direction, item.flags, stamp, &piece, sink);
             }
             self.recycle_pending(pending);
         }
@@ -69,7 +76,7 @@ impl Core {
         self.counters.add(Count::GivenUp, 1);
         let key = self.endpoint(index);
         if self.is_cached(&key) {
-            self.endpoints.failed(key, self.clock);
+            self.endpoints.failed(key, self.moment);
         }
         self.ignore(index, reason, sink);
     }
@@ -113,7 +120,7 @@ impl Core {
         }
         let key = self.endpoint(index);
         if self.is_cached(&key) {
-            self.endpoints.failed(key, self.clock);
+            self.endpoints.failed(key, self.moment);
         }
         let session = self.sessions.at(index);
         session.reversed = false;

@@ -8,6 +8,7 @@ use crate::infer::Asking;
 use crate::parser::Op;
 use crate::session::State;
 use crate::sink::L7Sink;
+use crate::stamp::Stamp;
 use crate::stream::Piece;
 
 /// Refused payloads of one direction in a row after which only a change of direction is looked at: the start of a
@@ -20,16 +21,13 @@ impl Core {
     pub fn deliver(&mut self, index: u32, side: u8, start_seen: bool, piece: Piece<'_>, sink: &mut dyn L7Sink) {
         let kind = if piece.gap > 0 { KIND_GAP } else { KIND_DATA };
         let session = self.sessions.at(index);
-        if kind == KIND_GAP {
-            session.gap_time = piece.time_ns.max(1);
-        }
         let mut flags = if piece.truncated { FLAG_TRUNCATED } else { 0 };
         if !start_seen && session.info.transport == crate::flow::TCP {
             flags |= FLAG_MID_STREAM;
         }
         match session.state {
-            State::Confirmed(parser) => self.hand_over(index, parser, kind, side, flags, &piece, sink),
-            State::Inferring => self.hold_back(index, kind, side, flags, &piece, sink),
+            State::Confirmed(parser) => self.hand_over(index, parser, kind, side, flags, self.arrival, &piece, sink),
+            State::Inferring => self.hold_back(index, kind, side, flags, self.arrival, &piece, sink),
             State::Ignored => self.unparsed(index, piece.data.len() as u64),
         }
     }
@@ -51,10 +49,12 @@ impl Core {
         kind: u8,
         side: u8,
         flags: u8,
+        stamp: Stamp,
         piece: &Piece<'_>,
         sink: &mut dyn L7Sink,
     ) {
         let mut head = self.head(index, side);
+        head.stamp = stamp;
         head.kind = kind;
         head.flags = flags;
         head.time_ns = piece.time_ns;
@@ -87,7 +87,7 @@ impl Core {
             match self.sessions.peek(index).state {
                 State::Confirmed(now) if now == parser => {}
                 State::Inferring if kind != KIND_CLOSE => {
-                    return self.hold_back(index, kind, side, flags, piece, sink);
+                    return self.hold_back(index, kind, side, flags, stamp, piece, sink);
                 }
                 _ => return self.unparsed(index, piece.data.len() as u64),
             }
@@ -108,7 +108,17 @@ impl Core {
     }
 
     /// Lets a piece wait for a verdict, and asks for one when nobody was asked yet.
-    pub fn hold_back(&mut self, index: u32, kind: u8, side: u8, flags: u8, piece: &Piece<'_>, sink: &mut dyn L7Sink) {
+    #[allow(clippy::too_many_arguments)]
+    pub fn hold_back(
+        &mut self,
+        index: u32,
+        kind: u8,
+        side: u8,
+        flags: u8,
+        stamp: Stamp,
+        piece: &Piece<'_>,
+        sink: &mut dyn L7Sink,
+    ) {
         let session = self.sessions.at(index);
         if session.infer.asking == Asking::Payload {
             let dull = session.infer.in_a_row >= REFUSED_IN_A_ROW && session.infer.direction == side;
@@ -122,15 +132,25 @@ impl Core {
         if full && !self.busy {
             self.flush_native(sink);
             return match self.sessions.peek(index).state {
-                State::Confirmed(parser) => self.hand_over(index, parser, kind, side, flags, piece, sink),
+                State::Confirmed(parser) => self.hand_over(index, parser, kind, side, flags, stamp, piece, sink),
                 State::Ignored => self.unparsed(index, piece.data.len() as u64),
-                State::Inferring => self.wait(index, kind, side, flags, piece, sink),
+                State::Inferring => self.wait(index, kind, side, flags, stamp, piece, sink),
             };
         }
-        self.wait(index, kind, side, flags, piece, sink);
+        self.wait(index, kind, side, flags, stamp, piece, sink);
     }
 
-    fn wait(&mut self, index: u32, kind: u8, side: u8, flags: u8, piece: &Piece<'_>, sink: &mut dyn L7Sink) {
+    #[allow(clippy::too_many_arguments)]
+    fn wait(
+        &mut self,
+        index: u32,
+        kind: u8,
+        side: u8,
+        flags: u8,
+        stamp: Stamp,
+        piece: &Piece<'_>,
+        sink: &mut dyn L7Sink,
+    ) {
         let mut pending = match self.sessions.at(index).pending.take() {
             Some(pending) => pending,
             None => self.new_pending(),
@@ -144,7 +164,7 @@ impl Core {
             return self.give_up(index, "too much payload waited for a verdict", sink);
         }
         let wire_len = if kind == KIND_GAP { piece.gap } else { piece.data.len() as u32 };
-        pending.push(kind, side, flags, piece.offset, piece.seq, piece.time_ns, wire_len, piece.data);
+        pending.push(kind, side, flags, piece.offset, piece.seq, piece.time_ns, wire_len, stamp, piece.data);
         self.store.reserve(pending.size() - before);
         self.sessions.at(index).pending = Some(pending);
         if self.batch_since == 0 {
@@ -152,7 +172,7 @@ impl Core {
         }
         match self.sessions.peek(index).infer.asking {
             Asking::Payload => self.ask(index, sink),
-            Asking::More(parser) if kind == KIND_DATA => self.show(index, parser, sink),
+            Asking::More(parser) if kind == KIND_DATA => self.look_further(index, parser, piece.offset, sink),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use super::core::Core;
 use crate::abi::ids::KIND_CLOSE;
 use crate::abi::{Batch, Checks, Records};
 use crate::counters::Count;
-use crate::parser::{run, Fault, Op, Runtime};
+use crate::parser::{run, Fault, Op, Runtime, Slot};
 use crate::rows::write_step;
 use crate::session::State;
 use crate::sink::L7Sink;
@@ -39,11 +39,16 @@ impl Core {
                     }
                 }
             }
-            if !progress {
+            self.ask_learners(sink);
+            let ready = self.parsers.iter().any(|slot| !slot.is_external() && !slot.is_idle());
+            if !progress && !ready {
                 break;
             }
         }
-        self.expire_pairs(sink);
+        // While a parser has something to say yet, an answer may be in it that came in time.
+        if self.learners.is_empty() && self.parsers.iter().all(Slot::is_idle) {
+            self.expire_pairs(sink);
+        }
         self.write_history();
     }
 
@@ -147,6 +152,7 @@ impl Core {
                 };
                 let session = self.sessions.peek(index);
                 if session.closing && session.state == State::Confirmed(parser) {
+                    self.moment = segment.head.stamp;
                     self.finalise(index, sink);
                 }
             }
@@ -174,6 +180,7 @@ impl Core {
             }
             self.counters.add_reason("parser", &words, 1);
         }
+        self.moment = self.arrival;
         // All its requests are left without the one that would find their answers.
         self.flush_lane(parser, sink);
         for segment in batch.segments() {
@@ -191,7 +198,8 @@ impl Core {
     pub fn write_history(&mut self) {
         if self.explain.is_enabled() {
             for (flow_id, step) in self.explain.take_fresh() {
-                write_step(&mut self.tables.explain, flow_id, &step);
+                let table = self.tables.explain.row(step.stamp, flow_id);
+                write_step(table, flow_id, &step);
             }
         }
     }

@@ -1,11 +1,11 @@
 //! The search for a flow's parser: ask, hear the verdict, confirm or go on to the next.
 
 use super::core::Core;
-use crate::abi::ids::KIND_DATA;
+use crate::abi::ids::{FLAG_MID_STREAM, KIND_DATA};
 use crate::abi::Verdict;
 use crate::counters::Count;
 use crate::flow::TCP;
-use crate::infer::{Asking, Candidates, EndpointKey, Known, Why};
+use crate::infer::{Asking, Candidates, EndpointKey, Known, PendingItem, Shown, Why, LEARNING_NS};
 use crate::parser::Op;
 use crate::session::State;
 use crate::sink::L7Sink;
@@ -27,7 +27,14 @@ impl Core {
     pub fn ask(&mut self, index: u32, sink: &mut dyn L7Sink) {
         if !self.sessions.peek(index).infer.prepared {
             let key = self.endpoint(index);
-            let known = if self.is_cached(&key) { self.endpoints.get(&key, self.clock) } else { Known::Nothing };
+            let now = self.sessions.peek(index).pending.as_ref().and_then(|pending| pending.items().first());
+            let now = now.map_or(self.clock, |item| item.stamp.clock);
+            if self.has_to_learn(now) {
+                self.sessions.at(index).infer.asking = Asking::Endpoint;
+                self.learners.extend(self.sessions.handle(index));
+                return;
+            }
+            let known = if self.is_cached(&key) { self.endpoints.get(&key, now) } else { Known::Nothing };
             let endpoint = match known {
                 Known::Unknown => {
                     self.counters.add(Count::KnownUnknown, 1);
@@ -53,6 +60,7 @@ impl Core {
             session.skipped[usize::from(item.direction & 1)] = true;
         }
         pending.discard(dropped);
+        session.infer.cursor = session.infer.cursor.saturating_sub(dropped);
         let Some(item) = pending.items().first() else {
             session.infer.asking = Asking::Payload;
             self.drop_pending_sized(index, before);
@@ -65,12 +73,35 @@ impl Core {
             session.infer.in_a_row = 0;
         }
         session.infer.direction = item.direction;
+        session.infer.decided = session.infer.decided.max(item.stamp);
         session.infer.tried = session.infer.violated;
         let parsers = self.parsers.iter().map(|slot| &slot.description);
         session.infer.candidates.look_at(parsers, pending.data(item));
         let after = pending.size();
         self.store.release(before.saturating_sub(after));
         self.ask_next(index, sink);
+    }
+
+    /// Whether something that was delivered long enough before `now` to count is still with a parser.
+    fn has_to_learn(&self, now: u64) -> bool {
+        let counts = now.saturating_sub(LEARNING_NS);
+        self.parsers.iter().any(|slot| slot.oldest() <= counts)
+    }
+
+    /// Goes on with flows that waited for older ones.
+    pub fn ask_learners(&mut self, sink: &mut dyn L7Sink) {
+        while let Some(&flow) = self.learners.front() {
+            let waiting = self.sessions.find(flow).filter(|session| session.infer.asking == Asking::Endpoint);
+            let first = waiting.and_then(|session| session.pending.as_ref()?.items().first().copied());
+            if first.is_some_and(|item| self.has_to_learn(item.stamp.clock)) {
+                break;
+            }
+            self.learners.pop_front();
+            if let Some(item) = first {
+                self.moment = item.stamp;
+                self.ask(flow.index, sink);
+            }
+        }
     }
 
     fn drop_pending_sized(&mut self, index: u32, counted: usize) {
@@ -87,21 +118,22 @@ impl Core {
             let Some((parser, why)) = infer.candidates.next(infer.tried) else {
                 return self.all_refused(index, sink);
             };
-            infer.asked = 0;
+            infer.shown = Shown::default();
             infer.hinted = why != Why::Order;
             self.note(index, Some(parser), "candidate", "", 0, why.word());
             let Some(slot) = self.parsers.get(usize::from(parser)) else {
                 return;
             };
             if !slot.faults.is_quarantined(self.clock) {
-                return self.show(index, parser, sink);
+                let side = self.sessions.peek(index).infer.direction;
+                return self.show(index, parser, side, sink);
             }
             self.refuse(index, parser, 0, "the parser is in quarantine");
         }
     }
 
-    /// Shows the waiting bytes to a candidate.
-    pub fn show(&mut self, index: u32, parser: u16, sink: &mut dyn L7Sink) {
+    /// Shows one side's bytes, as far as they were looked at, to a candidate.
+    pub fn show(&mut self, index: u32, parser: u16, side: u8, sink: &mut dyn L7Sink) {
         let max = self.options.infer_check_bytes;
         let (segments, bytes) = (self.options.batch_segments, self.options.batch_bytes);
         let Some(slot) = self.parsers.get(usize::from(parser)) else {
@@ -110,21 +142,28 @@ impl Core {
         if !self.busy && !slot.check.has_room(max, segments, bytes) {
             self.full(parser, Op::Check, sink);
         }
-        let side = self.sessions.peek(index).infer.direction;
         let mut head = self.head(index, side);
         let mut scratch = std::mem::take(&mut self.scratch);
         let session = self.sessions.at(index);
         let datagram = session.info.transport != TCP;
+        let end = session.infer.cursor + 1;
         if let Some(pending) = session.pending.as_ref() {
-            if let Some((item, data)) = pending.head(0, side, datagram, max, &mut scratch) {
+            if let Some((item, data)) = pending.head(end, side, datagram, max, &mut scratch) {
                 head.kind = KIND_DATA;
                 head.flags = item.flags;
                 head.time_ns = item.time_ns;
                 head.offset = item.offset;
                 head.seq = item.seq;
+                head.stamp = session.infer.decided;
                 head.wire_len = data.len() as u32;
-                session.infer.shown = pending.items().len() as u32;
-                session.infer.asked = session.infer.asked.saturating_add(1);
+                let shown = &mut session.infer.shown;
+                shown.side = side;
+                if side == session.infer.direction {
+                    shown.asked = shown.asked.saturating_add(1);
+                } else {
+                    shown.across = shown.across.saturating_add(1);
+                    shown.across_end = end;
+                }
                 session.infer.asking = Asking::Verdict(parser);
                 if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
                     slot.push(Op::Check, head, data);
@@ -140,47 +179,84 @@ impl Core {
         if session.state != State::Inferring || session.infer.asking != Asking::Verdict(parser) {
             return;
         }
+        self.moment = session.infer.decided;
         let Some((verdict, offset, reason)) = said else {
             self.refuse(index, parser, 0, "the parser failed");
             return self.ask_next(index, sink);
         };
-        let base = session.pending.as_ref().and_then(|pending| pending.items().first()).map_or(0, |item| item.offset);
-        let at = base.saturating_add(u64::from(offset));
+        let session = self.sessions.peek(index);
+        let side = session.infer.shown.side;
+        let across = side != session.infer.direction;
+        let first = session.pending.as_ref().and_then(|pending| pending.first_of(side));
+        let at = first.map_or(0, |item| item.offset).saturating_add(u64::from(offset));
+        let from_start = first.is_some_and(|item| item.offset == 0 && item.flags & FLAG_MID_STREAM == 0);
         let word = ["no", "more", "request", "response"][verdict as usize];
         self.note(index, Some(parser), "check", word, at, reason);
         match verdict {
+            Verdict::No if across && !from_start => {
+                self.sessions.at(index).infer.shown.blind = true;
+                self.look_further(index, parser, at, sink);
+            }
             Verdict::No => {
                 self.refuse(index, parser, at, reason);
                 self.ask_next(index, sink);
             }
-            Verdict::More => self.wants_more(index, parser, at, sink),
+            Verdict::More => self.look_further(index, parser, at, sink),
             Verdict::Request | Verdict::Response => self.confirm(index, parser, verdict, sink),
         }
     }
 
-    fn wants_more(&mut self, index: u32, parser: u16, at: u64, sink: &mut dyn L7Sink) {
+    /// The candidate could not tell yet: it is shown what the other side said meanwhile, then the next piece.
+    pub fn look_further(&mut self, index: u32, parser: u16, at: u64, sink: &mut dyn L7Sink) {
         let max = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.description.max_check_segments);
         let check_bytes = self.options.infer_check_bytes;
-        let session = self.sessions.at(index);
-        let infer = &mut session.infer;
-        let side = infer.direction;
-        let (more, shown_bytes) = session.pending.as_ref().map_or((false, 0), |pending| {
-            let new = pending.items().iter().skip(infer.shown as usize);
-            let own = pending.items().iter().filter(|item| item.direction == side && item.kind == KIND_DATA);
-            let shown: usize = own.take(infer.shown as usize).map(|item| item.wire_len as usize).sum();
-            (new.filter(|item| item.kind == KIND_DATA).count() > 0, shown)
-        });
-        let reason = if infer.asked >= max {
-            "asked for more bytes too often"
-        } else if shown_bytes >= check_bytes {
-            "could not tell from as many bytes as are shown"
-        } else if more {
-            return self.show(index, parser, sink);
-        } else if session.closing {
-            "the flow ended before the parser could tell"
-        } else {
-            infer.asking = Asking::More(parser);
-            return;
+        let reason = loop {
+            let session = self.sessions.at(index);
+            let Some(pending) = session.pending.as_ref() else {
+                return;
+            };
+            let (infer, items) = (&mut session.infer, pending.items());
+            let looked_at = items.get(..=infer.cursor).unwrap_or(items);
+            let other = looked_at.iter().enumerate().skip(infer.shown.across_end);
+            let mut other = other.filter(|(_, item)| item.kind == KIND_DATA && item.direction != infer.direction);
+            let own = looked_at.iter().filter(|item| item.kind == KIND_DATA && item.direction == infer.direction);
+            if other.next().is_some() {
+                if infer.shown.across >= max {
+                    break "asked for more bytes too often";
+                }
+                if !infer.shown.blind {
+                    let side = infer.direction ^ 1;
+                    return self.show(index, parser, side, sink);
+                }
+                infer.shown.across = infer.shown.across.saturating_add(1);
+                infer.shown.across_end = infer.cursor + 1;
+                continue;
+            }
+            if infer.shown.asked >= max {
+                break "asked for more bytes too often";
+            }
+            if own.map(|item| item.wire_len as usize).sum::<usize>() >= check_bytes {
+                break "could not tell from as many bytes as are shown";
+            }
+            let next =
+                pending.first_data(infer.cursor + 1).map(|next| (next, items[next].direction, items[next].stamp));
+            match next {
+                Some((next, side, stamp)) => {
+                    infer.cursor = next;
+                    infer.decided = infer.decided.max(stamp);
+                    if side == infer.direction {
+                        return self.show(index, parser, side, sink);
+                    }
+                }
+                None if session.closing => {
+                    infer.decided = infer.decided.max(session.closed_at);
+                    break "the flow ended before the parser could tell";
+                }
+                None => {
+                    infer.asking = Asking::More(parser);
+                    return;
+                }
+            }
         };
         self.refuse(index, parser, at, reason);
         self.ask_next(index, sink);
@@ -220,8 +296,13 @@ impl Core {
         // Inside a long transfer the rest of it is dropped too.
         let dull = session.infer.in_a_row >= 4;
         let items = pending.items().iter();
-        let until = if dull { items.take_while(|item| item.direction == side).count() } else { 1 };
+        let goes_on = |item: &&PendingItem| item.direction == side || item.kind != KIND_DATA;
+        let until = if dull { items.take_while(goes_on).count() } else { 1 };
+        for item in pending.items().iter().take(until) {
+            session.skipped[usize::from(item.direction & 1)] = true;
+        }
         let bytes = pending.discard(until);
+        session.infer.cursor = session.infer.cursor.saturating_sub(until);
         let after = pending.size();
         self.store.release(before - after);
         self.unparsed(index, bytes);

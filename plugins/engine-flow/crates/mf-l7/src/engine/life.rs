@@ -15,28 +15,29 @@ impl Core {
             return;
         }
         session.closing = true;
+        session.closed_at = self.arrival;
         match (session.state, session.infer.asking) {
             (State::Confirmed(parser), _) => self.send_close(index, parser, sink),
             (State::Ignored, _) | (State::Inferring, Asking::Payload) => self.finalise(index, sink),
-            (State::Inferring, Asking::Verdict(_)) => {}
-            (State::Inferring, Asking::More(parser)) => {
-                self.refuse(index, parser, 0, "the flow ended before the parser could tell");
-                self.ask_next(index, sink);
-            }
+            (State::Inferring, Asking::Verdict(_) | Asking::Endpoint) => {}
+            (State::Inferring, Asking::More(parser)) => self.look_further(index, parser, 0, sink),
         }
     }
 
     /// Tells the parser that the session is over; the session ends when the parser has seen it.
     pub fn send_close(&mut self, index: u32, parser: u16, sink: &mut dyn L7Sink) {
-        let piece = Piece { offset: 0, seq: 0, time_ns: self.clock, data: &[], gap: 0, truncated: false };
-        self.hand_over(index, parser, KIND_CLOSE, 0, 0, &piece, sink);
+        let stamp = self.sessions.peek(index).closed_at;
+        let piece = Piece { offset: 0, seq: 0, time_ns: stamp.clock, data: &[], gap: 0, truncated: false };
+        self.hand_over(index, parser, KIND_CLOSE, 0, 0, stamp, &piece, sink);
     }
 
     /// Ends a session: what waits for its other half is told.
     pub fn finalise(&mut self, index: u32, sink: &mut dyn L7Sink) {
-        if self.sessions.peek(index).ended {
+        let session = self.sessions.peek(index);
+        if session.ended {
             return;
         }
+        self.moment = self.moment.max(session.closed_at);
         self.flush_session(index, sink);
         self.drop_pending(index);
         let session = self.sessions.at(index);

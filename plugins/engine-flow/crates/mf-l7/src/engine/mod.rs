@@ -34,6 +34,9 @@ pub enum L7Table {
     Explain,
 }
 
+/// Packet time between looks at the holes of flows that went quiet.
+const HOLE_CHECK_NS: u64 = 100_000_000;
+
 /// The L7 side of one engine shard. Used by one thread at a time.
 ///
 /// Every call that takes a sink may run native parsers and tell what they found.
@@ -43,6 +46,8 @@ pub struct L7Engine {
     streams: Vec<[Direction; 2]>,
     /// Sessions with a hole in a stream, so that time can fill it.
     waiting: Vec<L7Flow>,
+    /// When they are looked at next.
+    next_holes: u64,
     limits: Limits,
     /// Memory for out-of-order segments; payload that waits for a verdict has the same again.
     store: Store,
@@ -59,7 +64,7 @@ impl L7Engine {
             max_jump: options.max_jump.min(1 << 30),
         };
         let store = Store::new(options.total_bytes / 2);
-        L7Engine { core: Core::new(options), streams: Vec::new(), waiting: Vec::new(), limits, store }
+        L7Engine { core: Core::new(options), streams: Vec::new(), waiting: Vec::new(), next_holes: 0, limits, store }
     }
 
     /// Adds a parser; flows opened from now on are offered to it. Returns its index.
@@ -110,7 +115,11 @@ impl L7Engine {
     #[inline]
     pub fn payload(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
         let core = &mut self.core;
-        core.clock = core.clock.max(segment.time_ns);
+        core.arrive(segment.time_ns);
+        if core.clock >= self.next_holes {
+            self.fill_holes(sink);
+        }
+        let core = &mut self.core;
         if core.batch_since != 0 && core.clock.saturating_sub(core.batch_since) >= core.options.batch_age_ns {
             core.flush_native(sink);
         }
@@ -140,23 +149,31 @@ impl L7Engine {
             return;
         };
         if !session.closing {
+            self.core.arrive(0);
             self.end_streams(flow, sink);
             self.core.begin_close(flow.index, sink);
         }
         self.core.let_go(flow.index, sink);
     }
 
-    /// End of a block of packets: every native parser runs, timeouts are told.
-    pub fn flush_block(&mut self, now_ns: u64, sink: &mut dyn L7Sink) {
-        self.tick(now_ns, sink);
+    /// End of a block of packets: every native parser runs, timeouts are told. The time of the block's newest packet
+    /// is not used: where a capture is cut into blocks must not change what is found.
+    pub fn flush_block(&mut self, _now_ns: u64, sink: &mut dyn L7Sink) {
+        self.core.flush_native(sink);
     }
 
     /// Time goes on: holes and requests that were waited for long enough are given up, batches are run.
     pub fn tick(&mut self, now_ns: u64, sink: &mut dyn L7Sink) {
-        self.core.clock = self.core.clock.max(now_ns);
+        self.core.arrive(now_ns);
+        self.fill_holes(sink);
+        self.core.flush_native(sink);
+    }
+
+    /// Gives up holes of flows that went quiet. In a capture this happens at fixed packet times, whatever its blocks.
+    fn fill_holes(&mut self, sink: &mut dyn L7Sink) {
         let now = self.core.clock;
-        let waiting = std::mem::take(&mut self.waiting);
-        for flow in waiting {
+        self.next_holes = (now / HOLE_CHECK_NS + 1) * HOLE_CHECK_NS;
+        for flow in std::mem::take(&mut self.waiting) {
             if self.core.sessions.find(flow).is_none() {
                 continue;
             }
@@ -166,7 +183,6 @@ impl L7Engine {
                 self.waiting.push(flow);
             }
         }
-        self.core.flush_native(sink);
     }
 
     /// End of input: every flow is closed. With external parsers, go on with [`L7Engine::next_work`] afterwards.
@@ -217,14 +233,15 @@ impl L7Engine {
         self.core.sessions.find(flow).map_or("", |session| &session.domain)
     }
 
-    /// A table, to be taken from.
+    /// A table, to be taken from. Its rows are in the order of the packets that decided them, and so are those of one
+    /// call and the next when no batch waits for the host between.
     pub fn table(&mut self, table: L7Table) -> &mut Table {
         match table {
-            L7Table::Message => &mut self.core.tables.messages,
-            L7Table::FlowLog => &mut self.core.tables.flow_log,
+            L7Table::Message => self.core.tables.messages.sorted(),
+            L7Table::FlowLog => self.core.tables.flow_log.sorted(),
             L7Table::Explain => {
                 self.core.write_history();
-                &mut self.core.tables.explain
+                self.core.tables.explain.sorted()
             }
         }
     }

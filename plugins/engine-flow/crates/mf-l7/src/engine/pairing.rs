@@ -6,7 +6,9 @@ use crate::abi::Texts;
 use crate::counters::Count;
 use crate::pair::{Half, Message, Owner, SessionPairs, NIL};
 use crate::parser::{Pairing, MAX_PARSERS};
+use crate::session::State;
 use crate::sink::L7Sink;
+use crate::stamp::Stamp;
 
 /// The lane of responses that came before their request.
 const EARLY_LANE: u16 = MAX_PARSERS as u16;
@@ -45,6 +47,7 @@ impl Core {
     pub fn request(&mut self, owner: Owner, half: Half<'_>, sink: &mut dyn L7Sink) {
         let Owner { index, parser } = owner;
         let message = half.message;
+        self.expire_session(index, parser, sink);
         self.count_request(index, half, sink);
         let (pairing, timeout) = self.pairing(parser);
         if pairing == Pairing::None {
@@ -73,13 +76,14 @@ impl Core {
             self.push_out(self.pairs.oldest(), sink);
         }
         let own = &mut self.sessions.at(index).pairs;
-        self.pairs.insert(own, owner, None, keyed, self.clock, half);
+        self.pairs.insert(own, owner, None, keyed, self.moment.clock, half);
     }
 
     /// A response: counted now, and put together with its request.
     pub fn response(&mut self, owner: Owner, half: Half<'_>, sink: &mut dyn L7Sink) {
         let Owner { index, parser } = owner;
         let message = half.message;
+        self.expire_session(index, parser, sink);
         let (pairing, timeout) = self.pairing(parser);
         let found = match pairing {
             Pairing::None => NIL,
@@ -127,7 +131,7 @@ impl Core {
             }
         }
         let own = &mut self.sessions.at(index).pairs;
-        self.pairs.insert(own, owner, Some(EARLY_LANE), keyed, self.clock, half);
+        self.pairs.insert(own, owner, Some(EARLY_LANE), keyed, self.moment.clock, half);
     }
 
     /// The request a response of an ordered protocol belongs to.
@@ -185,28 +189,56 @@ impl Core {
         }
     }
 
-    /// Ends requests and early responses whose time is over.
+    /// Ends requests and early responses whose time is over; every parser has said what it knows.
     pub fn expire_pairs(&mut self, sink: &mut dyn L7Sink) {
+        let now = self.moment;
         for parser in 0..self.parsers.len() as u16 {
             let timeout = self.pairing(parser).1;
-            while let Some(slot) = self.pairs.get(self.pairs.lane_head(parser)) {
-                if self.clock.saturating_sub(slot.since) < timeout {
-                    break;
-                }
-                let (index, at) = (slot.session, self.pairs.lane_head(parser));
-                self.end_request(index, at, End::Timeout, sink);
-            }
+            while self.end_late(self.pairs.lane_head(parser), timeout, self.clock, sink) {}
         }
-        while let Some(slot) = self.pairs.get(self.pairs.lane_head(EARLY_LANE)) {
-            if self.clock.saturating_sub(slot.since) < self.options.early_response_ns {
-                break;
-            }
-            self.end_early(slot.session, self.pairs.lane_head(EARLY_LANE));
+        let wait = self.options.early_response_ns;
+        while self.end_late(self.pairs.lane_head(EARLY_LANE), wait, self.clock, sink) {}
+        self.moment = now;
+    }
+
+    /// The same for one session before its next message: what was late at its time is not answered by it.
+    fn expire_session(&mut self, index: u32, parser: u16, sink: &mut dyn L7Sink) {
+        let now = self.moment;
+        let pairs = self.sessions.peek(index).pairs;
+        if pairs.requests.head != NIL {
+            let timeout = self.pairing(parser).1;
+            while self.end_late(self.sessions.peek(index).pairs.requests.head, timeout, now.clock, sink) {}
         }
+        if pairs.early.head != NIL {
+            let wait = self.options.early_response_ns;
+            while self.end_late(self.sessions.peek(index).pairs.early.head, wait, now.clock, sink) {}
+        }
+        self.moment = now;
+    }
+
+    /// Ends a waiting message whose time was over at `clock`. Returns whether it did.
+    fn end_late(&mut self, at: u32, wait: u64, clock: u64, sink: &mut dyn L7Sink) -> bool {
+        let Some(slot) = self.pairs.get(at) else {
+            return false;
+        };
+        let due = slot.since.saturating_add(wait);
+        if clock < due {
+            return false;
+        }
+        self.moment = Stamp { clock: due, turn: 0 };
+        if slot.lane == EARLY_LANE {
+            self.end_early(slot.session, at);
+        } else {
+            self.end_request(slot.session, at, End::Timeout, sink);
+        }
+        true
     }
 
     /// Ends everything a session has waiting.
     pub fn flush_session(&mut self, index: u32, sink: &mut dyn L7Sink) {
+        if let State::Confirmed(parser) = self.sessions.peek(index).state {
+            self.expire_session(index, parser, sink);
+        }
         while self.sessions.peek(index).pairs.requests.head != NIL {
             self.end_request(index, self.sessions.peek(index).pairs.requests.head, End::Unknown, sink);
         }
@@ -245,7 +277,7 @@ impl Core {
             self.pair_parts(at);
         } else {
             let due = slot.message.time_ns.saturating_add(self.pairing(slot.parser).1);
-            let timed_out = end == End::Timeout || self.clock >= due;
+            let timed_out = end == End::Timeout || self.moment.clock >= due;
             self.unanswered(at, timed_out.then_some(due), sink);
         }
         self.pairs.free(at);

@@ -1,8 +1,8 @@
 //! What a parser found in a batch.
 
 use super::core::Core;
-use crate::abi::ids::{col, flag, kind, text, KIND_CLOSE};
-use crate::abi::{Batch, Records, SegmentView, Texts};
+use crate::abi::ids::{col, flag, kind, text, KIND_GAP};
+use crate::abi::{Batch, Records, SegmentHead as Head, Texts};
 use crate::counters::Count;
 use crate::infer::Asking;
 use crate::pair::{Half, Message, Owner};
@@ -14,15 +14,20 @@ impl Core {
     /// Works the rows of a result in, in their order.
     pub fn records(&mut self, parser: u16, batch: &Batch, records: &Records<'_>, sink: &mut dyn L7Sink) {
         let default = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.description.protocol());
+        let mut gaps = batch.gaps().iter().peekable();
         for row in 0..records.rows() {
             let position = records.u32(col::SEGMENT_INDEX, row).map_or(usize::MAX, |at| at as usize);
             let Some(segment) = batch.segment(position) else {
                 self.counters.add(Count::BadRecords, 1);
                 continue;
             };
+            while let Some(&gap) = gaps.next_if(|&&gap| gap as usize <= position) {
+                self.note_gap(batch, gap);
+            }
             let Some(index) = self.sessions.by_id(segment.head.session_id) else {
                 continue;
             };
+            self.moment = segment.head.stamp;
             let session = self.sessions.peek(index);
             if session.state != State::Confirmed(parser) || session.ended {
                 continue;
@@ -37,7 +42,7 @@ impl Core {
                     let reason = records.text(text::EXCEPTION, row);
                     let offset = records.u64(col::STREAM_OFFSET, row).unwrap_or(segment.head.offset);
                     if self.violated(index, parser, offset, reason, sink) {
-                        self.offer_again(index, batch, position, sink);
+                        self.offer_again(index, parser, batch, position, sink);
                     }
                 }
                 kind::SKIPPED => {
@@ -56,6 +61,18 @@ impl Core {
                 _ => self.counters.add(Count::BadRecords, 1),
             }
         }
+        for &gap in gaps {
+            self.note_gap(batch, gap);
+        }
+    }
+
+    /// Messages from before a gap are uncertain for those behind it, so a gap counts from its place in the batch on.
+    fn note_gap(&mut self, batch: &Batch, position: u32) {
+        let head = batch.segment(position as usize).map(|segment| segment.head);
+        let Some((head, index)) = head.and_then(|head| Some((head, self.sessions.by_id(head.session_id)?))) else {
+            return;
+        };
+        self.sessions.at(index).gap_time = head.time_ns.max(1);
     }
 
     fn message(&mut self, index: u32, parser: u16, message: &Message, texts: &Texts<'_>, sink: &mut dyn L7Sink) {
@@ -82,28 +99,26 @@ impl Core {
         }
     }
 
-    /// Offers what a withdrawn parser had from the segment of its violation on to the others.
-    fn offer_again(&mut self, index: u32, batch: &Batch, from: usize, sink: &mut dyn L7Sink) {
+    /// Offers what a withdrawn parser had from the segment of its violation on to the others, also what waits for it
+    /// in batches behind this one.
+    fn offer_again(&mut self, index: u32, parser: u16, batch: &Batch, from: usize, sink: &mut dyn L7Sink) {
         let session = self.sessions.peek(index);
         let Some(id) = self.sessions.handle(index).map(|flow| flow.session_id()) else {
             return;
         };
         let closing = session.closing;
-        let own = |segment: &&SegmentView| segment.head.session_id == id && segment.head.kind != KIND_CLOSE;
-        for segment in batch.segments().iter().skip(from).filter(own) {
-            if self.sessions.peek(index).state != State::Inferring {
-                break;
+        let mut waiting = batch.copy_of(id, from);
+        if let Some(slot) = self.parsers.get(usize::from(parser)) {
+            waiting.extend(slot.waiting().flat_map(|batch| batch.copy_of(id, 0)));
+        }
+        for (head, payload) in waiting {
+            let gap = if head.kind == KIND_GAP { head.wire_len } else { 0 };
+            let Head { offset, seq, time_ns, stamp, kind, side, flags, .. } = head;
+            let piece = Piece { offset, seq, time_ns, data: &payload, gap, truncated: false };
+            match self.sessions.peek(index).state {
+                State::Inferring => self.hold_back(index, kind, side, flags, stamp, &piece, sink),
+                _ => self.unparsed(index, payload.len() as u64),
             }
-            let head = &segment.head;
-            let piece = Piece {
-                offset: head.offset,
-                seq: head.seq,
-                time_ns: head.time_ns,
-                data: batch.payload(segment),
-                gap: if head.kind == crate::abi::ids::KIND_GAP { head.wire_len } else { 0 },
-                truncated: false,
-            };
-            self.hold_back(index, head.kind, head.side, head.flags, &piece, sink);
         }
         let session = self.sessions.peek(index);
         if closing && session.state == State::Inferring && session.infer.asking == Asking::Payload {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::stamp::Stamp;
+
 /// Flows whose history is kept for [`Explain::text`].
 const MAX_FLOWS: usize = 1 << 16;
 /// Steps kept of all flows.
@@ -13,8 +15,8 @@ const MAX_STEPS: usize = 256;
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Packet time.
-    pub time_ns: u64,
+    /// When it came about.
+    pub stamp: Stamp,
     /// The parser's name, empty for `give_up`.
     pub parser: String,
     /// candidate, check, confirm, refuse, violate, give_up.
@@ -72,7 +74,8 @@ impl Explain {
     pub fn text(&self, flow_id: u64) -> String {
         let mut out = String::new();
         for step in self.flows.get(&flow_id).into_iter().flatten() {
-            let Step { time_ns, parser, op, verdict, offset, reason } = step;
+            let time_ns = step.stamp.clock;
+            let Step { parser, op, verdict, offset, reason, .. } = step;
             let _ = writeln!(out, "{time_ns}\t{op}\t{parser}\t{verdict}\t{offset}\t{reason}");
         }
         out

@@ -7,7 +7,7 @@ mod pending;
 mod state;
 
 pub use candidates::{Candidates, Why};
-pub use endpoints::{EndpointCache, EndpointKey, Known};
+pub use endpoints::{EndpointCache, EndpointKey, Known, LEARNING_NS};
 pub use explain::{Explain, Step};
-pub use pending::Pending;
-pub use state::{Asking, Inference};
+pub use pending::{Pending, PendingItem};
+pub use state::{Asking, Inference, Shown};

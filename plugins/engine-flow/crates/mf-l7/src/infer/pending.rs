@@ -1,6 +1,7 @@
 //! Payload that waits for a verdict.
 
 use crate::abi::ids::KIND_DATA;
+use crate::stamp::Stamp;
 
 /// One waiting piece.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub struct PendingItem {
     pub time_ns: u64,
     /// Bytes on the wire, or missing.
     pub wire_len: u32,
+    /// When it was delivered.
+    pub stamp: Stamp,
     start: usize,
     len: usize,
 }
@@ -57,11 +60,17 @@ impl Pending {
         seq: u32,
         time_ns: u64,
         wire_len: u32,
+        stamp: Stamp,
         data: &[u8],
     ) {
-        let start = self.bytes.len();
+        let (start, len) = (self.bytes.len(), data.len());
         self.bytes.extend_from_slice(data);
-        self.items.push(PendingItem { kind, direction, flags, offset, seq, time_ns, wire_len, start, len: data.len() });
+        self.items.push(PendingItem { kind, direction, flags, offset, seq, time_ns, wire_len, stamp, start, len });
+    }
+
+    /// The first data piece of a side.
+    pub fn first_of(&self, direction: u8) -> Option<&PendingItem> {
+        self.items.iter().find(|item| item.direction == direction && item.len > 0)
     }
 
     /// Index of the first data piece at or after `from`.
@@ -69,18 +78,18 @@ impl Pending {
         (from..self.items.len()).find(|&at| self.items[at].kind == KIND_DATA && self.items[at].len > 0)
     }
 
-    /// The bytes of `direction` from piece `from` on that follow each other without a gap, at most `max`. Borrowed
-    /// when one piece holds them all, else gathered in `scratch`. `datagram`: only the last data piece counts.
+    /// The bytes of `direction` in the first `end` pieces that follow each other without a gap, at most `max`,
+    /// gathered in `scratch`. `datagram`: only the last data piece counts.
     pub fn head<'a>(
         &'a self,
-        from: usize,
+        end: usize,
         direction: u8,
         datagram: bool,
         max: usize,
         scratch: &'a mut Vec<u8>,
     ) -> Option<(PendingItem, &'a [u8])> {
-        let rest = self.items.get(from..)?;
-        let mut wanted = rest.iter().filter(|item| item.direction == direction && item.len > 0);
+        let seen = self.items.get(..end.min(self.items.len()))?;
+        let mut wanted = seen.iter().filter(|item| item.direction == direction && item.len > 0);
         if datagram {
             let item = *wanted.next_back()?;
             let data = self.data(&item);

@@ -1,6 +1,7 @@
 //! Where the search for a flow's parser stands.
 
 use super::candidates::Candidates;
+use crate::stamp::Stamp;
 
 /// What the search waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -8,6 +9,8 @@ pub enum Asking {
     /// A first payload (or the next, after all refused one).
     #[default]
     Payload,
+    /// What older flows teach of its endpoint, which the host's parsers have not said yet.
+    Endpoint,
     /// The verdict of this parser.
     Verdict(u16),
     /// More bytes, which this parser asked for.
@@ -31,14 +34,33 @@ pub struct Inference {
     pub violations: u8,
     /// Something speaks for the current candidate: port, magic or endpoint.
     pub hinted: bool,
-    /// How often the current candidate was asked.
-    pub asked: u16,
-    /// Direction of the bytes shown.
+    /// What the current candidate was shown.
+    pub shown: Shown,
+    /// Direction of the payload that the search is about.
     pub direction: u8,
+    /// The last waiting piece that was looked at: those behind it are taken one by one, as though each verdict had
+    /// come before the next packet.
+    pub cursor: usize,
+    /// When that piece came.
+    pub decided: Stamp,
     /// Payloads that everybody refused.
     pub refused: u16,
     /// How many of them in a row came from the same side.
     pub in_a_row: u8,
-    /// Waiting pieces when the current candidate was last asked.
-    pub shown: u32,
+}
+
+/// What one candidate was shown of the waiting payload: first the side that the search is about, then, while that does
+/// not tell enough, the other side too.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown {
+    /// The side it was asked about last.
+    pub side: u8,
+    /// How often it was asked about the first side.
+    pub asked: u16,
+    /// How often it was (or would have been) asked about the other side.
+    pub across: u16,
+    /// The other side's bytes begin in the middle of something: what it says of them means nothing.
+    pub blind: bool,
+    /// Pieces of the other side up to here were shown.
+    pub across_end: usize,
 }

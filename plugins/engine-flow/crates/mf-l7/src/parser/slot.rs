@@ -93,6 +93,23 @@ impl Slot {
         self.sealed_bytes
     }
 
+    /// The batches for `mf_parse` that wait, oldest first.
+    pub fn waiting(&self) -> impl Iterator<Item = &Batch> {
+        let sealed = self.sealed.iter().filter(|(op, _)| *op == Op::Parse).map(|(_, batch)| batch);
+        sealed.chain(std::iter::once(&self.parse))
+    }
+
+    /// Packet clock of the oldest segment that waits to be run or is with the host, the largest number when none does.
+    pub fn oldest(&self) -> u64 {
+        let sealed = self.sealed.iter().chain(&self.in_flight).map(|(_, batch)| batch.oldest());
+        sealed.fold(self.check.oldest().min(self.parse.oldest()), u64::min)
+    }
+
+    /// Whether nothing waits to be run.
+    pub fn is_idle(&self) -> bool {
+        self.check.is_empty() && self.parse.is_empty() && self.sealed.is_empty() && self.in_flight.is_none()
+    }
+
     /// Moves the batch being filled to those that wait for the host.
     pub fn seal(&mut self, op: Op) {
         let batch = self.take_filling(op);

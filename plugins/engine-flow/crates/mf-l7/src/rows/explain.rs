@@ -22,7 +22,7 @@ pub static EXPLAIN: Schema = Schema {
 /// Writes one step.
 pub fn write_step(table: &mut Table, flow_id: u64, step: &Step) {
     table.u64(0, flow_id);
-    table.u64(1, step.time_ns);
+    table.u64(1, step.stamp.clock);
     text(table, 2, &step.parser);
     text(table, 3, step.op);
     text(table, 4, step.verdict);

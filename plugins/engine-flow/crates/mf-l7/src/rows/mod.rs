@@ -4,10 +4,12 @@ mod ends;
 mod explain;
 mod flow_log;
 mod message;
+mod ordered;
 
 pub use explain::{write_step, EXPLAIN};
 pub use flow_log::{write_exchange, Exchange, L7_FLOW_LOG};
 pub use message::{write_message, L7_MESSAGE};
+pub use ordered::OrderedTable;
 
 use crate::flow::FlowInfo;
 
