@@ -14,7 +14,7 @@ __all__ = ["assemble"]
 
 # dialect and service types that are started when they are installed, with nothing to configure
 _DIALECTS = ("sql", "promql")
-_SERVICES = ("querier", "web")
+_SERVICES = ("querier", "web", "prometheus_api")
 
 
 def assemble(host: PluginHost, capture: Capture, data_dir: Path, port: int) -> dict[str, Any]:
@@ -34,7 +34,9 @@ def assemble(host: PluginHost, capture: Capture, data_dir: Path, port: int) -> d
     if storage and dialects:
         config["dialects"] = dialects
     services = {
-        name: _with(host, Kind.SERVICE, name, port=port) for name in _SERVICES if name in host.factories(Kind.SERVICE)
+        name: _with(host, Kind.SERVICE, name, listen=f"127.0.0.1:{port}")
+        for name in _SERVICES
+        if name in host.factories(Kind.SERVICE)
     }
     if services:
         config["services"] = services
