@@ -97,8 +97,9 @@ class Converter:
             case exp.Like():
                 return self._like(node)
             case exp.RegexpLike():
-                _only(node, "this", "expression")
-                return Regexp(self._operand(node.this), _text(node.expression, "regexp"))
+                _only(node, "this", "expression", "negate")
+                found = Regexp(self.expr(node.this), _text(node.expression, "regexp"))
+                return Not(found) if node.args.get("negate") else found
             case exp.Anonymous():
                 return self.call(node, self)
             case _ if type(node) in _COMPARE:
@@ -111,9 +112,6 @@ class Converter:
         name, place = dotted_name(node), at(node)
         stands_for = self.names(name, place)
         return stands_for if stands_for is not None else Ref(self.fields.canonical(name), place)
-
-    def _operand(self, node: exp.Expression) -> Expr:
-        return self.expr(node)
 
     def _compare(self, op: str, left: exp.Expression, right: exp.Expression) -> Expr:
         first, second = self.expr(left), self.expr(right)
@@ -165,11 +163,12 @@ class Converter:
         return And((self._compare(">=", node.this, node.args["low"]), self._compare("<=", node.this, node.args["high"])))
 
     def _like(self, node: exp.Like) -> Expr:
-        _only(node, "this", "expression")
+        _only(node, "this", "expression", "negate")
         pattern = _text(node.expression, "like")
         if "%" in pattern and "*" not in pattern:
             self.warnings.append(f"the wildcard of like is *; in {pattern!r} the character % stands for itself")
-        return Like(self._operand(node.this), pattern)
+        found = Like(self.expr(node.this), pattern)
+        return Not(found) if node.args.get("negate") else found
 
 
 def dotted_name(node: exp.Expression) -> str:

@@ -129,6 +129,10 @@ class _Reader:
         for each in walk(predicate):
             if isinstance(each, Ref):
                 self.fields.need(each.name, each.at)
+        if isinstance(predicate, Ref):
+            found = self.fields.need(predicate.name, predicate.at)
+            if not (isinstance(found, Column) and found.type == "bool") and getattr(found, "kind", "") != "bool":
+                raise QuerySyntaxError(f"{predicate.name} is not true or false; compare it, or write exist({predicate.name})", predicate.at)
         return split(predicate, self.fields.time)
 
     def _items(self, tree: exp.Select) -> list[Item]:
