@@ -25,6 +25,8 @@ class Vtable(Structure):
         ("configure", c_void_p),
         ("check", c_void_p),
         ("parse", c_void_p),
+        ("segment", c_void_p),
+        ("collect", c_void_p),
     )
 
 
@@ -49,6 +51,7 @@ class ParserLibrary:
         self.functions.mf_destroy.argtypes = [c_void_p]
         self.functions.mf_input.restype, self.functions.mf_input.argtypes = c_void_p, [c_void_p, c_uint32]
         self.has_configure = hasattr(self.functions, "mf_configure")
+        self.has_segment = hasattr(self.functions, "mf_segment") and hasattr(self.functions, "mf_collect")
         for name in ("mf_check", "mf_parse", *(["mf_configure"] if self.has_configure else [])):
             function = getattr(self.functions, name)
             function.restype, function.argtypes = c_int64, call
@@ -62,6 +65,7 @@ class ParserLibrary:
         return Vtable(
             PARSER_ABI, ctypes.sizeof(Vtable), address("mf_create"), address("mf_destroy"), address("mf_input"),
             address("mf_configure") if self.has_configure else None, address("mf_check"), address("mf_parse"),
+            *((address("mf_segment"), address("mf_collect")) if self.has_segment else (None, None)),
         )  # fmt: skip
 
 

@@ -55,7 +55,9 @@ impl Parser for HttpParser {
             }
             return;
         }
-        self.sessions.get(segment.session_id).take(segment, &mut sink);
+        let session = self.sessions.get(segment.session_id);
+        session.take(segment, &mut sink);
+        out.pass_over(session.passing(segment.direction));
     }
 }
 

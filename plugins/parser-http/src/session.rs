@@ -38,6 +38,11 @@ impl Session {
         }
     }
 
+    /// Bytes of a body that come next in this direction and are not looked at.
+    pub fn passing(&self, direction: Direction) -> u64 {
+        self.sides[direction.index()].passing()
+    }
+
     /// The connection ends.
     pub fn close(&mut self, sink: &mut Sink) {
         for side in &mut self.sides {

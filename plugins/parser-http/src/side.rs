@@ -153,6 +153,14 @@ impl Side {
         self.is_verified = false;
     }
 
+    /// Bytes of a body that come next. Not those of a tunnel: where it ends is counted.
+    pub fn passing(&self) -> u64 {
+        match self.phase {
+            Phase::Body | Phase::ChunkEnd | Phase::UntilClose => self.stream.skipping(),
+            _ => 0,
+        }
+    }
+
     /// Pass over the next bytes and go on with what is behind them.
     pub fn skip_body(&mut self, length: u64) {
         self.stream.skip(length);
@@ -168,7 +176,9 @@ impl Side {
     /// Everything from here on is another protocol; with a name it is counted when the connection ends.
     pub fn tunnel(&mut self, name: Option<&'static str>, time_ns: u64) {
         if self.phase != Phase::Lost {
-            self.since = Since { offset: self.stream.offset(), time_ns, reason: "", is_error: false };
+            // The rest of a body belongs to HTTP yet, whether it was shown or left out.
+            let offset = self.stream.offset().saturating_add(self.stream.skipping());
+            self.since = Since { offset, time_ns, reason: "", is_error: false };
         }
         self.stream.clear();
         self.stream.skip(u64::MAX);

@@ -2,7 +2,7 @@
 
 use crate::abi_generated as abi;
 use crate::check::Checks;
-use crate::segment::Batch;
+use crate::segment::{self, Batch};
 use crate::{Parser, Records};
 
 /// Why a call gave no result; the symbols return the negative of the ABI's number.
@@ -30,6 +30,9 @@ impl Failure {
     }
 }
 
+/// Bit of a `mf_segment` result: a violation is among the records, which should be collected now.
+pub const SEGMENT_WITHDRAWN: u64 = 1 << 62;
+
 /// A parser with its buffers: the context of a native build, the instance of a Wasm one.
 pub struct Host<P> {
     parser: P,
@@ -37,6 +40,8 @@ pub struct Host<P> {
     output: Vec<u8>,
     records: Records,
     checks: Checks,
+    /// Segments taken one by one since the last `collect`.
+    taken: u32,
 }
 
 impl<P: Parser> Default for Host<P> {
@@ -54,6 +59,7 @@ impl<P: Parser> Host<P> {
             output: Vec::new(),
             records: Records::default(),
             checks: Checks::default(),
+            taken: 0,
         }
     }
 
@@ -113,6 +119,7 @@ impl<P: Parser> Host<P> {
     pub fn parse(&mut self, len: usize) -> Result<&[u8], Failure> {
         let mut batch = self.input.get(..len).and_then(Batch::new).ok_or(Failure::Malformed)?;
         self.records.clear();
+        self.taken = 0;
         while let Some((index, segment)) = batch.next() {
             self.records.at_segment(index);
             self.parser.parse(&segment, &mut self.records);
@@ -123,6 +130,38 @@ impl<P: Parser> Host<P> {
         }
         self.records.write(&mut self.output);
         Ok(&self.output)
+    }
+
+    /// Parse one segment where it lies; its records are kept until [`collect`](Host::collect).
+    ///
+    /// The result is the number of bytes behind it that the parser passes over, with [`SEGMENT_WITHDRAWN`]
+    /// set when a violation is among the records.
+    ///
+    /// # Errors
+    /// [`Failure::Malformed`] when the header is too short.
+    pub fn segment(&mut self, header: &[u8], payload: &[u8]) -> Result<u64, Failure> {
+        let view = segment::view(header, payload).ok_or(Failure::Malformed)?;
+        if self.taken == 0 {
+            self.records.clear();
+        }
+        self.records.at_segment(self.taken);
+        self.taken += 1;
+        if let Some(segment) = view {
+            self.parser.parse(&segment, &mut self.records);
+            self.records.end();
+        }
+        let withdrawn = if self.records.has_withdrawn() { SEGMENT_WITHDRAWN } else { 0 };
+        Ok(self.records.passed().min(SEGMENT_WITHDRAWN - 1) | withdrawn)
+    }
+
+    /// The records of the segments taken one by one since the last call: a `Records` result.
+    pub fn collect(&mut self) -> &[u8] {
+        if self.taken == 0 {
+            self.records.clear();
+        }
+        self.taken = 0;
+        self.records.write(&mut self.output);
+        &self.output
     }
 
     /// The parser, for tests.

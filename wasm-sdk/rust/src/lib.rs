@@ -31,7 +31,7 @@ pub mod wasm;
 
 pub use abi_generated::{RecordType, Status, Text};
 pub use check::Check;
-pub use host::{Failure, Host};
+pub use host::{Failure, Host, SEGMENT_WITHDRAWN};
 pub use records::{lossy, Records};
 pub use segment::{Direction, Kind, Segment, Transport};
 pub use sessions::Sessions;

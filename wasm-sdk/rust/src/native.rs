@@ -26,6 +26,10 @@ pub struct Vtable {
     pub check: unsafe extern "C" fn(*mut c_void, u32, *mut *const u8) -> i64,
     /// `mf_parse`
     pub parse: unsafe extern "C" fn(*mut c_void, u32, *mut *const u8) -> i64,
+    /// `mf_segment`, since 1.1; hosts that know a shorter table do not see it
+    pub segment: unsafe extern "C" fn(*mut c_void, *const u8, *const u8, u32) -> i64,
+    /// `mf_collect`, since 1.1
+    pub collect: unsafe extern "C" fn(*mut c_void, *mut *const u8) -> i64,
 }
 
 /// The function table of a parser that is linked in, for tests and for engines built in one piece with their parsers.
@@ -39,6 +43,8 @@ pub const fn vtable<P: Parser>() -> Vtable {
         configure: configure::<P>,
         check: check::<P>,
         parse: parse::<P>,
+        segment: segment::<P>,
+        collect: collect::<P>,
     }
 }
 
@@ -125,6 +131,45 @@ pub unsafe extern "C" fn parse<P: Parser>(context: *mut c_void, len: u32, out: *
     unsafe { call::<P>(context, out, |host| host.parse(len as usize)) }
 }
 
+/// `mf_segment`: one segment where it lies, without a batch.
+///
+/// # Safety
+/// `context` as for [`input`]; `header` points to a segment's header, `payload` to `len` bytes (null when `len` is 0).
+pub unsafe extern "C" fn segment<P: Parser>(
+    context: *mut c_void,
+    header: *const u8,
+    payload: *const u8,
+    len: u32,
+) -> i64 {
+    // SAFETY: as promised by the caller.
+    let host = unsafe { context.cast::<Host<P>>().as_mut() };
+    let Some(host) = host.filter(|_| !header.is_null()) else {
+        return Failure::Malformed.code();
+    };
+    // SAFETY: as promised by the caller.
+    let header = unsafe { std::slice::from_raw_parts(header, crate::abi_generated::SEGMENT_SIZE as usize) };
+    let payload = match len {
+        0 => &[],
+        _ if payload.is_null() => return Failure::Malformed.code(),
+        // SAFETY: as promised by the caller.
+        _ => unsafe { std::slice::from_raw_parts(payload, len as usize) },
+    };
+    match catch_unwind(AssertUnwindSafe(|| host.segment(header, payload))) {
+        Ok(Ok(result)) => result as i64,
+        Ok(Err(failure)) => failure.code(),
+        Err(_) => Failure::Internal.code(),
+    }
+}
+
+/// `mf_collect`: the records of the segments since the last call.
+///
+/// # Safety
+/// As for [`configure`].
+pub unsafe extern "C" fn collect<P: Parser>(context: *mut c_void, out: *mut *const u8) -> i64 {
+    // SAFETY: as promised by the caller.
+    unsafe { call::<P>(context, out, |host| Ok(host.collect())) }
+}
+
 /// The native half of [`export_parser!`](crate::export_parser).
 #[macro_export]
 #[doc(hidden)]
@@ -162,6 +207,19 @@ macro_rules! export_native {
             #[no_mangle]
             pub unsafe extern "C" fn mf_parse(context: *mut c_void, len: u32, out: *mut *const u8) -> i64 {
                 unsafe { native::parse::<$parser>(context, len, out) }
+            }
+            #[no_mangle]
+            pub unsafe extern "C" fn mf_segment(
+                context: *mut c_void,
+                header: *const u8,
+                payload: *const u8,
+                len: u32,
+            ) -> i64 {
+                unsafe { native::segment::<$parser>(context, header, payload, len) }
+            }
+            #[no_mangle]
+            pub unsafe extern "C" fn mf_collect(context: *mut c_void, out: *mut *const u8) -> i64 {
+                unsafe { native::collect::<$parser>(context, out) }
             }
         }
     };

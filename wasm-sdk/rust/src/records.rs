@@ -23,6 +23,10 @@ pub struct Records {
     rows: u32,
     is_open: bool,
     segment: u32,
+    /// Bytes behind the segment at hand that nobody wants.
+    passed: u64,
+    /// The parser withdrew from a session.
+    withdrew: bool,
     segment_index: Numbers<u32>,
     kind: Numbers<u8>,
     status: Numbers<u8>,
@@ -63,6 +67,7 @@ impl Records {
         self.end();
         self.is_open = true;
         self.segment_index.set(self.rows, self.segment);
+        self.withdrew |= matches!(kind, RecordType::Violation);
         self.kind.set(self.rows, kind as u8);
         self
     }
@@ -178,6 +183,22 @@ impl Records {
         self
     }
 
+    /// Say that the next `bytes` bytes of this direction, behind the segment at hand, will be passed over unseen (a body):
+    /// a host that hands segments over one by one then leaves out those that lie wholly inside. A hint: it counts for the
+    /// segment at hand only, and the bytes may come all the same.
+    #[inline]
+    pub fn pass_over(&mut self, bytes: u64) {
+        self.passed = bytes;
+    }
+
+    pub(crate) const fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    pub(crate) const fn has_withdrawn(&self) -> bool {
+        self.withdrew
+    }
+
     /// Records so far in this batch.
     pub const fn len(&self) -> usize {
         self.rows as usize + self.is_open as usize
@@ -190,11 +211,13 @@ impl Records {
 
     pub(crate) fn at_segment(&mut self, index: u32) {
         self.segment = index;
+        self.passed = 0;
     }
 
     pub(crate) fn clear(&mut self) {
         self.rows = 0;
         self.is_open = false;
+        self.withdrew = false;
         self.segment_index.clear();
         self.kind.clear();
         self.status.clear();

@@ -151,17 +151,23 @@ fn read(bytes: &[u8]) -> Option<(usize, Option<Segment<'_>>)> {
     let size = u32_at(header, abi::SEGMENT_TOTAL_SIZE as usize)? as usize;
     let cap_len = u32_at(header, abi::SEGMENT_CAP_LEN as usize)? as usize;
     let body = bytes.get(..size)?.get(header.len()..)?;
-    let payload = body.get(..cap_len)?;
+    Some((size, view(header, body.get(..cap_len)?)?))
+}
+
+/// The view of a segment whose header and payload are given; the inner `None` when its kind or direction is not known.
+#[inline]
+pub(crate) fn view<'a>(header: &[u8], payload: &'a [u8]) -> Option<Option<Segment<'a>>> {
+    let header = header.get(..abi::SEGMENT_SIZE as usize)?;
     let kind = match u32::from(header[abi::SEGMENT_KIND as usize]) {
         abi::SEGMENT_KIND_DATA => Kind::Data,
         abi::SEGMENT_KIND_GAP => Kind::Gap,
         abi::SEGMENT_KIND_CLOSE => Kind::Close,
-        _ => return Some((size, None)),
+        _ => return Some(None),
     };
     let direction = match u32::from(header[abi::SEGMENT_DIRECTION as usize]) {
         abi::DIRECTION_C2S => Direction::ClientToServer,
         abi::DIRECTION_S2C => Direction::ServerToClient,
-        _ => return Some((size, None)),
+        _ => return Some(None),
     };
     let transport = header[abi::SEGMENT_TRANSPORT as usize];
     let transport = match u32::from(transport) {
@@ -170,7 +176,7 @@ fn read(bytes: &[u8]) -> Option<(usize, Option<Segment<'_>>)> {
         abi::TRANSPORT_ICMP => Transport::Icmp,
         _ => Transport::Other(transport),
     };
-    let segment = Segment {
+    Some(Some(Segment {
         kind,
         direction,
         transport,
@@ -182,6 +188,5 @@ fn read(bytes: &[u8]) -> Option<(usize, Option<Segment<'_>>)> {
         client_port: u16_at(header, abi::SEGMENT_CLIENT_PORT as usize)?,
         wire_len: u32_at(header, abi::SEGMENT_WIRE_LEN as usize)?,
         payload,
-    };
-    Some((size, Some(segment)))
+    }))
 }

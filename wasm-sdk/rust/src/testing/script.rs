@@ -3,7 +3,7 @@
 use super::rows::{decode_checks, decode_records, Row};
 use super::Random;
 use crate::abi_generated as abi;
-use crate::{Direction, Host, Parser};
+use crate::{Direction, Host, Parser, SEGMENT_WITHDRAWN};
 
 /// One step of a conversation. Each step has a capture time of its own, the same for all pieces it is cut into.
 #[derive(Clone, Debug)]
@@ -90,6 +90,18 @@ impl Script {
         runner.rows
     }
 
+    /// The same, with the segments handed over one by one as a native engine does: data that the parser said it passes
+    /// over is left out.
+    pub fn run_one_by_one<P: Parser>(&self, mut cut: impl FnMut(&[u8]) -> Vec<usize>) -> Vec<Row> {
+        let mut runner = Runner::<P>::new(self);
+        runner.one_by_one = true;
+        for step in &self.steps {
+            runner.step(step, &mut cut);
+        }
+        runner.close();
+        runner.rows
+    }
+
     /// The parser's verdict on the first step: "no", "more", "request" or "response", the reason and its offset.
     pub fn check<P: Parser>(&self) -> (&'static str, String, i128) {
         let mut runner = Runner::<P>::new(self);
@@ -127,19 +139,24 @@ impl Script {
         assert_rows(&rows, &expected, "byte by byte");
         for seed in 0..32 {
             let mut random = Random::new(seed);
-            let rows = self.run_cut::<P>(|bytes| {
-                let mut left = bytes.len();
-                let mut pieces = Vec::new();
-                while left > 0 {
-                    let piece = 1 + random.below(left.min(1 + (seed as usize) * 3));
-                    pieces.push(piece);
-                    left -= piece;
-                }
-                pieces
-            });
+            let rows = self.run_cut::<P>(|bytes| pieces(bytes.len(), &mut random, seed));
             assert_rows(&rows, &expected, &format!("random pieces, seed {seed}"));
+            let mut random = Random::new(seed);
+            let rows = self.run_one_by_one::<P>(|bytes| pieces(bytes.len(), &mut random, seed));
+            assert_rows(&rows, &expected, &format!("random pieces one by one, seed {seed}"));
         }
     }
+}
+
+/// Random lengths that make up `left`, longer ones with a larger seed.
+fn pieces(mut left: usize, random: &mut Random, seed: u64) -> Vec<usize> {
+    let mut pieces = Vec::new();
+    while left > 0 {
+        let piece = 1 + random.below(left.min(1 + (seed as usize) * 3));
+        pieces.push(piece);
+        left -= piece;
+    }
+    pieces
 }
 
 impl Step {
@@ -168,6 +185,9 @@ pub struct Runner<P> {
     server_port: u16,
     transport: u8,
     flags: u8,
+    one_by_one: bool,
+    /// Stream offsets up to which the parser passes over, by direction.
+    passed: [u64; 2],
 }
 
 impl<P: Parser> Runner<P> {
@@ -181,6 +201,8 @@ impl<P: Parser> Runner<P> {
             server_port: script.server_port,
             transport: script.transport,
             flags: script.flags,
+            one_by_one: false,
+            passed: [0; 2],
         };
         let lines: String = script.options.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
         let refused = runner.call(lines.as_bytes(), Host::configure).expect("options are UTF-8").to_vec();
@@ -218,13 +240,31 @@ impl<P: Parser> Runner<P> {
 
     fn play(&mut self, kind: u32, direction: Direction, payload: &[u8], wire_len: u32) {
         let segment = self.segment(kind, direction, payload, wire_len);
-        let rows = decode_records(self.call(&segment, Host::parse).expect("a parse of a well-formed batch"));
+        let result = if self.one_by_one {
+            self.show(&segment, payload, kind, direction, wire_len)
+        } else {
+            self.call(&segment, Host::parse).expect("a parse of a well-formed batch")
+        };
+        let rows = decode_records(result);
         for mut row in rows {
             row.0.remove("segment_index").expect("every record has a segment_index");
             assert_ne!(row.kind(), "?", "every record has a type");
             self.rows.push(row);
         }
         self.offsets[direction.index()] += u64::from(wire_len);
+    }
+
+    fn show(&mut self, batch: &[u8], payload: &[u8], kind: u32, direction: Direction, wire_len: u32) -> &[u8] {
+        let end = self.offsets[direction.index()] + u64::from(wire_len);
+        let is_passed = kind == abi::SEGMENT_KIND_DATA && end <= self.passed[direction.index()];
+        if !is_passed {
+            let header = &batch[abi::BUFFER_HEADER_SIZE as usize..][..abi::SEGMENT_SIZE as usize];
+            let said = self.host.segment(header, payload).expect("a well-formed segment");
+            if said & (SEGMENT_WITHDRAWN - 1) > 0 {
+                self.passed[direction.index()] = end.saturating_add(said & (SEGMENT_WITHDRAWN - 1));
+            }
+        }
+        self.host.collect()
     }
 
     fn segment(&self, kind: u32, direction: Direction, payload: &[u8], wire_len: u32) -> Vec<u8> {

@@ -87,6 +87,8 @@ fn a_function_table_of_another_version_is_refused() {
         configure: None,
         check: None,
         parse: None,
+        segment: None,
+        collect: None,
     };
     // SAFETY: the handle is alive, the table lives for the call.
     unsafe {

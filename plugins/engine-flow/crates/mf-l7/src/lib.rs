@@ -24,10 +24,11 @@ mod sink;
 mod stamp;
 pub mod stream;
 
+pub use abi::ids::SEGMENT_HEADER;
 pub use counters::{Count, Counters};
 pub use engine::{L7Engine, L7Table};
 pub use flow::{tcp_flags, FlowInfo, L7Flow, Segment, ICMP, ICMP6, TCP, UDP};
 pub use options::L7Options;
-pub use parser::{Fault, Op, Pairing, ParserDescription, ParserRuntime, Runtime, Work, MAX_PARSERS};
+pub use parser::{Fault, Op, Pairing, ParserDescription, ParserRuntime, Runtime, Seen, Work, MAX_PARSERS};
 pub use rows::{EXPLAIN, L7_FLOW_LOG, L7_MESSAGE};
 pub use sink::{ExchangeEvent, L7Sink, L7Stats, NoSink};

@@ -32,6 +32,9 @@ pub struct Session {
     pub reversed: bool,
     /// Payload was dropped before the parser saw it, by direction: it starts in the middle.
     pub skipped: [bool; 2],
+    /// Offset, by direction, up to which the parser passes data over unseen, and the instance that said so.
+    pub passed: [u64; 2],
+    pub passed_epoch: u32,
     /// Where segments were kept from the parser since, by direction.
     pub missed: [Option<u64>; 2],
     /// The parser instance that knows the session.
@@ -73,6 +76,8 @@ impl Session {
             state: State::Inferring,
             reversed: false,
             skipped: [false; 2],
+            passed: [0; 2],
+            passed_epoch: 0,
             missed: [None; 2],
             epoch: 0,
             closing: false,
@@ -89,6 +94,22 @@ impl Session {
             stats: L7Stats::default(),
             domain: String::new(),
         }
+    }
+
+    /// Whether this parser instance does not want to see the direction's bytes up to `end`.
+    #[inline]
+    pub fn passes(&self, side: u8, epoch: u32, end: u64) -> bool {
+        self.passed_epoch == epoch && end <= self.passed[usize::from(side & 1)]
+    }
+
+    /// The parser instance passes over the direction's bytes up to `end`.
+    #[inline]
+    pub fn pass_over(&mut self, side: u8, epoch: u32, end: u64) {
+        if self.passed_epoch != epoch {
+            self.passed = [0; 2];
+            self.passed_epoch = epoch;
+        }
+        self.passed[usize::from(side & 1)] = end;
     }
 
     /// The side that is the server.

@@ -2,11 +2,13 @@
 
 use std::ffi::c_void;
 
-use mf_l7::{Fault, ParserRuntime};
+use mf_l7::{Fault, ParserRuntime, Seen, SEGMENT_HEADER};
 
 /// Version of the parser ABI that this engine speaks.
 pub const PARSER_ABI: u32 = 1;
 
+type SegmentCall = unsafe extern "C" fn(ctx: *mut c_void, header: *const u8, payload: *const u8, len: u32) -> i64;
+type CollectCall = unsafe extern "C" fn(ctx: *mut c_void, out: *mut *const u8) -> i64;
 type Call = unsafe extern "C" fn(ctx: *mut c_void, len: u32, out: *mut *const u8) -> i64;
 
 /// The function table of a native parser (`docs/explanation/data-plane.md`, "Parsers").
@@ -29,7 +31,16 @@ pub struct Vtable {
     pub check: Option<Call>,
     /// parse
     pub parse: Option<Call>,
+    /// one segment where it lies; may be absent, and tables that end before it are valid
+    pub segment: Option<SegmentCall>,
+    /// the records of the segments taken one by one; present when `segment` is
+    pub collect: Option<CollectCall>,
 }
+
+/// Bytes of the table's first version, which ends behind `parse`.
+const FIRST_SIZE: usize = std::mem::offset_of!(Vtable, segment);
+/// Bit of a `segment` result: a violation is among the records.
+const WITHDRAWN: u64 = 1 << 62;
 
 /// The functions that must be there.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +51,7 @@ struct Functions {
     configure: Option<Call>,
     check: Call,
     parse: Call,
+    direct: Option<(SegmentCall, CollectCall)>,
 }
 
 /// One instance of a native parser.
@@ -62,14 +74,23 @@ impl NativeParser {
     pub unsafe fn new(table: *const Vtable, options: &[(String, String)]) -> Result<Self, String> {
         // SAFETY: the caller promises that the table can be read; its head is two words in every version.
         let (abi, size) = unsafe { ((*table).abi, (*table).size) };
-        if abi != PARSER_ABI || (size as usize) < std::mem::size_of::<Vtable>() {
+        if abi != PARSER_ABI || (size as usize) < FIRST_SIZE {
             return Err(format!(
                 "its function table is of ABI {abi} with {size} bytes; this engine speaks ABI {PARSER_ABI} with {} bytes",
-                std::mem::size_of::<Vtable>()
+                FIRST_SIZE
             ));
         }
-        // SAFETY: version and size were checked.
-        let table = unsafe { *table };
+        let table = if size as usize >= std::mem::size_of::<Vtable>() {
+            // SAFETY: version and size were checked.
+            unsafe { *table }
+        } else {
+            let mut whole = std::mem::MaybeUninit::<Vtable>::zeroed();
+            // SAFETY: the first version's bytes can be read; the functions that it lacks stay null, which is `None`.
+            unsafe {
+                std::ptr::copy_nonoverlapping(table.cast::<u8>(), whole.as_mut_ptr().cast::<u8>(), FIRST_SIZE);
+                whole.assume_init()
+            }
+        };
         let missing = || "its function table lacks one of create, destroy, input, check, parse".to_string();
         let functions = Functions {
             create: table.create.ok_or_else(missing)?,
@@ -78,6 +99,7 @@ impl NativeParser {
             configure: table.configure,
             check: table.check.ok_or_else(missing)?,
             parse: table.parse.ok_or_else(missing)?,
+            direct: table.segment.zip(table.collect),
         };
         let options = options.iter().map(|(key, value)| format!("{key}={value}\n")).collect::<String>().into_bytes();
         let mut parser = NativeParser { functions, ctx: std::ptr::null_mut(), options };
@@ -120,6 +142,10 @@ impl NativeParser {
         let mut out: *const u8 = std::ptr::null();
         // SAFETY: a function of a checked table with the context it made; `out` is written at most once.
         let result = unsafe { function(self.ctx, len, &mut out) };
+        self.result(result, out)
+    }
+
+    fn result(&self, result: i64, out: *const u8) -> Result<&[u8], Fault> {
         match usize::try_from(result) {
             Err(_) => Err(Fault::from_code(result)),
             Ok(0) => Ok(&[]),
@@ -148,6 +174,32 @@ impl ParserRuntime for NativeParser {
 
     fn parse(&mut self, len: usize) -> Result<&[u8], Fault> {
         self.run(self.functions.parse, len)
+    }
+
+    fn takes_segments(&self) -> bool {
+        self.functions.direct.is_some()
+    }
+
+    #[inline]
+    fn segment(&mut self, header: &[u8; SEGMENT_HEADER], payload: &[u8]) -> Result<Seen, Fault> {
+        let (Some((segment, _)), false) = (self.functions.direct, self.ctx.is_null()) else {
+            return Err(Fault::Internal);
+        };
+        let len = u32::try_from(payload.len()).map_err(|_| Fault::NoMemory)?;
+        // SAFETY: a function of a checked table with the context it made; header and payload live during the call.
+        let result = unsafe { segment(self.ctx, header.as_ptr(), payload.as_ptr(), len) };
+        let said = u64::try_from(result).map_err(|_| Fault::from_code(result))?;
+        Ok(Seen { passes: said & (WITHDRAWN - 1), withdrew: said & WITHDRAWN != 0 })
+    }
+
+    fn collect(&mut self) -> Result<&[u8], Fault> {
+        let (Some((_, collect)), false) = (self.functions.direct, self.ctx.is_null()) else {
+            return Err(Fault::Internal);
+        };
+        let mut out: *const u8 = std::ptr::null();
+        // SAFETY: a function of a checked table with the context it made; `out` is written at most once.
+        let result = unsafe { collect(self.ctx, &mut out) };
+        self.result(result, out)
     }
 
     fn restart(&mut self) -> Result<(), Fault> {

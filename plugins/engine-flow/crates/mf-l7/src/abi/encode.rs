@@ -35,13 +35,46 @@ pub struct SegmentHead {
     pub stamp: Stamp,
 }
 
+impl SegmentHead {
+    /// The header as parsers read it, of a segment with `len` bytes of payload.
+    #[inline]
+    pub fn encode(&self, len: usize) -> [u8; SEGMENT_HEADER] {
+        let size = (SEGMENT_HEADER + len.next_multiple_of(8)) as u32;
+        let mut h = [0u8; SEGMENT_HEADER];
+        h[0..4].copy_from_slice(&size.to_le_bytes());
+        h[4] = self.kind;
+        h[5] = self.direction;
+        h[6] = self.transport;
+        h[7] = self.flags;
+        h[8..16].copy_from_slice(&self.session_id.to_le_bytes());
+        h[16..24].copy_from_slice(&self.time_ns.to_le_bytes());
+        h[24..32].copy_from_slice(&self.offset.to_le_bytes());
+        h[32..34].copy_from_slice(&self.server_port.to_le_bytes());
+        h[34..36].copy_from_slice(&self.client_port.to_le_bytes());
+        h[36..40].copy_from_slice(&self.wire_len.to_le_bytes());
+        h[40..44].copy_from_slice(&(len as u32).to_le_bytes());
+        h
+    }
+}
+
 /// A segment as it was written, for making sense of the answer.
 #[derive(Clone, Copy, Debug)]
 pub struct SegmentView {
     /// Its header.
     pub head: SegmentHead,
+    /// Where the payload lies in the batch, [`ELSEWHERE`] when it was not copied.
     start: usize,
     len: usize,
+}
+
+/// A payload that the parser saw where it lay.
+const ELSEWHERE: usize = usize::MAX;
+
+impl SegmentView {
+    /// Bytes of its payload.
+    pub fn captured(&self) -> usize {
+        self.len
+    }
 }
 
 /// A batch under construction, complete after every [`Batch::push`].
@@ -51,6 +84,10 @@ pub struct Batch {
     segments: Vec<SegmentView>,
     gaps: Vec<u32>,
     oldest: Option<u64>,
+    /// Segments that the parser took one by one already: the first ones.
+    seen: usize,
+    /// Bytes it would have if everything were copied.
+    size: usize,
 }
 
 impl Batch {
@@ -104,6 +141,8 @@ impl Batch {
     pub fn copy_of(&self, session_id: u64, from: usize) -> Vec<(SegmentHead, Vec<u8>)> {
         let own = self.segments.iter().skip(from);
         let own = own.filter(|segment| segment.head.session_id == session_id && segment.head.kind != KIND_CLOSE);
+        // A parser that withdraws says so at once, with the segment at hand still there; what it saw before is gone.
+        let own = own.filter(|segment| segment.start != ELSEWHERE || segment.len == 0);
         own.map(|segment| (segment.head, self.payload(segment).to_vec())).collect()
     }
 
@@ -111,7 +150,7 @@ impl Batch {
     #[inline]
     pub fn has_room(&self, len: usize, max_segments: usize, max_bytes: usize) -> bool {
         self.segments.is_empty()
-            || (self.segments.len() < max_segments && self.bytes.len() + SEGMENT_HEADER + len + 8 <= max_bytes)
+            || (self.segments.len() < max_segments && self.size + SEGMENT_HEADER + len + 8 <= max_bytes)
     }
 
     /// Empties the batch, keeping its memory.
@@ -120,6 +159,45 @@ impl Batch {
         self.segments.clear();
         self.gaps.clear();
         self.oldest = None;
+        (self.seen, self.size) = (0, 0);
+    }
+
+    /// The segments that a parser which takes them one by one has not seen yet, headers and payloads.
+    pub fn unseen(&self) -> impl Iterator<Item = ([u8; SEGMENT_HEADER], &[u8])> {
+        let unseen = self.segments.get(self.seen..).unwrap_or_default();
+        unseen.iter().map(|segment| (segment.head.encode(segment.len), self.payload(segment)))
+    }
+
+    /// Whether there are such segments.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        self.seen < self.segments.len()
+    }
+
+    /// Whether there are segments that were shown already.
+    pub fn has_seen(&self) -> bool {
+        self.seen > 0
+    }
+
+    /// Adds a segment that the parser has just taken (and all before it); `keep` copies its payload all the same.
+    #[inline]
+    pub fn push_seen(&mut self, head: SegmentHead, payload: &[u8], keep: bool) {
+        let start = if keep { self.bytes.len() } else { ELSEWHERE };
+        if keep {
+            self.bytes.extend_from_slice(payload);
+        }
+        self.note(head, start, payload.len());
+        self.seen = self.segments.len();
+    }
+
+    #[inline]
+    fn note(&mut self, head: SegmentHead, start: usize, len: usize) {
+        self.oldest = Some(self.oldest.map_or(head.stamp.clock, |oldest| oldest.min(head.stamp.clock)));
+        if head.kind == KIND_GAP {
+            self.gaps.push(self.segments.len() as u32);
+        }
+        self.segments.push(SegmentView { head, start, len });
+        self.size += SEGMENT_HEADER + len.next_multiple_of(8);
     }
 
     /// Adds a segment.
@@ -128,31 +206,14 @@ impl Batch {
         if self.bytes.is_empty() {
             self.bytes.extend_from_slice(&BATCH_MAGIC);
             self.bytes.extend_from_slice(&[0; BATCH_HEADER - 4]);
+            self.size += BATCH_HEADER;
         }
         let pad = payload.len().wrapping_neg() & 7;
-        let size = (SEGMENT_HEADER + payload.len() + pad) as u32;
-        let mut h = [0u8; SEGMENT_HEADER];
-        h[0..4].copy_from_slice(&size.to_le_bytes());
-        h[4] = head.kind;
-        h[5] = head.direction;
-        h[6] = head.transport;
-        h[7] = head.flags;
-        h[8..16].copy_from_slice(&head.session_id.to_le_bytes());
-        h[16..24].copy_from_slice(&head.time_ns.to_le_bytes());
-        h[24..32].copy_from_slice(&head.offset.to_le_bytes());
-        h[32..34].copy_from_slice(&head.server_port.to_le_bytes());
-        h[34..36].copy_from_slice(&head.client_port.to_le_bytes());
-        h[36..40].copy_from_slice(&head.wire_len.to_le_bytes());
-        h[40..44].copy_from_slice(&(payload.len() as u32).to_le_bytes());
-        self.bytes.extend_from_slice(&h);
+        self.bytes.extend_from_slice(&head.encode(payload.len()));
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         self.bytes.extend_from_slice(&[0; 8][..pad]);
-        self.oldest = Some(self.oldest.map_or(head.stamp.clock, |oldest| oldest.min(head.stamp.clock)));
-        if head.kind == KIND_GAP {
-            self.gaps.push(self.segments.len() as u32);
-        }
-        self.segments.push(SegmentView { head, start, len: payload.len() });
+        self.note(head, start, payload.len());
         let count = (self.segments.len() as u32).to_le_bytes();
         self.bytes[4..8].copy_from_slice(&count);
     }

@@ -32,6 +32,7 @@ impl Core {
         session.info.direction_score = session.info.direction_score.max(SCORE_BY_PARSER);
         session.state = State::Confirmed(parser);
         session.epoch = epoch;
+        session.passed = [0; 2];
         session.stats.protocol = protocol;
         let (info, reversed) = (session.info, session.reversed);
         let decided = session.infer.decided;

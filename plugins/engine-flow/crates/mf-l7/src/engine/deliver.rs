@@ -53,6 +53,13 @@ impl Core {
         piece: &Piece<'_>,
         sink: &mut dyn L7Sink,
     ) {
+        if kind == KIND_DATA {
+            let epoch = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.epoch);
+            let end = piece.offset.saturating_add(piece.data.len() as u64);
+            if self.sessions.peek(index).passes(side, epoch, end) {
+                return;
+            }
+        }
         let mut head = self.head(index, side);
         head.stamp = stamp;
         head.kind = kind;
@@ -81,7 +88,10 @@ impl Core {
             }
             return;
         }
-        if !slot.parse.has_room(piece.data.len(), segments, bytes) && !self.busy {
+        let mut is_full = !slot.parse.has_room(piece.data.len(), segments, bytes);
+        // What could not be shown when it came (a parser was being called) goes first.
+        while (is_full || self.parsers[usize::from(parser)].is_behind()) && !self.busy {
+            is_full = false;
             self.full(parser, Op::Parse, sink);
             // What the batch brought may have changed the session: look again.
             match self.sessions.peek(index).state {
@@ -92,6 +102,7 @@ impl Core {
                 _ => return self.unparsed(index, piece.data.len() as u64),
             }
         }
+        self.make_room(parser, Op::Parse, piece.data.len());
         let missed = self.sessions.at(index).missed[usize::from(side & 1)].take().filter(|_| kind != KIND_CLOSE);
         if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
             if let Some(from) = missed.filter(|&from| from < piece.offset) {
@@ -100,10 +111,34 @@ impl Core {
                 let wire_len = u32::try_from(missing).unwrap_or(u32::MAX);
                 slot.push(Op::Parse, SegmentHead { kind: KIND_GAP, offset: from, seq, wire_len, ..head }, &[]);
             }
-            slot.push(Op::Parse, head, piece.data);
+            let seen = if self.busy { None } else { slot.show(head, piece.data) };
+            let epoch = slot.epoch;
+            match seen {
+                Some(seen) => {
+                    if seen.passes > 0 {
+                        let end = piece.offset.saturating_add(piece.data.len() as u64).saturating_add(seen.passes);
+                        self.sessions.at(index).pass_over(side, epoch, end);
+                    }
+                    if seen.withdrew {
+                        self.full(parser, Op::Parse, sink);
+                    }
+                }
+                None => slot.push(Op::Parse, head, piece.data),
+            }
         }
         if self.batch_since == 0 {
             self.batch_since = self.clock.max(1);
+        }
+    }
+
+    /// While a parser's result is worked in nobody is called: what waited for a verdict may fill several batches then. A
+    /// host has limits on a batch's size, so a full one is put aside.
+    pub fn make_room(&mut self, parser: u16, op: Op, len: usize) {
+        let (segments, bytes) = (self.options.batch_segments, self.options.batch_bytes);
+        if let Some(slot) = self.parsers.get_mut(usize::from(parser)) {
+            if slot.is_external() && !slot.filling(op).has_room(len, segments, bytes) {
+                slot.seal(op);
+            }
         }
     }
 

@@ -66,16 +66,27 @@ impl Core {
         let batch = slot.take_filling(op);
         let quarantined = slot.faults.is_quarantined(clock);
         let mut dead = slot.dead;
+        let mut failed = None;
+        if op == Op::Parse && batch.has_seen() {
+            failed = slot.failed.take();
+            if slot.seen_epoch != slot.epoch {
+                failed.get_or_insert_with(|| {
+                    Fault::Trap("the parser was made anew before its messages were asked for".into())
+                });
+            }
+        }
         self.busy = true;
         let mut fault = None;
         if let Runtime::Native(native) = &mut runtime {
             if dead && !quarantined {
                 dead = native.restart().is_err();
             }
-            let result = if dead || quarantined {
+            let result = if let Some(fault) = failed {
+                Err(fault)
+            } else if dead || quarantined {
                 Err(Fault::Trap("the parser is in quarantine".to_string()))
             } else {
-                run(native.as_mut(), op, batch.bytes())
+                run(native.as_mut(), op, &batch)
             };
             let result = result.and_then(|bytes| self.apply(parser, op, &batch, bytes, sink));
             if let Err(what) = result {
@@ -189,7 +200,7 @@ impl Core {
             };
             match op {
                 Op::Check => self.verdict(index, parser, None, sink),
-                Op::Parse => self.unparsed(index, batch.payload(segment).len() as u64),
+                Op::Parse => self.unparsed(index, segment.captured() as u64),
             }
         }
     }

@@ -142,6 +142,7 @@ impl Core {
         if !self.busy && !slot.check.has_room(max, segments, bytes) {
             self.full(parser, Op::Check, sink);
         }
+        self.make_room(parser, Op::Check, max);
         let mut head = self.head(index, side);
         let mut scratch = std::mem::take(&mut self.scratch);
         let session = self.sessions.at(index);

@@ -80,6 +80,7 @@ impl Core {
         let session = self.sessions.at(index);
         if message.flags & flag::REVERSED != 0 && !session.info.direction_certain && !session.reversed {
             session.reversed = true;
+            session.passed = [0; 2];
             let info = session.info;
             sink.identified(&info, message.protocol, true);
         }

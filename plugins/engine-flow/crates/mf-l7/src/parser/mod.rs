@@ -6,5 +6,5 @@ mod runtime;
 mod slot;
 
 pub use description::{Pairing, ParserDescription};
-pub use runtime::{run, Fault, Op, ParserRuntime, Runtime, Work};
+pub use runtime::{run, Fault, Op, ParserRuntime, Runtime, Seen, Work};
 pub use slot::{Slot, MAX_PARSERS};

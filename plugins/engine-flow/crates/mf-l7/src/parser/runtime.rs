@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::abi::ids::SEGMENT_HEADER;
+use crate::abi::Batch;
+
 /// What a batch asks of a parser. The numbers are those of the C ABI's `Work`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -53,6 +56,15 @@ impl fmt::Display for Fault {
     }
 }
 
+/// What a parser said of a segment that it took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// So many bytes behind it, in its direction, will be passed over unseen.
+    pub passes: u64,
+    /// A violation is among the records: they should be collected now.
+    pub withdrew: bool,
+}
+
 /// A parser that the engine itself calls: a native library, or code in this process.
 ///
 /// The engine writes a batch into the slice from `input`, then calls `check` or `parse` with the batch's length. The
@@ -72,6 +84,28 @@ pub trait ParserRuntime {
     /// # Errors
     /// When the parser failed; the batch's messages are lost.
     fn parse(&mut self, len: usize) -> Result<&[u8], Fault>;
+
+    /// Whether segments can be shown one by one, where they lie: [`ParserRuntime::segment`] and
+    /// [`ParserRuntime::collect`] instead of batches for [`ParserRuntime::parse`].
+    fn takes_segments(&self) -> bool {
+        false
+    }
+
+    /// Takes one segment. Records count segments from the last `collect` on.
+    ///
+    /// # Errors
+    /// When the parser failed; the messages since the last `collect` are lost.
+    fn segment(&mut self, _header: &[u8; SEGMENT_HEADER], _payload: &[u8]) -> Result<Seen, Fault> {
+        Err(Fault::Unsupported)
+    }
+
+    /// The `Records` of the segments taken one by one since it was last called.
+    ///
+    /// # Errors
+    /// When the parser failed; the messages are lost.
+    fn collect(&mut self) -> Result<&[u8], Fault> {
+        Err(Fault::Unsupported)
+    }
 
     /// Replaces the instance by a new one after a fault; all its sessions are forgotten.
     ///
@@ -114,7 +148,14 @@ pub struct Work<'a> {
 ///
 /// # Errors
 /// The parser's fault.
-pub fn run<'a>(runtime: &'a mut dyn ParserRuntime, op: Op, batch: &[u8]) -> Result<&'a [u8], Fault> {
+pub fn run<'a>(runtime: &'a mut dyn ParserRuntime, op: Op, batch: &Batch) -> Result<&'a [u8], Fault> {
+    if op == Op::Parse && runtime.takes_segments() {
+        for (header, payload) in batch.unseen() {
+            runtime.segment(&header, payload)?;
+        }
+        return runtime.collect();
+    }
+    let batch = batch.bytes();
     let arena = runtime.input(batch.len()).ok_or(Fault::NoMemory)?;
     arena.get_mut(..batch.len()).ok_or(Fault::NoMemory)?.copy_from_slice(batch);
     match op {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::description::ParserDescription;
 use super::fault::FaultState;
-use super::runtime::{Op, Runtime};
+use super::runtime::{Fault, Op, Runtime, Seen};
 use crate::abi::{Batch, SegmentHead};
 
 /// Parsers one engine can have: sets of them are bits of a u128.
@@ -33,6 +33,11 @@ pub struct Slot {
     pub faults: FaultState,
     /// Counts restarts: sessions confirmed before the last one are new to the instance.
     pub epoch: u32,
+    /// It takes segments one by one, where they lie.
+    pub direct: bool,
+    /// The instance (`epoch`) that saw the first segments of `parse`, and its failure since.
+    pub seen_epoch: u32,
+    pub failed: Option<Fault>,
     /// The instance could not be made anew yet.
     pub dead: bool,
 }
@@ -40,7 +45,11 @@ pub struct Slot {
 impl Slot {
     /// A parser that has seen nothing.
     pub fn new(description: ParserDescription, runtime: Runtime) -> Self {
+        let direct = matches!(&runtime, Runtime::Native(native) if native.takes_segments());
         Slot {
+            direct,
+            seen_epoch: 0,
+            failed: None,
             description,
             runtime: Some(runtime),
             check: Batch::default(),
@@ -72,6 +81,33 @@ impl Slot {
     #[inline]
     pub fn push(&mut self, op: Op, head: SegmentHead, payload: &[u8]) {
         self.filling(op).push(head, payload);
+    }
+
+    /// Shows a segment to a parser that takes them one by one, and notes it in the batch. `None`: it can not be shown now
+    /// and was not noted. A failure is kept in `failed`, and the segment's payload in the batch.
+    #[inline]
+    pub fn show(&mut self, head: SegmentHead, payload: &[u8]) -> Option<Seen> {
+        if !self.direct || self.dead || self.parse.is_behind() {
+            return None;
+        }
+        let Some(Runtime::Native(native)) = &mut self.runtime else {
+            return None;
+        };
+        if !self.parse.has_seen() {
+            self.seen_epoch = self.epoch;
+        }
+        let seen = native.segment(&head.encode(payload.len()), payload).unwrap_or_else(|fault| {
+            self.failed = Some(fault);
+            Seen { passes: 0, withdrew: true }
+        });
+        self.parse.push_seen(head, payload, seen.withdrew);
+        Some(seen)
+    }
+
+    /// Whether segments wait to be shown to a parser that takes them one by one.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        self.direct && self.parse.is_behind()
     }
 
     /// Takes the batch being filled and starts an empty one.
