@@ -62,9 +62,9 @@ def _reduced(
         case "sum":
             return total(values)
         case "avg":
-            return total(values) / counts
+            return np.asarray(total(values) / counts)
         case "count":
-            return counts.astype(np.float64)
+            return np.asarray(counts, np.float64)
         case "group":
             return np.ones(counts.shape)
         case "min":
@@ -75,7 +75,7 @@ def _reduced(
             sizes = np.diff(np.append(starts, len(values)))
             mean = np.repeat(total(values) / counts, sizes, axis=0)
             variance = total((values - mean) ** 2) / counts
-            return np.sqrt(variance) if op == "stddev" else variance
+            return np.asarray(np.sqrt(variance) if op == "stddev" else variance)
         case "quantile":
             assert param is not None
             return _quantile(values, present, starts, counts, param)
@@ -130,7 +130,9 @@ def _chosen(op: str, vector: Vector, labels: tuple[str, ...], without: bool, par
         block = vector.values[index]
         # The best first; NaN is the worst either way; of equals the one that came first.
         keys = np.where(there, -block if op == "topk" else block, np.nan)
-        ranked = np.lexsort((np.nan_to_num(keys, nan=0.0, posinf=np.inf, neginf=-np.inf), np.isnan(keys), ~there), axis=0)
+        ranked = np.lexsort(
+            (np.nan_to_num(keys, nan=0.0, posinf=np.inf, neginf=-np.inf), np.isnan(keys), ~there), axis=0
+        )
         rank = np.empty_like(ranked)
         np.put_along_axis(rank, ranked, np.arange(len(rows))[:, None] + np.zeros_like(ranked), axis=0)
         present[index] = there & (rank < limits)

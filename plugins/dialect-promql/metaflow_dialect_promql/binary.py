@@ -98,7 +98,7 @@ def _set(node: Binary, left: Vector, right: Vector) -> Vector:
         key = signature(labels)
         if key not in cache:
             rows = groups.get(key)
-            cache[key] = other.present[rows].any(axis=0) if rows else nothing
+            cache[key] = np.asarray(other.present[rows].any(axis=0)) if rows else nothing
         present[row] &= cache[key] if node.op == "and" else ~cache[key]
     chosen = Vector(kept.labels, kept.values, present).compact()
     if node.op != "or":

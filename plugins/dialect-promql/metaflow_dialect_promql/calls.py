@@ -19,9 +19,7 @@ from metaflow_dialect_promql.values import Floats, Scalar, Value, Vector, apply,
 __all__ = ["call"]
 
 # Functions of native histograms: of floats they give nothing.
-_NATIVE_ONLY = frozenset(
-    {"histogram_avg", "histogram_count", "histogram_sum", "histogram_stddev", "histogram_stdvar"}
-)
+_NATIVE_ONLY = frozenset({"histogram_avg", "histogram_count", "histogram_sum", "histogram_stddev", "histogram_stdvar"})
 
 
 class _Values(Protocol):
@@ -151,9 +149,7 @@ def _quantiles(args: tuple[Node, ...], steps: Steps, values: _Values) -> Vector:
         levels = values.scalar(arg, steps)
         found = histogram.quantile(levels, vector)
         value = go_float(float(levels[0]), exponents=False)
-        parts.append(
-            Vector([make({**dict(each), label: value}) for each in found.labels], found.values, found.present)
-        )
+        parts.append(Vector([make({**dict(each), label: value}) for each in found.labels], found.values, found.present))
     return merged(
         Vector(
             [labels for part in parts for labels in part.labels],

@@ -31,7 +31,10 @@ class ApiConfig(Config):
         default="/prom", pattern=r"^/[a-zA-Z0-9_/-]*[a-zA-Z0-9_]$", description="Path that the API stands under."
     )
     timeout_s: float = Field(
-        default=120.0, gt=0, le=3600, description="Seconds that a query may take; a request can ask for less, not for more."
+        default=120.0,
+        gt=0,
+        le=3600,
+        description="Seconds that a query may take; a request can ask for less, not for more.",
     )
     max_body_bytes: int = Field(
         default=4 << 20, ge=1024, description="Bytes of a request's body, before and after it is unpacked."

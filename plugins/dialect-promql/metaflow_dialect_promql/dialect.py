@@ -83,9 +83,7 @@ class PromqlDialect:
     ``shape``: ``rows`` (one a sample, a column a label) or ``series`` (one a series with lists of times and values).
     """
 
-    def __init__(
-        self, catalog: Catalog, config: PromqlConfig, clock: Clock, counters: Counters | None = None
-    ) -> None:
+    def __init__(self, catalog: Catalog, config: PromqlConfig, clock: Clock, counters: Counters | None = None) -> None:
         self._catalog = catalog
         self._config = config
         self._clock = clock
@@ -147,8 +145,10 @@ class PromqlDialect:
             at = self._clock.time_ns() // 1_000_000 if moment is None else milliseconds(moment, "time")
             steps = Steps(at, at, 1, at, at)
         given = params.get("lookback")
-        lookback = round(self._config.lookback_s * 1000) if given is None else milliseconds(
-            given, "lookback_delta", duration=True
+        lookback = (
+            round(self._config.lookback_s * 1000)
+            if given is None
+            else milliseconds(given, "lookback_delta", duration=True)
         )
         return _Question(node, steps, is_range, max(lookback, 1), time.monotonic() + request.timeout_s)
 
@@ -245,7 +245,9 @@ class PromqlDialect:
         if operation == "series":
             return QueryResult(table=series_table(await self._series(selectors, span, storage)))
         if operation == "names":
-            return QueryResult(table=series_table([((NAME, name),) for name in await self._names(selectors, span, storage)]))
+            return QueryResult(
+                table=series_table([((NAME, name),) for name in await self._names(selectors, span, storage)])
+            )
         if operation == "samples":
             alternatives = [set_ for selector in selectors for set_ in selector.alternatives]
             samples = await self.select(storage, alternatives, span)
@@ -290,5 +292,3 @@ def _is_string(node: Node) -> bool:
     from metaflow_dialect_promql.syntax.nodes import String
 
     return isinstance(bare(node), String)
-
-

@@ -63,7 +63,9 @@ def sample_table(windows: Windows, steps: Steps, shape: str) -> pa.Table:
     pieces = [np.arange(windows.low[row, 0], windows.high[row, 0]) for row in rows]
     index = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
     offsets = np.concatenate(([0], np.cumsum([len(piece) for piece in pieces]))).astype(np.int64)
-    return _table([samples.labels[row] for row in rows], offsets, samples.times[index], samples.values[index], shape, 1 << 62)
+    return _table(
+        [samples.labels[row] for row in rows], offsets, samples.times[index], samples.values[index], shape, 1 << 62
+    )
 
 
 def _table(labels: Sequence[Labels], offsets: Ints, times: Ints, values: Floats, shape: str, max_rows: int) -> pa.Table:
@@ -96,5 +98,3 @@ def series_table(labels: Sequence[Labels]) -> pa.Table:
 
 def _label_maps(labels: Sequence[Labels]) -> pa.Array:
     return pa.array([list(each) for each in labels], _LABELS)
-
-

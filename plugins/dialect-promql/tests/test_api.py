@@ -20,7 +20,14 @@ NOW = BASE + 3607
 
 class TestDialect(DialectContract):
     factory = next(iter(metaflow_dialects()))
-    malformed = (*DialectContract.malformed[:4], "a" * 100_000, "(" * 5000 + "a" + ")" * 5000, "-" * 5000 + "1", "rate(", "{}")
+    malformed = (
+        *DialectContract.malformed[:4],
+        "a" * 100_000,
+        "(" * 5000 + "a" + ")" * 5000,
+        "-" * 5000 + "1",
+        "rate(",
+        "{}",
+    )
 
 
 class TestService(ServiceContract):
@@ -86,7 +93,13 @@ async def test_string_and_matrix(api: Any) -> None:
         ("query_range", {"query": "up", "start": "0", "end": "1", "step": "0"}, 400, "bad_data", "zero or negative"),
         ("query_range", {"query": "up", "start": "0", "end": "1"}, 400, "bad_data", 'invalid parameter "step"'),
         ("query", {"query": "http_requests_total + on(job) memory_bytes", "time": str(NOW)}, 422, "execution", "many"),
-        ("query", {"query": "label_replace(limits,'a','b','job','(')", "time": str(NOW)}, 422, "execution", "invalid reg"),
+        (
+            "query",
+            {"query": "label_replace(limits,'a','b','job','(')", "time": str(NOW)},
+            422,
+            "execution",
+            "invalid reg",
+        ),
         ("query", {"query": "flow_metrics__network__bytes"}, 422, "execution", "did you mean 'byte'"),
         ("series", {}, 400, "bad_data", "no match[]"),
         ("series", {"match[]": "{}"}, 400, "bad_data", "parse error"),

@@ -179,7 +179,9 @@ class PrometheusReceiver:
         limit = self._config.max_message_bytes
         try:
             if cramjam.snappy.decompress_raw_len(body) > limit:
-                raise _Refused(413, "message_too_large", f"the body unpacks to more than {limit} bytes (max_message_bytes)")
+                raise _Refused(
+                    413, "message_too_large", f"the body unpacks to more than {limit} bytes (max_message_bytes)"
+                )
             plain = bytes(cramjam.snappy.decompress_raw(body))
         except cramjam.DecompressionError as error:
             raise _Refused(400, "snappy", f"the body is not packed with snappy (block format): {error}") from None
@@ -214,7 +216,9 @@ def _version(request: Any) -> int:
         raise _Refused(415, "content_type", f"the body is {kind!r}; remote write is application/x-protobuf")
     proto = next((p.split("=", 1)[1].strip() for p in rest.split(";") if p.strip().startswith("proto=")), "")
     if proto not in _PROTOS:
-        raise _Refused(415, "content_type", f"the message {proto!r} is not known; send prometheus.WriteRequest or {_V2}")
+        raise _Refused(
+            415, "content_type", f"the message {proto!r} is not known; send prometheus.WriteRequest or {_V2}"
+        )
     return _PROTOS[proto]
 
 

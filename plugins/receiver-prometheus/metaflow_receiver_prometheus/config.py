@@ -23,8 +23,12 @@ class PrometheusConfig(Config):
     tls_cert: Path | None = Field(default=None, description="File with the certificate (PEM); null for plain HTTP.")
     tls_key: Path | None = Field(default=None, description="File with the certificate's key (PEM).")
     max_body_bytes: int = Field(default=16 << 20, ge=1024, description="Bytes of a request as sent; more is refused.")
-    max_message_bytes: int = Field(default=128 << 20, ge=1024, description="Bytes of a request unpacked; more is refused.")
-    max_requests: int = Field(default=32, ge=1, le=1024, description="Requests worked on at once; others are told to retry.")
+    max_message_bytes: int = Field(
+        default=128 << 20, ge=1024, description="Bytes of a request unpacked; more is refused."
+    )
+    max_requests: int = Field(
+        default=32, ge=1, le=1024, description="Requests worked on at once; others are told to retry."
+    )
     max_labels: int = Field(default=100, ge=1, description="Labels of one series; a series with more is refused.")
 
     @model_validator(mode="after")

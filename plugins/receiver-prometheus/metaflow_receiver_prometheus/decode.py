@@ -133,13 +133,11 @@ class Decoder:
             if pairs is None:
                 received.refuse("a label refers to a symbol that is not there", count)
                 continue
-            exemplars = (
-                (_pairs(row.labels_refs, symbols) or [], row.timestamp, row.value) for row in series.exemplars
-            )
+            exemplars = ((_pairs(row.labels_refs, symbols) or [], row.timestamp, row.value) for row in series.exemplars)
             if self._series(pairs, series, exemplars, received) and series.HasField("metadata"):
                 refs = (series.metadata.help_ref, series.metadata.unit_ref)
-                texts = [symbols[ref] if ref < len(symbols) else "" for ref in refs]
-                self._metadata(dict(pairs)["__name__"], series.metadata.type, *texts, received, now_ms)
+                described, unit = (symbols[ref] if ref < len(symbols) else "" for ref in refs)
+                self._metadata(dict(pairs)["__name__"], series.metadata.type, described, unit, received, now_ms)
 
     def _series(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -140,10 +141,13 @@ def _points(table: pa.Table) -> list[list[list[Any]]]:
     for times, values in zip(table["times"].chunks, table["values"].chunks, strict=True):
         moments = times.flatten().cast(pa.int64()).to_pylist()
         numbers = values.flatten().to_pylist()
-        points = [[at / 1000 if at % 1000 else at // 1000, go_float(number)] for at, number in zip(moments, numbers, strict=True)]
+        points = [
+            [at / 1000 if at % 1000 else at // 1000, go_float(number)]
+            for at, number in zip(moments, numbers, strict=True)
+        ]
         bounds = times.offsets.to_pylist()
         first = bounds[0] if bounds else 0
-        out += [points[a - first : b - first] for a, b in zip(bounds, bounds[1:], strict=False)]
+        out += [points[a - first : b - first] for a, b in itertools.pairwise(bounds)]
     return out
 
 

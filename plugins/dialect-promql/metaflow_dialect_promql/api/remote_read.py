@@ -24,7 +24,9 @@ def _unpacked(body: bytes, limit: int) -> bytes:
 
     try:
         if cramjam.snappy.decompress_raw_len(body) > limit:
-            raise BadParameter(f"the body unpacks to more than {limit} bytes, which is the limit (option max_body_bytes)")
+            raise BadParameter(
+                f"the body unpacks to more than {limit} bytes, which is the limit (option max_body_bytes)"
+            )
         return bytes(cramjam.snappy.decompress_raw(body))
     except cramjam.DecompressionError as error:
         raise BadParameter(f"the body is not packed with snappy: {error}") from None

@@ -101,7 +101,7 @@ class PrometheusApi:
                 return await handler(request, await Parameters.of(request, self._config.max_body_bytes))
             except MetaFlowError as error:
                 return failure(error)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the answer is Prometheus' envelope
+            except Exception as error:
                 self._context.logger.exception("A request to %s failed.", request.url.path)
                 return failure(error)
 
@@ -153,7 +153,11 @@ class PrometheusApi:
         for name, value in found.items():
             if value is not None:
                 milliseconds(value, name)
-        if found["start"] and found["end"] and milliseconds(found["end"], "end") < milliseconds(found["start"], "start"):
+        if (
+            found["start"]
+            and found["end"]
+            and milliseconds(found["end"], "end") < milliseconds(found["start"], "start")
+        ):
             raise BadParameter('invalid parameter "end": end timestamp must not be before start time')
         return found
 

@@ -6,6 +6,7 @@ and stands at the interval's end; the interval is the table's precision, or what
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from metaflow_core.api import Storage
 from metaflow_core.errors import QueryError
 from metaflow_core.model.catalog import Catalog
 from metaflow_core.model.catalog.values import Column, Metric, Table, Tag
-from metaflow_core.model.expression import Expr, Literal, In, Not, Ref, Call
+from metaflow_core.model.expression import Call, Compare, Expr, In, Literal, Not, Ref
 from metaflow_core.query import Aggregate, Filter, Measure, Named, Plan, Scan, TimeRange
 from metaflow_dialect_promql.errors import TooManySamples
 from metaflow_dialect_promql.labels import NAME, Labels, make
@@ -50,7 +51,7 @@ class CatalogMetric:
         return {"counter": "Sum", "gauge": "Max", "bounded_gauge": "Max"}.get(self.field.kind, "Avg")
 
 
-def _labels(table: Table, catalog: Catalog) -> dict[str, Column | Tag]:
+def _labels(table: Table) -> dict[str, Column | Tag]:
     """Labels by name: tags that have names, and columns of kind tag that no such tag stands for."""
     hidden = {key for tag in table.tags if tag.kind in ("resource", "ip") for key in tag.key}
     found: dict[str, Column | Tag] = {
@@ -61,8 +62,12 @@ def _labels(table: Table, catalog: Catalog) -> dict[str, Column | Tag]:
             found[column.name] = column
             if column.enum:
                 found[f"{column.name}_enum"] = column
-    del catalog
     return found
+
+
+def _metrics(table: Table) -> list[Column | Metric]:
+    fields: tuple[Column | Metric, ...] = (*table.columns, *table.metrics)
+    return [each for each in fields if each.kind in _METRIC_KINDS]
 
 
 def catalog_metrics(catalog: Catalog) -> Iterator[CatalogMetric]:
@@ -70,10 +75,7 @@ def catalog_metrics(catalog: Catalog) -> Iterator[CatalogMetric]:
     for table in catalog.tables.values():
         if table.name == "prometheus.samples":
             continue
-        fields: list[Column | Metric] = [
-            *(each for each in table.columns if each.kind in _METRIC_KINDS),
-            *(each for each in table.metrics if each.kind in _METRIC_KINDS),
-        ]
+        fields = _metrics(table)
         database, _, family = table.family.partition(".")
         for each in fields:
             name = f"{database}__{family}__{each.name}" + (f"__{table.precision}" if table.precision else "")
@@ -104,48 +106,53 @@ def find_metric(name: str, catalog: Catalog) -> CatalogMetric | None:
     if not isinstance(found, (Column, Metric)) or found.kind not in _METRIC_KINDS:
         from metaflow_core.model.catalog.names import unknown
 
-        choices = [each.name for each in (*table.columns, *table.metrics) if each.kind in _METRIC_KINDS]
-        raise unknown("metric", field, choices, f"in {table.name}")
+        raise unknown("metric", field, [each.name for each in _metrics(table)], f"in {table.name}")
     return CatalogMetric(name, table, found, seconds or _ROWS_INTERVAL)
 
 
-def _expression(name: str, field: Column | Tag, catalog: Catalog) -> Expr:
-    del catalog, name
-    return Ref(field.name)
-
-
 def _tests(metric: CatalogMetric, matchers: Sequence[Matcher], catalog: Catalog) -> list[Expr]:
-    known = _labels(metric.table, catalog)
+    """The matchers that a storage can test; all are tested again on the labels."""
+    known = _labels(metric.table)
     found: list[Expr] = []
     for matcher in matchers:
         field = known.get(matcher.name)
-        if matcher.name == NAME or field is None:
-            continue
-        if isinstance(field, Column) and matcher.name.endswith("_enum") and field.enum:
-            members = [each for each in catalog.enum(field.enum).members]
-            hits = matching_values([each.name for each in members], matcher)
-            values = [each.value for each, hit in zip(members, hits, strict=True) if hit == (matcher.op in ("=", "=~"))]
-            if values:
-                test: Expr = In(Ref(field.name), tuple(Literal(value) for value in values))
-                found.append(test if matcher.op in ("=", "=~") else Not(test))
-        elif isinstance(field, Tag) and field.kind == "resource":
-            found += pushed([matcher], lambda _, name=field.name: Ref(name))  # type: ignore[misc]
-        elif isinstance(field, Tag) and field.kind == "ip" and matcher.op in ("=", "!="):
-            found += pushed([matcher], lambda _, name=field.name: Ref(name))  # type: ignore[misc]
-        elif isinstance(field, Column) and field.type in ("lowcard", "string"):
-            found += pushed([matcher], lambda _, name=field.name: Ref(name))  # type: ignore[misc]
-        elif isinstance(field, Column) and field.type[0] in "ui" and matcher.op in ("=", "!="):
-            try:
-                found += [Call("coalesce", (Ref(field.name),)) and _compare(matcher, field)]
-            except ValueError:
-                continue
+        if matcher.name != NAME and field is not None:
+            found += _test(matcher, field, catalog)
     return found
 
 
-def _compare(matcher: Matcher, field: Column) -> Expr:
-    from metaflow_core.model.expression import Compare
+def _test(matcher: Matcher, field: Column | Tag, catalog: Catalog) -> list[Expr]:
+    if isinstance(field, Column) and field.enum and matcher.name.endswith("_enum"):
+        return _members(matcher, field, catalog)
+    exact = matcher.op in ("=", "!=")
+    if isinstance(field, Tag):
+        # An empty address or one that is none matches nothing; the storage would call it a mistake.
+        fits = field.kind == "resource" or (field.kind == "ip" and exact and _is_address(matcher.value))
+    else:
+        fits = field.type in ("lowcard", "string")
+        if field.type[0] in "ui" and exact and matcher.value.isascii() and matcher.value.isdecimal():
+            return [Compare(matcher.op, Ref(field.name), Literal(int(matcher.value)))]
+    return pushed([matcher], lambda _: Ref(field.name)) if fits else []
 
-    return Compare(matcher.op, Ref(field.name), Literal(int(matcher.value)))
+
+def _members(matcher: Matcher, field: Column, catalog: Catalog) -> list[Expr]:
+    """A test of the names of an enumeration as one of its numbers."""
+    members = list(catalog.enum(field.enum).members)
+    positive = matcher.op in ("=", "=~")
+    hits = matching_values([each.name for each in members], matcher)
+    values = [each.value for each, hit in zip(members, hits, strict=True) if hit == positive]
+    if not values or catalog.enum(field.enum).bits:
+        return []
+    test = In(Ref(field.name), tuple(Literal(value) for value in values))
+    return [test if positive else Not(test)]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def catalog_samples(
@@ -163,7 +170,7 @@ async def catalog_samples(
     :param wanted: the only labels needed, when series that differ in others are summed up anyway; None for all.
     :raises TooManySamples: there are more than allowed.
     """
-    known = _labels(metric.table, catalog)
+    known = _labels(metric.table)
     exact = metric.function == "Sum" and wanted is not None
     tested = {matcher.name for matchers in alternatives for matcher in matchers}
     names = [name for name in known if not exact or name in (wanted or ()) or name in tested]
@@ -216,8 +223,7 @@ def _samples(
     kinds = table["moment"].type.unit
     moments = table["moment"].cast(pa.int64()).to_numpy() // {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kinds]
     values = table["value"].cast(pa.float64())
-    there = ~np.isnan(values.to_numpy()) | ~np.asarray(values.is_null().to_numpy())
-    there &= ~np.asarray(values.is_null().to_numpy()) & chosen[numbers]
+    there = ~np.asarray(values.is_null().to_numpy()) & chosen[numbers]
     kept, again = np.unique(numbers[there], return_inverse=True)
     ends = (moments[there] + metric.interval_s) * 1000
     return build(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import re
+from collections.abc import Callable, Sequence
 
 from metaflow_core.model.expression import And, Compare, Expr, Literal, Not, Or, Ref, Regexp
 from metaflow_dialect_promql.functions.labelling import matches
@@ -61,8 +60,10 @@ def pushed(matchers: Sequence[Matcher], operand: Callable[[str], Expr | None]) -
         choices = _choices(matcher.value)
         test: Expr | None
         if choices is not None:
-            test = Or(tuple(Compare("=", side, Literal(each)) for each in choices)) if len(choices) > 1 else Compare(
-                "=", side, Literal(choices[0])
+            test = (
+                Or(tuple(Compare("=", side, Literal(each)) for each in choices))
+                if len(choices) > 1
+                else Compare("=", side, Literal(choices[0]))
             )
         else:
             test = _regexp(side, matcher.value)

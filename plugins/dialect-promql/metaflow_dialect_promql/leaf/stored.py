@@ -155,5 +155,3 @@ def _operand(name: str) -> Expr | None:
     if not LABEL_NAME.match(name):
         return None
     return Call("coalesce", (Ref(f"label.{name}"), Literal("")))
-
-

@@ -44,7 +44,9 @@ def parse(text: str) -> Node:
     if not text.strip():
         raise QuerySyntaxError("parse error: no expression found in input")
     if len(text) > MAX_TEXT:
-        raise QuerySyntaxError(f"parse error: the expression has {len(text)} characters, at most {MAX_TEXT} are allowed")
+        raise QuerySyntaxError(
+            f"parse error: the expression has {len(text)} characters, at most {MAX_TEXT} are allowed"
+        )
     _check_depth(text)
     try:
         tree = pp.parse(_modern(text))
@@ -144,7 +146,12 @@ def _modifier(node: Any) -> dict[str, Any]:
     if node is None:
         return {}
     card = str(node.card).rpartition(".")[2]
-    names = {"OneToOne": "one-to-one", "ManyToOne": "many-to-one", "OneToMany": "one-to-many", "ManyToMany": "many-to-many"}
+    names = {
+        "OneToOne": "one-to-one",
+        "ManyToOne": "many-to-one",
+        "OneToMany": "one-to-many",
+        "ManyToMany": "many-to-many",
+    }
     matching = node.matching
     fill = node.fill_values
     return {

@@ -24,7 +24,15 @@ from metaflow_dialect_promql.syntax.nodes import (
 
 __all__ = ["as_json", "format_query"]
 
-_UNITS = (("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
+_UNITS = (
+    ("y", 31_536_000_000),
+    ("w", 604_800_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+)
 _WIDTH = 100
 
 
@@ -193,5 +201,3 @@ def as_json(node: Node) -> dict[str, Any]:
             return {"type": "unaryExpr", "op": "-", "expr": as_json(expr)}
         case Parens(expr):
             return {"type": "parenExpr", "expr": as_json(expr)}
-
-

@@ -25,12 +25,6 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).parent))
 from dataset import INTERVAL_MS, Series, dataset
 from expressions import expressions
-from prometheus import Prometheus, missing
-
-from metaflow_core.api import QueryRequest, RecordBatch
-from metaflow_core.api.clock import SystemClock
-from metaflow_core.errors import MetaFlowError
-from metaflow_core.model.catalog import load_catalog
 from metaflow_dialect_promql.api.forms import result_data
 from metaflow_dialect_promql.config import PromqlConfig
 from metaflow_dialect_promql.dialect import PromqlDialect
@@ -39,6 +33,12 @@ from metaflow_dialect_promql.samples import Samples, Windows
 from metaflow_dialect_promql.span import Steps
 from metaflow_dialect_promql.syntax.nodes import Subquery
 from metaflow_storage_memory.storage import MemoryStorage
+from prometheus import Prometheus, missing
+
+from metaflow_core.api import QueryRequest, RecordBatch
+from metaflow_core.api.clock import SystemClock
+from metaflow_core.errors import MetaFlowError
+from metaflow_core.model.catalog import load_catalog
 
 # Seven seconds after the minute: no step of a subquery (multiples of 7 s apart from 1 s steps) is on a window's edge.
 _SHIFT_S = 7
@@ -69,7 +69,9 @@ def store(series: Series) -> MemoryStorage:
     batch = pa.RecordBatch.from_pydict(
         {
             "timestamp": pa.array(times * 1000).cast(pa.timestamp("us", "UTC")),
-            "metric_name": pa.array([labels["__name__"] for labels, _ in series]).take(pa.array(index)).dictionary_encode(),
+            "metric_name": pa.array([labels["__name__"] for labels, _ in series])
+            .take(pa.array(index))
+            .dictionary_encode(),
             "label_names": keys,
             "label_values": values.take(pa.array(index)),
             "series_id": pa.array(index.astype(np.uint64) + 1),
@@ -86,7 +88,8 @@ def feed(server: Prometheus, series: Series, base_ms: int) -> None:
     start = base_ms
     while True:
         part = [
-            (labels, [(at, value) for at, value in samples if start <= at < start + width]) for labels, samples in series
+            (labels, [(at, value) for at, value in samples if start <= at < start + width])
+            for labels, samples in series
         ]
         part = [(labels, samples) for labels, samples in part if samples]
         if not part:
@@ -122,7 +125,9 @@ def difference(ours: dict[str, Any], theirs: dict[str, Any], ordered: bool) -> s
     if a["resultType"] != b["resultType"]:
         return f"types {a['resultType']} and {b['resultType']}"
     if a["resultType"] in ("scalar", "string"):
-        fine = a["result"][1] == b["result"][1] or (a["resultType"] == "scalar" and same_number(a["result"][1], b["result"][1]))
+        fine = a["result"][1] == b["result"][1] or (
+            a["resultType"] == "scalar" and same_number(a["result"][1], b["result"][1])
+        )
         return None if fine else "another value"
     left, right = _series(a), _series(b)
     if not ordered:
@@ -155,8 +160,7 @@ def closed_windows() -> Iterator[None]:
         return replace(windows(self, ends, width_ms + 1), width_ms=width_ms)
 
     def steps(self: Steps, node: Subquery, default_step: int) -> Steps:
-        found = inside(self, replace(node, range_ms=node.range_ms + 1), default_step)
-        return found
+        return inside(self, replace(node, range_ms=node.range_ms + 1), default_step)
 
     with patch.object(Samples, "windows", closed), patch.object(Steps, "inside", steps):
         yield
@@ -212,7 +216,11 @@ def ties(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
 
 
 async def reason(
-    text: str, ours: dict[str, Any], theirs: dict[str, Any], ordered: bool, again: Callable[[], Awaitable[dict[str, Any]]]
+    text: str,
+    ours: dict[str, Any],
+    theirs: dict[str, Any],
+    ordered: bool,
+    again: Callable[[], Awaitable[dict[str, Any]]],
 ) -> str:
     """Why two answers differ: proven by asking again under the rules of Prometheus 2; see docs/reference/promql.md.
 
@@ -248,7 +256,11 @@ async def compare(server: Prometheus, series: Series, base_ms: int, texts: list[
             if what is not None:
                 shown = [json.dumps(each.get("data", each.get("error")))[:300] for each in (ours, theirs)]
                 why = await reason(
-                    text, ours, theirs, ordered, lambda: ask(dialect, storage, text, params)  # noqa: B023 - used at once
+                    text,
+                    ours,
+                    theirs,
+                    ordered,
+                    lambda: ask(dialect, storage, text, params),  # noqa: B023 - used at once
                 )
                 found.append(Difference(text, f"{path}: {what}", why, shown[0], shown[1]))
                 break

@@ -543,5 +543,5 @@ def expressions(count: int = 1000, seed: int = 20) -> list[str]:
     generator = Generator(seed)
     found = dict.fromkeys(HAND)
     while len(found) < count:
-        found.setdefault(generator.vector(generator._rng.randrange(1, 4)))  # noqa: SLF001
+        found.setdefault(generator.vector(generator._rng.randrange(1, 4)))
     return list(found)[:count]

@@ -17,7 +17,9 @@ import cramjam
 
 def missing() -> str | None:
     """Why there is no Prometheus to compare with; None when there is one."""
-    return None if shutil.which("prometheus") else "the program 'prometheus' is not installed (apt-get install prometheus)"
+    return (
+        None if shutil.which("prometheus") else "the program 'prometheus' is not installed (apt-get install prometheus)"
+    )
 
 
 def free_port() -> int:
@@ -67,7 +69,9 @@ class Prometheus:
             time.sleep(0.1)
         raise RuntimeError(f"prometheus did not come up: {self.log.read_text()[-500:]}")
 
-    def request(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    def request(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
         """Status and body of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
