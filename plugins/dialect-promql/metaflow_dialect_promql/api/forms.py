@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,7 +18,7 @@ from metaflow_core.errors import MetaFlowError, QueryError, QuerySyntaxError
 from metaflow_dialect_promql.errors import BadParameter, QueryTimeout
 from metaflow_dialect_promql.numbers import go_float
 
-__all__ = ["BodyTooLarge", "Parameters", "failure", "label_sets", "read_body", "result_data", "success"]
+__all__ = ["BodyTooLarge", "Parameters", "failure", "label_sets", "read_body", "result_json", "success", "written"]
 
 _CODES = {"bad_data": 400, "execution": 422, "timeout": 503, "internal": 500, "not_found": 404, "unavailable": 503}
 
@@ -95,12 +96,17 @@ class Parameters:
 
 def success(data: Any, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Response:
     """The envelope of an answer."""
-    body: dict[str, Any] = {"status": "success", "data": data}
-    if warnings:
-        body["warnings"] = list(warnings)
-    if infos:
-        body["infos"] = list(infos)
-    return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")), media_type="application/json")
+    return written(json.dumps(data, ensure_ascii=False, separators=(",", ":")), warnings, infos)
+
+
+def written(data: str, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Response:
+    """The envelope of an answer whose data is JSON already."""
+    further = "".join(
+        f',"{name}":{json.dumps(list(texts), ensure_ascii=False)}'
+        for name, texts in (("warnings", warnings), ("infos", infos))
+        if texts
+    )
+    return Response(f'{{"status":"success","data":{data}{further}}}', media_type="application/json")
 
 
 def failure(error: Exception) -> Response:
@@ -135,37 +141,65 @@ def label_sets(table: pa.Table) -> list[dict[str, str]]:
     return [dict(each) for each in table["labels"].to_pylist()]
 
 
-def _points(table: pa.Table) -> list[list[list[Any]]]:
-    """The points of each series as ``[seconds, "number"]``."""
-    out: list[list[list[Any]]] = []
+def result_json(result: QueryResult, moment_ms: int, limit: int) -> tuple[str, bool]:
+    """The JSON of ``data`` of an answer, and whether it was cut at the limit of series.
+
+    Written by whole columns: an object a point would take longer than the query.
+    """
+    kind = result.kind
+    if kind == "string":
+        value = json.dumps(result.table["value"][0].as_py(), ensure_ascii=False)
+        return f'{{"resultType":"string","result":[{moment_ms / 1000:.15g},{value}]}}', False
+    table = result.table
+    cut = bool(limit) and kind != "scalar" and table.num_rows > limit
+    if cut:
+        table = table.slice(0, limit)
+    points = _points(table, "," if kind == "matrix" else "")
+    if kind == "scalar":
+        return f'{{"resultType":"scalar","result":{points[0]}}}', False
+    ends = ('"values":[', "]}") if kind == "matrix" else ('"value":', "}")
+    rows = (
+        f'{{"metric":{json.dumps(labels, ensure_ascii=False, separators=(",", ":"))},{ends[0]}{text}{ends[1]}'
+        for labels, text in zip(label_sets(table), points, strict=True)
+    )
+    return f'{{"resultType":"{kind}","result":[{",".join(rows)}]}}', cut
+
+
+def _points(table: pa.Table, between: str) -> list[str]:
+    """The points of each series as ``[seconds,"number"]``."""
+    out: list[str] = []
     for times, values in zip(table["times"].chunks, table["values"].chunks, strict=True):
-        moments = times.flatten().cast(pa.int64()).to_pylist()
-        numbers = values.flatten().to_pylist()
-        points = [
-            [at / 1000 if at % 1000 else at // 1000, go_float(number)]
-            for at, number in zip(moments, numbers, strict=True)
-        ]
-        bounds = times.offsets.to_pylist()
-        first = bounds[0] if bounds else 0
-        out += [points[a - first : b - first] for a, b in itertools.pairwise(bounds)]
+        moments, numbers = times.flatten(), values.flatten()
+        texts = pc.binary_join_element_wise("[", _seconds(moments), ',"', _numbers(numbers), '"]', "")
+        lengths = pc.list_value_length(times).to_numpy(zero_copy_only=False)
+        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+        out += pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), between).to_pylist()
     return out
 
 
-def result_data(result: QueryResult, moment_ms: int, limit: int) -> tuple[dict[str, Any], bool]:
-    """``resultType`` and ``result`` of an answer, and whether it was cut at the limit of series."""
-    kind = result.kind
-    if kind == "string":
-        return {"resultType": "string", "result": [moment_ms / 1000, result.table["value"][0].as_py()]}, False
-    labels, points = label_sets(result.table), _points(result.table)
-    if kind == "scalar":
-        return {"resultType": "scalar", "result": points[0][0]}, False
-    cut = bool(limit) and len(labels) > limit
-    if cut:
-        labels = labels[:limit]
-    rows: list[Mapping[str, Any]] = []
-    for index, each in enumerate(labels):
-        if kind == "vector":
-            rows.append({"metric": each, "value": points[index][0]})
-        else:
-            rows.append({"metric": each, "values": points[index]})
-    return {"resultType": kind, "result": rows}, cut
+def _seconds(moments: pa.Array) -> pa.Array:
+    """Milliseconds as seconds, with a fraction where there is one."""
+    encoded = moments.cast(pa.int64()).dictionary_encode()
+    texts = [str(at // 1000) if at % 1000 == 0 else f"{at / 1000:.3f}" for at in encoded.dictionary.to_pylist()]
+    return pa.array(texts, pa.utf8()).take(encoded.indices)
+
+
+def _numbers(numbers: pa.Array) -> pa.Array:
+    """Numbers as Prometheus writes them."""
+    values = numbers.to_numpy(zero_copy_only=False)
+    size = np.abs(values)
+    with np.errstate(invalid="ignore"):
+        whole = (values == np.rint(values)) & (size < 1e15)
+        plain = whole | ((size >= 1e-4) & (size < 1e15))
+    # Arrow writes the shortest text that reads back, too; only the very large and very small look otherwise.
+    out = numbers.cast(pa.utf8())
+    if whole.any():
+        integers = pa.array(np.where(whole, values, 0).astype(np.int64)).cast(pa.utf8())
+        out = pc.if_else(pa.array(whole & ~((values == 0) & np.signbit(values))), integers, out)
+    odd = np.flatnonzero(~plain | ((values == 0) & np.signbit(values)))
+    if len(odd):
+        texts = pa.array([go_float(value) for value in values[odd].tolist()], pa.utf8())
+        mask = np.zeros(len(values), np.bool_)
+        mask[odd] = True
+        out = pc.replace_with_mask(out, pa.array(mask), texts)
+    return out

@@ -19,8 +19,9 @@ from metaflow_dialect_promql.api.forms import (
     failure,
     label_sets,
     read_body,
-    result_data,
+    result_json,
     success,
+    written,
 )
 from metaflow_dialect_promql.api.remote_read import remote_read
 from metaflow_dialect_promql.config import ApiConfig
@@ -271,10 +272,10 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 
 def _answer(result: QueryResult, moment: int, limit: int) -> Response:
-    data, cut = result_data(result, moment, limit)
+    data, cut = result_json(result, moment, limit)
     infos = [each for each in result.warnings if each.startswith("PromQL info")]
     warnings = [each for each in result.warnings if each not in infos]
-    return success(data, [*warnings, _CUT] if cut else warnings, infos)
+    return written(data, [*warnings, _CUT] if cut else warnings, infos)
 
 
 def _cut(found: list[Any], limit: int) -> Response:

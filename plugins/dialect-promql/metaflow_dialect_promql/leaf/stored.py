@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -10,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metaflow_core.api import Storage
-from metaflow_core.model.expression import Call, Expr, Literal, Or, Ref
+from metaflow_core.model.expression import Expr, In, Literal, Or, Ref
 from metaflow_core.query import Aggregate, Filter, Fold, Named, Plan, Project, Scan, SemiJoin, TimeRange
 from metaflow_dialect_promql.errors import TooManySamples
-from metaflow_dialect_promql.labels import LABEL_NAME, NAME, Labels, make
+from metaflow_dialect_promql.labels import NAME, Labels, make
 from metaflow_dialect_promql.leaf.build import build
 from metaflow_dialect_promql.leaf.matching import conjunction, pushed, selects
 from metaflow_dialect_promql.samples import Samples
@@ -23,6 +24,8 @@ from metaflow_dialect_promql.syntax.nodes import Matcher
 __all__ = ["RESERVED", "TABLE", "StoredSeries"]
 
 TABLE = "prometheus.samples"
+_MAX_IN = 5000
+_MAX_NAMED = 20
 RESERVED = frozenset({"__exemplar__", "__metadata__"})
 """Names under which exemplars and metadata are kept; only who asks for them by name gets them."""
 
@@ -47,19 +50,36 @@ class StoredSeries:
         :raises TooManySamples: there are more than allowed.
         """
         source = _filtered(alternatives, span)
+        if any(matcher.name != NAME for matchers in alternatives for matcher in matchers):
+            # Labels are tested once a series, on those remembered; the store is asked by number, its order's second key.
+            ids = await self._ids(storage, source, max_series)
+            chosen = _chosen(ids, [self._labels[each] for each in ids], alternatives)
+            if not chosen:
+                return Samples.empty()
+            if len(chosen) < len(ids) and len(chosen) <= _MAX_IN:
+                items = tuple(Literal(each) for each in chosen)
+                source = Filter(source, In(Ref("series_id"), items))
         columns = tuple(Named(name, Ref(name)) for name in ("series_id", "timestamp", "value"))
         table = await storage.execute(Project(source, columns))
         if table.num_rows > max_samples:
             raise TooManySamples("query processing would load too many samples into memory in query execution")
         if not table.num_rows:
             return Samples.empty()
-        encoded = table["series_id"].combine_chunks()
-        encoded = encoded if isinstance(encoded, pa.Array) else pa.concat_arrays(encoded.chunks)
-        encoded = encoded.dictionary_encode()
+        encoded = pa.concat_arrays(table["series_id"].chunks).dictionary_encode()
         ids = [int(each) for each in encoded.dictionary.to_pylist()]
         if len(ids) > max_series:
             raise TooManySamples(f"the query selects {len(ids)} series, at most {max_series} are allowed")
         await self._learn(storage, source, ids)
+        return await asyncio.to_thread(self._build, table, encoded, ids, alternatives, span)
+
+    def _build(
+        self,
+        table: pa.Table,
+        encoded: pa.DictionaryArray,
+        ids: Sequence[int],
+        alternatives: Sequence[Sequence[Matcher]],
+        span: Span,
+    ) -> Samples:
         labels = [self._labels[each] for each in ids]
         chosen = np.asarray(_selected(labels, alternatives))
         codes = encoded.indices.to_numpy(zero_copy_only=False)
@@ -70,10 +90,11 @@ class StoredSeries:
             rows &= chosen[codes]
         if not rows.all():
             codes, times, values = codes[rows], times[rows], values[rows]
-        if chosen.all() and len(np.unique(codes)) == len(labels):
-            return build(labels, codes, times, values)
-        kept, numbers = np.unique(codes, return_inverse=True)
-        return build([labels[each] for each in kept], numbers, times, values)
+        there = np.bincount(codes, minlength=len(labels)) > 0
+        if not there.all():
+            codes = (np.cumsum(there) - 1)[codes]
+            labels = [each for each, hit in zip(labels, there, strict=True) if hit]
+        return build(labels, codes, times, values)
 
     async def series(
         self, storage: Storage, alternatives: Sequence[Sequence[Matcher]], span: Span, max_series: int
@@ -83,12 +104,7 @@ class StoredSeries:
         :raises TooManySamples: there are more than allowed.
         """
         source = _filtered(alternatives, span)
-        found = await storage.execute(Aggregate(source, (Named("series_id", Ref("series_id")),), (Fold("n", "count"),)))
-        ids = [int(each) for each in found["series_id"].to_pylist()]
-        if len(ids) > max_series:
-            raise TooManySamples(f"the query selects {len(ids)} series, at most {max_series} are allowed")
-        await self._learn(storage, source, ids)
-        labels = [self._labels[each] for each in ids]
+        labels = [self._labels[each] for each in await self._ids(storage, source, max_series)]
         return sorted(each for each, hit in zip(labels, _selected(labels, alternatives), strict=True) if hit)
 
     async def names(self, storage: Storage, span: Span) -> list[str]:
@@ -96,6 +112,15 @@ class StoredSeries:
         source = Scan(TABLE, time=_range(span))
         found = await storage.execute(Aggregate(source, (Named("metric", Ref("metric_name")),), (Fold("n", "count"),)))
         return sorted({str(each) for each in pc.unique(found["metric"].cast(pa.utf8())).to_pylist()} - RESERVED)
+
+    async def _ids(self, storage: Storage, source: Plan, max_series: int) -> list[int]:
+        """The numbers of the series of a plan, with their labels remembered."""
+        found = await storage.execute(Aggregate(source, (Named("series_id", Ref("series_id")),), (Fold("n", "count"),)))
+        ids = [int(each) for each in found["series_id"].to_pylist()]
+        if len(ids) > _MAX_NAMED * max_series:
+            raise TooManySamples(f"{len(ids)} series have the name asked for; ask for one metric, or a shorter time")
+        await self._learn(storage, source, ids)
+        return ids
 
     async def _learn(self, storage: Storage, source: Plan, ids: Sequence[int]) -> None:
         """The labels of series not seen before, from the first row of each: labels are read once a series, not once a sample."""
@@ -150,8 +175,9 @@ def _filtered(alternatives: Sequence[Sequence[Matcher]], span: Span) -> Plan:
 
 
 def _operand(name: str) -> Expr | None:
-    if name == NAME:
-        return Ref("metric_name")
-    if not LABEL_NAME.match(name):
-        return None
-    return Call("coalesce", (Ref(f"label.{name}"), Literal("")))
+    """Only the metric's name is tested by the store: labels are lists there."""
+    return Ref("metric_name") if name == NAME else None
+
+
+def _chosen(ids: Sequence[int], labels: Sequence[Labels], alternatives: Sequence[Sequence[Matcher]]) -> list[int]:
+    return [each for each, hit in zip(ids, _selected(labels, alternatives), strict=True) if hit]

@@ -25,7 +25,7 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).parent))
 from dataset import INTERVAL_MS, Series, dataset
 from expressions import expressions
-from metaflow_dialect_promql.api.forms import result_data
+from metaflow_dialect_promql.api.forms import result_json
 from metaflow_dialect_promql.config import PromqlConfig
 from metaflow_dialect_promql.dialect import PromqlDialect
 from metaflow_dialect_promql.functions import overtime
@@ -148,7 +148,7 @@ async def ask(dialect: PromqlDialect, storage: MemoryStorage, text: str, params:
         result = await dialect.query(QueryRequest(text=text, params={**params, "shape": "series"}), storage)
     except MetaFlowError as error:
         return {"status": "error", "error": str(error)}
-    return {"status": "success", "data": result_data(result, 0, 0)[0]}
+    return {"status": "success", "data": json.loads(result_json(result, 0, 0)[0])}
 
 
 @contextmanager
