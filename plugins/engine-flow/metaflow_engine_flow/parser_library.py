@@ -87,6 +87,19 @@ class NativeParser:
         """Address of the function table."""
         return ctypes.addressof(self._table)
 
+    def try_options(self) -> None:
+        """Make an instance, so that an option that the parser refuses is told before the first packet.
+
+        :raises PluginLoadError: it takes no options, or refuses one.
+        """
+        if self._options and not self._library.has_configure:
+            names = ", ".join(line.partition("=")[0] for line in self._options.decode().splitlines())
+            raise PluginLoadError(f"{self._library.path}: it takes no options (no symbol mf_configure), found {names}")
+        try:
+            self._instance()
+        except ParserFault as error:
+            raise PluginLoadError(str(error)) from error
+
     def check(self, batch: memoryview) -> bytes:
         """See :class:`metaflow_core.api.ParserRuntime`."""
         return self._run("mf_check", batch)
@@ -105,22 +118,32 @@ class NativeParser:
             self._library.functions.mf_destroy(self._context)
             self._context = None
 
-    def _run(self, name: str, batch: memoryview | bytes) -> bytes:
-        import pyarrow as pa
-
+    def _instance(self) -> int:
         if self._context is None:
             self._context = self._library.functions.mf_create()
             if not self._context:
+                self._context = None
                 raise ParserFault(f"{self._library.path}: mf_create gave no instance")
             if self._options and self._library.has_configure:
-                self._run("mf_configure", self._options)
-        room = self._library.functions.mf_input(self._context, len(batch))
+                refused = self._call("mf_configure", self._context, self._options).decode("utf-8", "replace").split()
+                if refused:
+                    self.close()
+                    raise PluginLoadError(f"{self._library.path}: it refused its options: {' '.join(refused)}")
+        return self._context
+
+    def _run(self, name: str, batch: memoryview | bytes) -> bytes:
+        return self._call(name, self._instance(), batch)
+
+    def _call(self, name: str, context: int, batch: memoryview | bytes) -> bytes:
+        import pyarrow as pa
+
+        room = self._library.functions.mf_input(context, len(batch))
         if not room:
             raise ParserFault(f"{self._library.path}: mf_input has no room for {len(batch)} bytes")
         source = pa.py_buffer(batch)
         ctypes.memmove(room, source.address, source.size)
         out = c_void_p()
-        length = getattr(self._library.functions, name)(self._context, len(batch), byref(out))
+        length = getattr(self._library.functions, name)(context, len(batch), byref(out))
         if length < 0:
             raise ParserFault(f"{self._library.path}: {name} gave error {-length}")
         return ctypes.string_at(out.value, length) if length and out.value else b""
@@ -129,4 +152,7 @@ class NativeParser:
 def load(path: Path, options: Mapping[str, str], _limits: ParserLimits) -> Callable[[], NativeParser]:
     """Load a shared object once; the result makes runtimes of it. Limits do not bind native code."""
     library = ParserLibrary(path)
+    trial = NativeParser(library, options)
+    trial.try_options()
+    trial.close()
     return lambda: NativeParser(library, options)

@@ -6,8 +6,11 @@ import random
 
 import pytest
 from engine_testing import blocks, build, parser_factory, pcap, run
+from metaflow_engine_flow import EngineError
+from metaflow_engine_flow.parser_library import NativeParser, ParserLibrary, load
 
-from metaflow_core.api import ParserFault
+from metaflow_core.api import ParserFault, ParserLimits
+from metaflow_core.errors import PluginLoadError
 
 
 class Broken:
@@ -73,3 +76,15 @@ def test_descriptions_are_checked() -> None:
         engine.add_parser(description, Broken("empty"))
     with pytest.raises(Exception, match="expected a list of tcp, udp, icmp"):
         engine.add_parser(replace(description, name="other", transports=("carrier pigeon",)), Broken("empty"))
+
+
+def test_an_option_that_a_native_parser_refuses_is_told_when_the_engine_is_built() -> None:
+    factory = parser_factory("http")
+    assert factory.native is not None
+    engine = build("native")
+    with pytest.raises(EngineError, match="parser http.*max_head_bytes"):
+        engine.add_parser(factory.description, NativeParser(ParserLibrary(factory.native)), {"max_head_bytes": "abc"})
+    engine.close()
+    with pytest.raises(PluginLoadError, match="max_head_bytes"):
+        load(factory.native, {"max_head_bytes": "abc"}, ParserLimits())
+    assert load(factory.native, {"max_head_bytes": "2048"}, ParserLimits())

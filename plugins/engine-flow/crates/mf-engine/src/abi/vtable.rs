@@ -121,7 +121,13 @@ impl NativeParser {
         self.options = options;
         written.ok_or(Fault::NoMemory)?;
         match self.run(configure, self.options.len()) {
-            Ok(_) => Ok(()),
+            Ok([]) => Ok(()),
+            // A sentence a line for every option that it refused.
+            Ok(said) => {
+                let said = String::from_utf8_lossy(said);
+                let said = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+                Err(Fault::Trap(format!("it refused its options: {said}")))
+            }
             Err(fault) => Err(Fault::Trap(format!("it refused its options: {fault}"))),
         }
     }

@@ -53,7 +53,7 @@ impl Core {
         sink.identified(&info, protocol, reversed);
         if let Some(pending) = pending {
             for item in pending.items() {
-                let gap = if item.kind == KIND_DATA { 0 } else { item.wire_len };
+                let gap = item.wire_len.saturating_sub(pending.data(item).len() as u32);
                 let piece = Piece {
                     offset: item.offset,
                     seq: item.seq,
@@ -91,7 +91,7 @@ impl Core {
         }
         let waiting = session.pending.as_ref().map_or(0, |pending| {
             let data = pending.items().iter().filter(|item| item.kind == KIND_DATA);
-            data.map(|item| u64::from(item.wire_len)).sum()
+            data.map(|item| pending.data(item).len() as u64).sum()
         });
         self.drop_pending(index);
         self.unparsed(index, waiting);

@@ -19,7 +19,7 @@ impl Core {
     /// Takes the next ordered piece of one side's bytes.
     #[inline]
     pub fn deliver(&mut self, index: u32, side: u8, start_seen: bool, piece: Piece<'_>, sink: &mut dyn L7Sink) {
-        let kind = if piece.gap > 0 { KIND_GAP } else { KIND_DATA };
+        let kind = if piece.gap > 0 && piece.data.is_empty() { KIND_GAP } else { KIND_DATA };
         let session = self.sessions.at(index);
         let mut flags = if piece.truncated { FLAG_TRUNCATED } else { 0 };
         if !start_seen && session.info.transport == crate::flow::TCP {
@@ -53,7 +53,7 @@ impl Core {
         piece: &Piece<'_>,
         sink: &mut dyn L7Sink,
     ) {
-        if kind == KIND_DATA {
+        if kind == KIND_DATA && piece.gap == 0 {
             let epoch = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.epoch);
             let end = piece.offset.saturating_add(piece.data.len() as u64);
             if self.sessions.peek(index).passes(side, epoch, end) {
@@ -67,7 +67,7 @@ impl Core {
         head.time_ns = piece.time_ns;
         head.offset = piece.offset;
         head.seq = piece.seq;
-        head.wire_len = if kind == KIND_GAP { piece.gap } else { piece.data.len() as u32 };
+        head.wire_len = piece.gap.saturating_add(piece.data.len() as u32);
         let (segments, bytes) = (self.options.batch_segments, self.options.batch_bytes);
         let session = self.sessions.at(index);
         let Some(slot) = self.parsers.get_mut(usize::from(parser)) else {
@@ -198,7 +198,7 @@ impl Core {
             self.unparsed(index, piece.data.len() as u64);
             return self.give_up(index, "too much payload waited for a verdict", sink);
         }
-        let wire_len = if kind == KIND_GAP { piece.gap } else { piece.data.len() as u32 };
+        let wire_len = piece.gap.saturating_add(piece.data.len() as u32);
         pending.push(kind, side, flags, piece.offset, piece.seq, piece.time_ns, wire_len, stamp, piece.data);
         self.store.reserve(pending.size() - before);
         self.sessions.at(index).pending = Some(pending);

@@ -156,7 +156,7 @@ impl Core {
                 head.offset = item.offset;
                 head.seq = item.seq;
                 head.stamp = session.infer.decided;
-                head.wire_len = data.len() as u32;
+                head.wire_len = if datagram { item.wire_len } else { data.len() as u32 };
                 let shown = &mut session.infer.shown;
                 shown.side = side;
                 if side == session.infer.direction {

@@ -1,7 +1,7 @@
 //! What a parser found in a batch.
 
 use super::core::Core;
-use crate::abi::ids::{col, flag, kind, text, KIND_GAP};
+use crate::abi::ids::{col, flag, kind, text};
 use crate::abi::{Batch, Records, SegmentHead as Head, Texts};
 use crate::counters::Count;
 use crate::infer::Asking;
@@ -113,7 +113,7 @@ impl Core {
             waiting.extend(slot.waiting().flat_map(|batch| batch.copy_of(id, 0)));
         }
         for (head, payload) in waiting {
-            let gap = if head.kind == KIND_GAP { head.wire_len } else { 0 };
+            let gap = head.wire_len.saturating_sub(payload.len() as u32);
             let Head { offset, seq, time_ns, stamp, kind, side, flags, .. } = head;
             let piece = Piece { offset, seq, time_ns, data: &payload, gap, truncated: false };
             match self.sessions.peek(index).state {

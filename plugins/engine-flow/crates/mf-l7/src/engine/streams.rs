@@ -21,13 +21,7 @@ impl L7Engine {
         add_counts(&mut self.core, &counts);
         let piece =
             |offset, data, gap| Piece { offset, seq: 0, time_ns: segment.time_ns, data, gap, truncated: cut > 0 };
-        if !segment.payload.is_empty() {
-            self.core.deliver(flow.index, side, true, piece(offset, segment.payload, 0), sink);
-        }
-        if cut > 0 {
-            let after = offset.saturating_add(segment.payload.len() as u64);
-            self.core.deliver(flow.index, side, true, piece(after, &[], cut), sink);
-        }
+        self.core.deliver(flow.index, side, true, piece(offset, segment.payload, cut), sink);
     }
 
     /// A TCP segment is put in its place; what is in order now is delivered.

@@ -34,7 +34,7 @@ pub struct Piece<'a> {
     pub time_ns: u64,
     /// The bytes; empty for a gap.
     pub data: &'a [u8],
-    /// Bytes missing; 0 for data.
+    /// Bytes missing, of a datagram those behind `data`; 0 for data of a stream.
     pub gap: u32,
     /// The snap length cut the packet: data that is followed by a gap, or that gap.
     pub truncated: bool,
