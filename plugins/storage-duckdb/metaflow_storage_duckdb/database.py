@@ -99,10 +99,10 @@ class Database:
                 f"{self.path}: another process has this file open, and a DuckDB file has one owner; stop the other, or ask it "
                 f"for what you want ({text})"
             )
-        if "Permission denied" in text or "read-only" in text.lower() or "Read-only" in text:
-            return f"{self.path}: cannot be opened for writing; make it writable for this user or set read_only: true ({text})"
         if "No such file" in text or "does not exist" in text:
             return f"{self.path}: there is no such file; write to it first, without read_only ({text})"
+        if "Permission denied" in text or "read-only" in text.lower() or "Read-only" in text:
+            return f"{self.path}: cannot be opened for writing; make it writable for this user or set read_only: true ({text})"
         if "No space left" in text:
             return f"{self.path}: the disk is full; make room ({text})"
         return (

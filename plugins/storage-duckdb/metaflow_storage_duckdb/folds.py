@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -16,7 +17,7 @@ from metaflow_storage_duckdb.values import Value, real
 
 __all__ = ["aggregate"]
 
-_MOST_BUCKETS = 10_000
+_MOST_LISTED = 10_000
 
 
 def aggregate(node: Aggregate, source: Relation, names: Names) -> Relation:
@@ -33,25 +34,26 @@ def aggregate(node: Aggregate, source: Relation, names: Names) -> Relation:
         inner = names.new()
         selected.append(f"{value.sql} AS {inner}")
         columns[name] = replace(value, sql=inner)
-    listed: list[tuple[str, str]] = []
+    listed: list[tuple[str, str, str]] = []
     for fold in node.measures:
         if not isinstance(fold, Fold):
             raise UnsupportedQuery(f"{fold.function} was not prepared; call metaflow_core.query.prepare first")
         inner = names.new()
-        if fold.op == "topk":
-            value, sql = _topk(fold, [value for _, value in keys], source)
-            listed.append((inner, sql))
+        if fold.op in ("topk", "histogram"):
+            value, sql, otherwise = _LISTS[fold.op](fold, [value for _, value in keys], source)
+            listed.append((inner, sql, otherwise))
         else:
             value = _fold(fold, source, place)
             selected.append(f"{value.sql} AS {inner}")
         columns[fold.name] = replace(value, sql=inner)
     first, rows = names.new(), names.new()
-    selected += [f"min({place}) AS {first}", f"count(*) AS {rows}"]
+    # Of no rows there is no first, but the one row of an aggregate without keys has its place all the same.
+    selected += [f"COALESCE(min({place}), 0) AS {first}", f"count(*) AS {rows}"]
     group = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}" if keys else ""
     sql = f"SELECT {', '.join(selected)} FROM {source.from_()}{group}"
     key_names = [columns[name].sql for name, _ in keys]
-    for inner, best in listed:
-        sql = _beside(sql, best, inner, key_names, rows)
+    for inner, lists, otherwise in listed:
+        sql = _beside(sql, lists, inner, key_names, otherwise.format(f"g.{rows}"))
     return Relation(sql, columns, (By(first),))
 
 
@@ -83,8 +85,6 @@ def _fold(fold: Fold, source: Relation, place: str) -> Value:
             held = real(value).sql
             numbers = _filter(where, f"NOT isnan({held})")
             return Value(f"quantile_cont({held}, {literals.real(level)}){numbers}", pa.float64())
-        case "histogram":
-            return _histogram(real(value).sql, max(1, _whole(fold)), where)
     raise UnsupportedQuery(f"the DuckDB storage has no fold {fold.op!r}")
 
 
@@ -102,8 +102,8 @@ def _level(fold: Fold) -> float:
 
 def _whole(fold: Fold) -> int:
     number = fold.parameters[0] if fold.parameters else None
-    if not isinstance(number, int) or number > _MOST_BUCKETS:
-        raise QueryError(f"{fold.op} takes a whole number of at most {_MOST_BUCKETS}, found {number!r}")
+    if not isinstance(number, int) or number > _MOST_LISTED:
+        raise QueryError(f"{fold.op} takes a whole number of at most {_MOST_LISTED}, found {number!r}")
     return number
 
 
@@ -124,29 +124,34 @@ def _extreme(function: str, value: Value, where: str | None) -> Value:
     return replace(value, sql=sql)
 
 
-def _histogram(number: str, buckets: int, where: str | None) -> Value:
+def _histogram(fold: Fold, keys: list[Value], source: Relation) -> tuple[Value, str, str]:
     """Counts between ``buckets + 1`` edges, the last one closed; of equal values one half to either side, as numpy does."""
-    finite = _filter(where, f"isfinite({number})")
-    held, low, high = f"list({number}){finite}", f"min({number}){finite}", f"max({number}){finite}"
-    start = f"(CASE WHEN {low} = {high} THEN {low} - 0.5 ELSE {low} END)"
-    end = f"(CASE WHEN {low} = {high} THEN {high} + 0.5 ELSE {high} END)"
-    edges = (
-        f"list_transform(range({buckets + 1}), lambda i: "
-        f"CASE WHEN i = {buckets} THEN {end} ELSE {start} + i * (({end} - {start}) / {buckets}) END)"
+    buckets = max(1, _whole(fold))
+    number = real(_argument(fold, source)).sql
+    where = "" if fold.where is None else f" AND {condition(fold.where, source.columns)}"
+    names = [f"k{i}" for i in range(len(keys))]
+    outer = "".join(f"{name}, " for name in names)
+    listed = "".join(f"{key.sql} AS {name}, " for key, name in zip(keys, names, strict=True))
+    by = f"PARTITION BY {', '.join(names)}" if names else ""
+    held = f"SELECT {listed}{number} AS v FROM {source.from_()} WHERE isfinite({number}){where}"
+    ends = f"SELECT *, min(v) OVER ({by}) AS low, max(v) OVER ({by}) AS high FROM ({held}) AS h"
+    equal = (
+        "low - (CASE WHEN low = high THEN 0.5 ELSE 0 END) AS s, high + (CASE WHEN low = high THEN 0.5 ELSE 0 END) AS e"
     )
-    sql = (
-        f"list_transform(range({buckets}), lambda i: CAST(len(list_filter({held}, lambda v: v >= {edges}[i + 1] "
-        f"AND (i = {buckets - 1} OR v < {edges}[i + 2]))) AS BIGINT))"
-    )
-    return Value(f"(CASE WHEN count({number}){finite} > 0 THEN {sql} END)", pa.list_(pa.int64()))
+    steps = f"SELECT *, (e - s) / {buckets} AS w FROM (SELECT *, {equal} FROM ({ends}) AS x) AS y"
+    near = f"SELECT *, greatest(0, least({buckets - 1}, CAST(floor((v - s) / w) AS BIGINT))) AS i FROM ({steps}) AS z"
+    # The division may be off by one where a value lies on an edge: the edges decide.
+    exact = f"CASE WHEN v < s + i * w THEN i - 1 WHEN i < {buckets - 1} AND v >= s + (i + 1) * w THEN i + 1 ELSE i END"
+    group = f" GROUP BY {', '.join(names)}" if names else " HAVING count(*) > 0"
+    counted = f"SELECT {outer}histogram({exact}) AS m FROM ({near}) AS n{group}"
+    counts = f"list_transform(range({buckets}), lambda b: CAST(COALESCE(m[b], 0) AS BIGINT))"
+    return Value("", pa.list_(pa.int64())), f"SELECT {outer}{counts} AS best FROM ({counted}) AS f", "NULL"
 
 
-def _topk(fold: Fold, keys: list[Value], source: Relation) -> tuple[Value, str]:
+def _topk(fold: Fold, keys: list[Value], source: Relation) -> tuple[Value, str, str]:
     """The most frequent values of each group, most frequent first, of equally frequent ones the one that came first."""
     number = _whole(fold)
-    if fold.argument is None:
-        raise QueryError("topk takes a column")
-    value = express(fold.argument, source.columns)
+    value = _argument(fold, source)
     place = source.order[0].name
     where = "" if fold.where is None else f" AND {condition(fold.where, source.columns)}"
     names = [f"k{i}" for i in range(len(keys))]
@@ -159,11 +164,26 @@ def _topk(fold: Fold, keys: list[Value], source: Relation) -> tuple[Value, str]:
     outer = "".join(f"{name}, " for name in names)
     by = f" GROUP BY {', '.join(names)}" if names else ""
     best = f"list(v ORDER BY n DESC, o)[1:{max(0, number)}]"
-    return Value("", pa.list_(value.type)), f"SELECT {outer}{best} AS best FROM ({counted}) AS f{by}"
+    # A group of only missing values has an empty list; no rows at all have none.
+    return (
+        Value("", pa.list_(value.type)),
+        f"SELECT {outer}{best} AS best FROM ({counted}) AS f{by}",
+        "CASE WHEN {} > 0 THEN [] END",
+    )
 
 
-def _beside(groups: str, best: str, name: str, keys: list[str], rows: str) -> str:
-    """The lists beside the groups that they belong to; a group of only missing values has an empty list, no rows none."""
+def _argument(fold: Fold, source: Relation) -> Value:
+    if fold.argument is None:
+        raise QueryError(f"{fold.op} takes a column")
+    return express(fold.argument, source.columns)
+
+
+def _beside(groups: str, lists: str, name: str, keys: list[str], otherwise: str) -> str:
+    """The lists beside the groups that they belong to."""
     match = " AND ".join(f"g.{key} IS NOT DISTINCT FROM b.k{i}" for i, key in enumerate(keys)) or "true"
-    held = f"CASE WHEN g.{rows} > 0 THEN COALESCE(b.best, []) END"
-    return f"SELECT g.*, {held} AS {name} FROM ({groups}) AS g LEFT JOIN ({best}) AS b ON {match}"
+    held = f"COALESCE(b.best, {otherwise})"
+    return f"SELECT g.*, {held} AS {name} FROM ({groups}) AS g LEFT JOIN ({lists}) AS b ON {match}"
+
+
+_LISTS = MappingProxyType({"topk": _topk, "histogram": _histogram})
+"""Folds that need a grouping of their own."""

@@ -95,8 +95,7 @@ def stored(connection: duckdb.DuckDBPyConnection) -> Stored:
     """What tables a file has, with their columns."""
     found: dict[str, set[str]] = {}
     for table, column in connection.execute(
-        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal "
-        "AND database_name = current_database()"
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND database_name = current_database()"
     ).fetchall():
         found.setdefault(table, set()).add(column)
     return MappingProxyType({name: frozenset(columns) for name, columns in found.items()})
