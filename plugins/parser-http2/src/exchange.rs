@@ -138,7 +138,8 @@ impl Session {
                 self.streams.close(id);
             }
         } else if ends_stream {
-            let stream = self.streams.close(id).unwrap_or_default();
+            let mut stream = self.streams.close(id).unwrap_or_default();
+            stream.counters[side] = Some(Counter::default());
             self.pen(&tools.options, out).outcome(id, (&stream, &tools.head), place, None, None);
         } else {
             let spare = tools.spare.pop().unwrap_or_default();
