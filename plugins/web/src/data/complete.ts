@@ -5,6 +5,7 @@ export interface CatalogTable {
   db: string;
   short: string;
   description: string;
+  precisions: string[];
   columns: { name: string; what: string; kind: string }[];
 }
 
@@ -37,7 +38,7 @@ export function complete(sql: string, caret: number, tables: CatalogTable[], mos
   const afterFrom = /\bFROM\s+$/i.test(before);
   if (word === "" && !afterFrom) return [];
   const pool: Suggestion[] = afterFrom
-    ? tables.map((table) => ({ text: table.short, what: table.description }))
+    ? tables.flatMap((table) => namesOf(table).map((text) => ({ text, what: table.description })))
     : [
         ...(tableOf(sql, tables)?.columns ?? []).map((column) => ({ text: column.name, what: column.what })),
         ...FUNCTIONS.map((name) => ({ text: `${name}(`, what: "function" })),
@@ -47,8 +48,13 @@ export function complete(sql: string, caret: number, tables: CatalogTable[], mos
   const ranked = pool
     .map((item) => ({ item, at: item.text.toLowerCase().indexOf(wanted) }))
     .filter(({ item, at }) => at >= 0 && item.text.toLowerCase() !== wanted);
-  ranked.sort((a, b) => Number(a.at > 0) - Number(b.at > 0) || a.item.text.length - b.item.text.length);
+  if (word !== "") ranked.sort((a, b) => Number(a.at > 0) - Number(b.at > 0) || a.item.text.length - b.item.text.length);
   return ranked.slice(0, most).map(({ item }) => item);
+}
+
+/** How a table may be called: a family of precisions by each of them. */
+export function namesOf(table: CatalogTable): string[] {
+  return table.precisions.length > 0 ? table.precisions.map((precision) => `${table.short}.${precision}`) : [table.short];
 }
 
 function inText(before: string): boolean {
@@ -59,7 +65,7 @@ type Loose = Record<string, unknown>;
 const list = (value: unknown): Loose[] => (Array.isArray(value) ? value.filter((item) => item && typeof item === "object") : []);
 const str = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** Reads `/v1/catalog`: tables with columns, tags and metrics, in a list or by name. */
+/** Reads `/v1/catalog`, whose tables may be there in short, or with columns, tags and metrics. */
 export function readCatalog(body: unknown): CatalogTable[] {
   const top = (body ?? {}) as Loose;
   const found = (top["result"] && typeof top["result"] === "object" ? top["result"] : top) as Loose;
@@ -85,6 +91,7 @@ export function readCatalog(body: unknown): CatalogTable[] {
       db: str(table["db"]) || str(table["database"]) || db,
       short: rest.length > 0 ? rest.join(".") : name,
       description: str(table["description"]) || str(table["help"]) || str(table["meaning"]) || str(table["doc"]),
+      precisions: Array.isArray(table["precisions"]) ? table["precisions"].map(String) : [],
       columns: members.filter((item) => item.name !== "" && !seen.has(item.name) && seen.add(item.name)),
     };
   });

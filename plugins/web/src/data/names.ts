@@ -1,4 +1,6 @@
-/** How ends of a conversation are called. */
+/** How ends of a conversation, and what was asked, are called. */
+
+import { text, type Value } from "../api/table";
 
 const LOOPBACK = /^(127\.|::1$|\[?::1\]?$|localhost$)/;
 
@@ -15,4 +17,12 @@ export function isLoopback(name: string): boolean {
 export function serverName(name: string, port: number): string {
   if (port === 0 || (name !== "" && !isAddress(name))) return name || "unknown";
   return name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`;
+}
+
+/** What was asked in one line: the verb and what it is about; the verb once, where a statement begins with it. */
+export function whatOf(row: Record<string, Value>): string {
+  const type = text(row["request_type"]);
+  const about = text(row["request_resource"]) || text(row["endpoint"]) || text(row["request_domain"]);
+  const repeats = about.toLowerCase() === type.toLowerCase() || about.toLowerCase().startsWith(`${type.toLowerCase()} `);
+  return [repeats ? "" : type, about].filter(Boolean).join(" ");
 }

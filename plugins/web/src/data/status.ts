@@ -105,14 +105,15 @@ function sum(counters: Counter[], test: (counter: Counter) => boolean): number {
 export function stagesOf(counters: Counter[], requestRows: number, flowRows: number): Stage[] {
   const lost = (kind: string) => sum(counters, (c) => kindOf(c.component) === kind && c.stage === "dropped" && c.reason !== "filter");
   const packets = sum(counters, (c) => kindOf(c.component) === "collector" && c.stage === "received" && c.unit === "packets");
-  const blocks = sum(counters, (c) => kindOf(c.component) === "collector" && c.stage === "sent");
+  // files tell of bytes only; what the engine took in is then the count of packets
+  const frames = sum(counters, (c) => kindOf(c.component) === "engine" && c.stage === "received" && c.reason === "frames");
   const rows = sum(counters, (c) => kindOf(c.component) === "engine" && c.stage === "sent" && c.unit === "records");
   const storedRows = sum(counters, (c) => kindOf(c.component) === "storage" && c.stage === "sent" && c.unit === "records");
   return [
     {
       name: "Captured",
-      value: packets || blocks,
-      unit: packets ? "packets" : "blocks",
+      value: Math.max(packets, frames),
+      unit: "packets",
       lost: lost("collector"),
       remedy: "No packet was captured yet: is there traffic on the interfaces, and does the capture filter let it through?",
     },

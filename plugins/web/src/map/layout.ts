@@ -19,7 +19,7 @@ export interface Layout {
 
 export const NODE_WIDTH = 176;
 export const NODE_HEIGHT = 46;
-const GAP_X = 150;
+const GAP_X = 200;
 const GAP_Y = 26;
 const MARGIN = 30;
 const SWEEPS = 8;

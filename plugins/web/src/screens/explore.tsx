@@ -23,6 +23,17 @@ const EXAMPLES: [string, string][] = [
   ["Tables", "SHOW TABLES"],
 ];
 
+/** The tables, then each with its columns; a table that cannot be described stays without. */
+async function askCatalog(signal: AbortSignal): Promise<CatalogTable[]> {
+  const short = await getJson("v1/catalog", signal);
+  const full = readCatalog(short).map(async (table) => {
+    if (table.columns.length > 0) return table;
+    const described = await getJson(`v1/catalog?table=${encodeURIComponent(table.name)}`, signal).catch(() => null);
+    return readCatalog({ tables: [described ?? {}] })[0]?.columns.length ? (readCatalog({ tables: [described] })[0] as CatalogTable) : table;
+  });
+  return Promise.all(full);
+}
+
 interface Row {
   key: string;
   cells: Value[];
@@ -37,8 +48,8 @@ export function Explore() {
   useEffect(() => {
     if (asked) setDraft(asked);
   }, [asked]);
-  const catalog = useAsk((signal) => getJson("v1/catalog", signal), "catalog", 0);
-  const tables = useMemo(() => readCatalog(catalog.data), [catalog.data]);
+  const catalog = useAsk(askCatalog, "catalog", 0);
+  const tables = catalog.data ?? [];
   const db = tableOf(asked, tables)?.db || params["db"] || "flow_log";
   const again = params["live"] === "1" ? tick : 0;
   const answer = useAsk(async (signal) => {
@@ -56,7 +67,7 @@ export function Explore() {
 
   return (
     <div class="with-facets">
-      <Schema tables={tables} error={catalog.error} onPick={(name) => setDraft((old) => `${old.trimEnd()} ${name}`)} />
+      <Schema tables={tables} loading={catalog.loading} error={catalog.error} onPick={(name) => setDraft((old) => `${old.trimEnd()} ${name}`)} />
       <div class="middle">
         <Panel
           title="Ask in SQL"
@@ -142,11 +153,12 @@ function Answer({ table }: { table: Table }) {
 }
 
 /** Tables and their columns; a click writes the name into the question. */
-function Schema({ tables, error, onPick }: { tables: CatalogTable[]; error: string; onPick: (name: string) => void }) {
+function Schema({ tables, loading, error, onPick }: { tables: CatalogTable[]; loading: boolean; error: string; onPick: (name: string) => void }) {
   const [wanted, setWanted] = useState("");
   return (
     <div class="facets" aria-label="Tables and columns">
       <input type="search" placeholder="Find a column" aria-label="Find a column" value={wanted} onInput={(event) => setWanted(event.currentTarget.value.toLowerCase())} />
+      {loading && <p class="waiting">Asking…</p>}
       {error && <p class="note">{error}</p>}
       {tables.map((table) => {
         const columns = table.columns.filter((column) => wanted === "" || column.name.toLowerCase().includes(wanted));

@@ -69,7 +69,7 @@ export function Ended({ how, transport }: { how: string; transport: string }) {
 }
 
 const FIELDS: Field<Flow>[] = [
-  { key: "time", title: "Began", width: "98px", cell: (f) => clock(f.timeS, true), whole: (f) => `${day(f.timeS)} ${clock(f.timeS, true)}` },
+  { key: "time", title: "Began", width: "116px", cell: (f) => clock(f.timeS, true), whole: (f) => `${day(f.timeS)} ${clock(f.timeS, true)}` },
   { key: "client", title: "Client", width: "minmax(120px, 1fr)", cell: (f) => f.client, whole: (f) => f.client },
   { key: "server", title: "Server", width: "minmax(120px, 1fr)", cell: (f) => f.server, whole: (f) => f.server },
   { key: "protocol", title: "Protocol", width: "minmax(96px, .8fr)", cell: (f) => <><span class="note">{f.transport}</span> <Protocol name={f.protocol} /></> },
@@ -78,8 +78,8 @@ const FIELDS: Field<Flow>[] = [
   { key: "rtt", title: "RTT", hint: "Round trip of the handshake", width: "72px", right: true, cell: (f) => duration(f.rtt) },
   { key: "art", title: "Answer", hint: "Longest time to the first byte of an answer", width: "76px", right: true, cell: (f) => duration(f.art) },
   { key: "bytes", title: "Bytes", width: "72px", right: true, cell: (f) => bytes(f.bytes), whole: (f) => `${f.packets} packets` },
-  { key: "retrans", title: "Resent", hint: "Retransmitted packets", width: "62px", right: true, cell: (f) => <span class={f.retrans ? "warn-text" : "muted"}>{f.retrans}</span> },
-  { key: "requests", title: "Requests", width: "76px", right: true, cell: (f) => <span class={f.errors ? "bad-text" : ""} title={`${f.errors} errors`}>{count(f.requests)}</span> },
+  { key: "retrans", title: "Resent", hint: "Retransmitted packets", width: "72px", right: true, cell: (f) => <span class={f.retrans ? "warn-text" : "muted"}>{f.retrans}</span> },
+  { key: "requests", title: "Requests", width: "86px", right: true, cell: (f) => <span class={f.errors ? "bad-text" : ""} title={`${f.errors} errors`}>{count(f.requests)}</span> },
 ];
 
 const FIRST = [

@@ -1,7 +1,7 @@
 /** From capture to store, then what the services do: rate, errors, duration; what fails, what is slow. */
 
 import { columnIndex, EMPTY, measured, number, records, text, type Table } from "../api/table";
-import { serverName } from "../data/names";
+import { serverName, whatOf } from "../data/names";
 import * as queries from "../data/queries";
 import { clock, count, duration, percent, rate, seconds } from "../format";
 import { useApp } from "../state/app";
@@ -25,6 +25,7 @@ export function Overview() {
   const services = useTable(servicesAsked, tick, "services");
   const failures = useTable(failuresAsked, tick, "failures");
   const slowest = useTable(slowestAsked, tick, "slowest");
+  const known = services.data !== null;
   const list = services.data ? readServices(services.data) : [];
   const total = list.reduce((sum, service) => sum + service.requests, 0);
   const wrong = list.reduce((sum, service) => sum + service.errors + service.timeouts, 0);
@@ -35,10 +36,10 @@ export function Overview() {
     <>
       <Stages />
       <div class="figures">
-        <Figure label="Requests" value={count(total)} note={rate(total / lasting)} />
-        <Figure label="Failed" value={percent(total ? wrong / total : 0)} note={`${count(wrong)} of ${count(total)}`} tone={wrong ? "bad" : ""} />
-        <Figure label="Mean response" value={duration(total ? weighted / total : null)} />
-        <Figure label="Services" value={String(list.length)} note={`${new Set(list.map((s) => s.protocol)).size} protocols`} />
+        <Figure label="Requests" value={known ? count(total) : "…"} note={known ? rate(total / lasting) : ""} />
+        <Figure label="Failed" value={known ? percent(total ? wrong / total : 0) : "…"} note={known ? `${count(wrong)} of ${count(total)}` : ""} tone={wrong ? "bad" : ""} />
+        <Figure label="Mean response" value={known ? duration(total ? weighted / total : null) : "…"} note="from request to answer" />
+        <Figure label="Services" value={known ? String(list.length) : "…"} note={known ? `${new Set(list.map((s) => s.protocol)).size} protocols` : ""} />
       </div>
       <div class="two">
         <TimelinePanel title="Requests and errors" asked={timelineAsked} answer={timeline} kind="rate" />
@@ -79,7 +80,7 @@ export function Overview() {
                     <b class="bad-text times">{count(number(row["times"]))}×</b>
                     <span class="what">
                       <span class="line">
-                        <Protocol name={text(row["l7_protocol"])} /> <span class="mono">{`${text(row["request_type"])} ${text(row["endpoint"])}`.trim()}</span>
+                        <Protocol name={text(row["l7_protocol"])} /> <span class="mono">{whatOf(row)}</span>
                       </span>
                       <span class="line note">
                         {server} · {[text(row["response_code"]), text(row["said"])].filter(Boolean).join(" ")}
@@ -101,7 +102,7 @@ export function Overview() {
                   <span class="what">
                     <span class="line">
                       <Protocol name={text(row["l7_protocol"])} />{" "}
-                      <span class="mono">{`${text(row["request_type"])} ${text(row["request_resource"]) || text(row["endpoint"])}`.trim()}</span>
+                      <span class="mono">{whatOf(row)}</span>
                     </span>
                     <span class="line note">
                       {serverName(text(row["auto_service_1"]), number(row["server_port"]))} · {clock(seconds(row["start_time"]) ?? 0, true)}

@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import { measured, number, records, type Table, text } from "../api/table";
 import { flowsOf } from "../data/links";
-import { serverName } from "../data/names";
+import { serverName, whatOf } from "../data/names";
 import * as queries from "../data/queries";
 import { parseFilters } from "../data/sql";
 import { clock, count, day, duration, seconds } from "../format";
@@ -39,7 +39,7 @@ function readRequests(table: Table): Request[] {
     protocol: text(row["l7_protocol"]),
     client: text(row["auto_service_0"]),
     server: serverName(text(row["auto_service_1"]), number(row["server_port"])),
-    what: [text(row["request_type"]), text(row["request_resource"]) || text(row["endpoint"]) || text(row["request_domain"])].filter(Boolean).join(" "),
+    what: whatOf(row),
     status: text(row["response_status"]),
     code: text(row["response_code"]),
     us: measured(row["response_duration"]) || null,
@@ -48,7 +48,7 @@ function readRequests(table: Table): Request[] {
 }
 
 const FIELDS: Field<Request>[] = [
-  { key: "time", title: "Time", width: "100px", cell: (r) => clock(r.timeS, true), whole: (r) => `${day(r.timeS)} ${clock(r.timeS, true)}` },
+  { key: "time", title: "Time", width: "116px", cell: (r) => clock(r.timeS, true), whole: (r) => `${day(r.timeS)} ${clock(r.timeS, true)}` },
   { key: "protocol", title: "Protocol", width: "84px", cell: (r) => <Protocol name={r.protocol} /> },
   { key: "server", title: "Server", width: "minmax(120px, 1fr)", cell: (r) => r.server, whole: (r) => `${r.client} → ${r.server}` },
   { key: "what", title: "Request", width: "minmax(180px, 3fr)", cell: (r) => <span class="mono">{r.what}</span>, whole: (r) => r.what },

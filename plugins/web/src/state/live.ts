@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { postQuery } from "../api/client";
 import type { Table } from "../api/table";
 import type { Question } from "../data/queries";
+import { useApp } from "./app";
 
 export const PAUSED = 0;
 export const EVERY: [number, string][] = [
@@ -42,31 +43,42 @@ export interface Asked<T> {
   loading: boolean;
 }
 
-/** Asks, keeps the last answer while a newer one is on its way, and lets an outdated question go. */
-export function useAsk<T>(ask: (signal: AbortSignal) => Promise<T>, key: string, tick: number): Asked<T> {
-  const [state, setState] = useState<Asked<T> & { key: string }>({ data: null, error: "", loading: true, key: "" });
+interface Kept<T> extends Asked<T> {
+  subject: string;
+}
+
+/**
+ * Asks whenever `trigger` or `tick` change, and lets an outdated question go. The last answer stays while a newer one about the
+ * same `subject` is on its way; another subject begins with nothing. An empty subject asks nothing.
+ */
+export function useAsk<T>(ask: (signal: AbortSignal) => Promise<T>, subject: string, tick: number, trigger = subject): Asked<T> {
+  const [state, setState] = useState<Kept<T>>({ data: null, error: "", loading: true, subject: "" });
   const asking = useRef(ask);
   asking.current = ask;
   useEffect(() => {
-    if (key === "") return;
+    if (subject === "") return;
     const control = new AbortController();
     asking.current(control.signal).then(
       (data) => {
-        if (!control.signal.aborted) setState({ data, error: "", loading: false, key });
+        if (!control.signal.aborted) setState({ data, error: "", loading: false, subject });
       },
       (error: unknown) => {
         if (control.signal.aborted) return;
         const said = error instanceof Error ? error.message : String(error);
-        setState((old) => ({ data: old.key === key ? old.data : null, error: said, loading: false, key }));
+        setState((old) => ({ data: old.subject === subject ? old.data : null, error: said, loading: false, subject }));
       },
     );
     return () => control.abort();
-  }, [key, tick]);
-  return state;
+  }, [subject, trigger, tick]);
+  return state.subject === subject ? state : { data: null, error: "", loading: true };
 }
 
-/** An answer to SQL. `null` asks nothing. The range may move with each tick; the subject tells when it is another question. */
+/**
+ * An answer to SQL; `null` asks nothing. Nothing is asked before the server told which time there is data of. While live, the range
+ * moves with the tick; else another range is asked for at once.
+ */
 export function useTable(question: Question | null, tick: number, subject?: string): Asked<Table> {
-  const key = question ? (subject ?? `${question.db}\n${question.sql}`) : "";
-  return useAsk((signal) => postQuery(question?.db ?? "", question?.sql ?? "", signal), key, tick);
+  const { range, ready } = useApp();
+  const about = question && ready ? (subject ?? `${question.db}\n${question.sql}`) : "";
+  return useAsk((signal) => postQuery(question?.db ?? "", question?.sql ?? "", signal), about, tick, `${about} ${range.live || `${range.from} ${range.to}`}`);
 }

@@ -30,6 +30,9 @@ function property(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** Marks stand at whole seconds, however short the range. */
+const WHOLE = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
+
 function timeTicks(_self: uPlot, splits: number[]): string[] {
   const first = splits[0] ?? 0;
   const wide = (splits.at(-1) ?? 0) - first > 2 * 86_400;
@@ -44,13 +47,13 @@ function options(props: Props, latest: { current: Props }, width: number, onCurs
     height: props.height ?? 150,
     cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false } },
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 26, 0, 0],
     scales: {
       x: { time: true, range: () => [latest.current.from, latest.current.to] },
       y: { range: (_self, _low, high) => [0, high > 0 ? high * 1.12 : 1] },
     },
     axes: [
-      { stroke: muted, grid: { show: false }, ticks: { show: false }, font: "11px system-ui, sans-serif", size: 26, values: timeTicks, space: 70 },
+      { stroke: muted, grid: { show: false }, ticks: { show: false }, font: "11px system-ui, sans-serif", size: 30, gap: 9, values: timeTicks, space: 74, incrs: WHOLE },
       {
         stroke: muted,
         grid,

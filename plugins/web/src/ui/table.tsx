@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 export interface Field<Row> {
   key: string;
   title: string;
-  /** A CSS grid track. */
+  /** A CSS grid track; its first number is its least width in pixels. */
   width: string;
   right?: boolean;
   hint?: string;
@@ -45,6 +45,8 @@ export function VirtualTable<Row>(props: Props<Row>) {
   const first = Math.max(0, Math.floor(top / ROW) - SPARE);
   const last = Math.min(rows.length, Math.ceil((top + seen) / ROW) + SPARE);
   const tracks = fields.map((field) => field.width).join(" ");
+  // narrower than this the table scrolls sideways; never as wide as its longest cell
+  const least = `${fields.reduce((sum, field) => sum + Number(/\d+/.exec(field.width)?.[0] ?? 80), 0)}px`;
 
   const walk = (event: KeyboardEvent) => {
     const page = Math.max(1, Math.floor(seen / ROW) - 1);
@@ -76,14 +78,14 @@ export function VirtualTable<Row>(props: Props<Row>) {
       onKeyDown={walk}
       onScroll={(event) => setTop((event.currentTarget as HTMLElement).scrollTop)}
     >
-      <div class="table-head" role="row" style={{ gridTemplateColumns: tracks }}>
+      <div class="table-head" role="row" style={{ gridTemplateColumns: tracks, minWidth: least }}>
         {fields.map((field) => (
           <div role="columnheader" key={field.key} class={field.right ? "right" : ""} title={field.hint ?? field.title}>
             {field.title}
           </div>
         ))}
       </div>
-      <div class="table-body" role="rowgroup" style={{ height: `${rows.length * ROW}px` }}>
+      <div class="table-body" role="rowgroup" style={{ height: `${rows.length * ROW}px`, minWidth: least }}>
         {rows.slice(first, last).map((row, offset) => {
           const index = first + offset;
           const key = props.rowKey(row);

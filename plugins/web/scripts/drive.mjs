@@ -1,0 +1,176 @@
+/**
+ * Drives every screen in Chromium and prints what was found as JSON, for tests/test_pages.py.
+ *   node scripts/drive.mjs screens|use|hostile URL [FOLDER for pictures]
+ */
+
+import { launch, open, SCREENS, settled } from "./browser.mjs";
+
+const [task, base, folder] = process.argv.slice(2);
+const browser = await launch();
+const tasks = { screens, use, hostile };
+try {
+  console.log(JSON.stringify(await tasks[task]()));
+} finally {
+  await browser.close();
+}
+
+/** Every screen at two widths in both themes: what it says, what went wrong, whether it is wider than the window. */
+async function screens() {
+  const found = [];
+  for (const width of [1440, 800]) {
+    for (const theme of ["light", "dark"]) {
+      const { page, wrong, close } = await open(browser, base, { width, height: 900, theme });
+      for (const [name, path] of Object.entries(SCREENS)) {
+        wrong.length = 0;
+        await page.goto(base + path);
+        await settled(page);
+        if (folder) await page.screenshot({ path: `${folder}/${name}-${width}-${theme}.png` });
+        found.push({
+          name,
+          width,
+          theme,
+          title: await page.title(),
+          text: await page.locator("main").innerText(),
+          problems: await page.locator(".problem").allInnerTexts(),
+          wider: await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
+          background: await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
+          wrong: [...wrong],
+        });
+      }
+      await close();
+    }
+  }
+  return found;
+}
+
+/** What a person does: pick, filter, go back, copy, ask; mostly by keyboard. */
+async function use() {
+  const { page, wrong } = await open(browser, base, { width: 1440, height: 900, theme: "light" });
+  const out = {};
+
+  await page.goto(base);
+  await settled(page);
+  await page.getByRole("table", { name: "Services" }).getByRole("link").first().click();
+  await settled(page);
+  out.afterService = page.url();
+  out.chips = await page.locator(".chip").allInnerTexts();
+  await page.goBack();
+  await settled(page);
+  out.back = new URL(page.url()).pathname;
+
+  await page.goto(`${base}map`);
+  await settled(page);
+  await page.locator(".node").last().focus();
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".side");
+  out.pickedNode = await page.locator(".side").innerText();
+  await page.locator(".edge").first().focus();
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".side .facts");
+  await settled(page);
+  if (folder) await page.screenshot({ path: `${folder}/map-picked.png` });
+  await page.getByRole("link", { name: "Requests of this edge" }).click();
+  await settled(page);
+  out.edgeRequests = await page.locator(".table-row").count();
+  await page.goto(`${base}map?by=ip`);
+  await settled(page);
+  out.byAddress = await page.locator(".node").count();
+
+  await page.goto(`${base}requests`);
+  await settled(page);
+  await page.getByRole("table", { name: "Requests" }).focus();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".side .facts");
+  await settled(page);
+  if (folder) await page.screenshot({ path: `${folder}/requests-picked.png` });
+  out.detail = await page.locator(".side").innerText();
+  const shared = page.url();
+  const other = await open(browser, base, { width: 1440, height: 900, theme: "dark" });
+  await other.page.goto(shared);
+  await settled(other.page);
+  out.sharedDetail = (await other.page.locator(".side .facts").innerText()) === (await page.locator(".side .facts").innerText());
+  await other.close();
+  await page.getByRole("link", { name: "Its flow" }).click();
+  await settled(page);
+  out.flowRows = await page.locator(".table-row").count();
+
+  await page.goto(`${base}requests`);
+  await settled(page);
+  await page.locator(".facet button", { hasText: "server_error" }).click();
+  await settled(page);
+  out.filtered = await page.locator(".table-row .pill").allInnerTexts();
+  await page.locator("section[aria-label=Requests]").getByRole("button", { name: "Copy as" }).click();
+  await page.getByRole("menuitem", { name: "curl" }).click();
+  out.curl = await page.evaluate(() => navigator.clipboard.readText());
+
+  await page.goto(`${base}explore`);
+  await settled(page);
+  await page.getByRole("textbox", { name: "SQL" }).fill("");
+  await page.getByRole("textbox", { name: "SQL" }).pressSequentially("SELECT l7_proto");
+  await page.waitForSelector(".suggestions");
+  await page.getByRole("textbox", { name: "SQL" }).fill("SELECT  FROM l7_flow_log");
+  await page.getByRole("textbox", { name: "SQL" }).press("Home");
+  for (let at = 0; at < 7; at += 1) await page.keyboard.press("ArrowRight");
+  await page.keyboard.type("l7_proto");
+  await page.waitForSelector(".suggestions");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(", Count(row) AS n");
+  await page.keyboard.press("End");
+  await page.keyboard.type(" GROUP BY l7_protocol ORDER BY n DESC");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+Enter");
+  await page.waitForSelector("section[aria-label=Answer]");
+  await settled(page);
+  out.answer = await page.locator("section[aria-label=Answer]").innerText();
+  await page.getByRole("textbox", { name: "SQL" }).fill("SELECT nonsense FROM l7_flow_log");
+  wrong.length = 0; // a refusal is an answer with status 400, which the browser writes down
+  await page.keyboard.press("Control+Enter");
+  await page.waitForSelector(".problem");
+  out.refusal = await page.locator(".problem").first().innerText();
+  wrong.length = 0;
+
+  await page.goto(`${base}nowhere`);
+  await page.waitForSelector("main .empty");
+  out.nowhere = await page.locator("main").innerText();
+  await page.goto(base);
+  await page.getByRole("button", { name: "Use dark colours" }).click();
+  await page.reload();
+  await settled(page);
+  out.keptTheme = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  out.wrong = wrong;
+  return out;
+}
+
+/** Names with markup in them are shown as they are, and nothing of them runs. */
+async function hostile() {
+  const out = [];
+  for (const [name, path] of Object.entries(SCREENS)) {
+    const { page, wrong, close } = await open(browser, base, { width: 1440, height: 900, theme: "light" });
+    page.on("dialog", (dialog) => (wrong.push(`dialog: ${dialog.message()}`), dialog.dismiss()));
+    await page.goto(base + path);
+    await settled(page);
+    if (name === "map") {
+      await page.locator(".node").last().focus();
+      await page.keyboard.press("Enter");
+      await page.waitForSelector(".side");
+    }
+    if (name === "requests") {
+      await page.getByRole("table", { name: "Requests" }).focus();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      await page.waitForSelector(".side .facts");
+    }
+    if (folder) await page.screenshot({ path: `${folder}/hostile-${name}.png` });
+    out.push({
+      name,
+      text: await page.locator("main").textContent(),
+      ran: await page.evaluate(() => window.pwned ?? null),
+      images: await page.locator("main img, main script, main iframe, main b:has(img)").count(),
+      wrong: [...wrong],
+    });
+    await close();
+  }
+  return out;
+}

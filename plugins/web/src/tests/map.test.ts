@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import { busiest, type Call, graphOf } from "../map/graph";
+import { layoutOf, NODE_HEIGHT, NODE_WIDTH } from "../map/layout";
+
+function call(client: string, server: string, more: Partial<Call> = {}): Call {
+  return { client, server, port: 80, protocol: "HTTP", requests: 10, errors: 0, timeouts: 0, delay: 1000, slowest: 2000, ...more };
+}
+
+/** A deterministic pseudo-random number from 0 to below n. */
+function* numbers(seed: number): Generator<(n: number) => number> {
+  let state = seed;
+  for (;;) yield (n) => ((state = (state * 1_103_515_245 + 12_345) & 0x7fffffff) >> 8) % n;
+}
+
+test("calls of one pair and protocol are one edge, weighted by requests", () => {
+  const graph = graphOf([call("a", "b", { delay: 100, requests: 1 }), call("a", "b", { port: 81, delay: 400, requests: 2, errors: 1, timeouts: 1 })]);
+  expect(graph.edges).toHaveLength(1);
+  expect(graph.edges[0]).toMatchObject({ requests: 3, failed: 2, delay: 300, slowest: 2000 });
+  expect(graph.nodes.find((node) => node.id === "b")).toMatchObject({ ports: [80, 81], isSource: false });
+  expect(graph.nodes.find((node) => node.id === "a")?.isSource).toBe(true);
+});
+
+test("on loopback the port tells services apart, elsewhere a service keeps its chain", () => {
+  expect(graphOf([call("127.0.0.1", "127.0.0.1", { port: 6379 })]).nodes.map((node) => node.id).sort()).toEqual(["127.0.0.1", "127.0.0.1:6379"]);
+  expect(graphOf([call("::1", "::1", { port: 80 })]).nodes.map((node) => node.id)).toContain("[::1]:80");
+  expect(graphOf([call("10.0.0.1", "10.0.0.2"), call("10.0.0.2", "10.0.0.3")]).nodes).toHaveLength(3);
+});
+
+test("nothing measured stays nothing", () => {
+  expect(graphOf([call("a", "b", { delay: null, slowest: null })]).edges[0]).toMatchObject({ delay: null, slowest: null });
+});
+
+test("a chain goes from left to right on one line", () => {
+  const { places } = layoutOf(graphOf([call("a", "b"), call("b", "c"), call("c", "d")]));
+  const chain = ["a", "b", "c", "d"].map((id) => places.get(id));
+  for (let at = 1; at < chain.length; at += 1) {
+    expect(chain[at]?.x).toBeGreaterThan((chain[at - 1]?.x ?? 0) + NODE_WIDTH);
+    expect(chain[at]?.y).toBeCloseTo(chain[0]?.y ?? 0, 3);
+  }
+});
+
+test("cycles and calls to oneself end", () => {
+  const { places } = layoutOf(graphOf([call("a", "b"), call("b", "a"), call("b", "b"), call("b", "c"), call("c", "a")]));
+  expect(places.size).toBe(3);
+  for (const at of places.values()) expect(Number.isFinite(at.x + at.y)).toBe(true);
+});
+
+test("any graph: every node has a place, no two overlap, and the order of rows does not matter", () => {
+  for (let seed = 1; seed <= 25; seed += 1) {
+    const next = numbers(seed);
+    const random = (n: number) => next.next().value(n) as number;
+    const size = 2 + random(120);
+    const calls = Array.from({ length: size * 2 }, () => call(`n${random(size)}`, `n${random(size)}`, { port: 1, requests: 1 + random(50) }));
+    const layout = layoutOf(graphOf(calls));
+    expect(layoutOf(graphOf([...calls].reverse()))).toEqual(layout);
+    const boxes = [...layout.places.values()];
+    expect(boxes).toHaveLength(graphOf(calls).nodes.length);
+    for (const [at, one] of boxes.entries()) {
+      expect(one.x >= 0 && one.y >= 0 && one.x + NODE_WIDTH <= layout.width && one.y + NODE_HEIGHT <= layout.height).toBe(true);
+      for (const other of boxes.slice(at + 1)) expect(Math.abs(one.x - other.x) >= NODE_WIDTH || Math.abs(one.y - other.y) >= NODE_HEIGHT).toBe(true);
+    }
+  }
+});
+
+test("of thousands of nodes the busiest are kept", () => {
+  const graph = graphOf(Array.from({ length: 3000 }, (_, at) => call("hub", `s${at}`, { requests: at + 1 })));
+  const kept = busiest(graph, 500);
+  expect(kept.nodes).toHaveLength(500);
+  expect(kept.nodes.some((node) => node.id === "hub")).toBe(true);
+  expect(kept.nodes.some((node) => node.id === "s2999")).toBe(true);
+  expect(layoutOf(kept).places.size).toBe(500);
+});

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { curl } from "../data/queries";
+import { condition, parseFilter, parseFilters, quote, where, writeFilter, writeFilters } from "../data/sql";
+
+const RANGE = { from: 10, to: 20, live: false, moved: false };
+
+test("a value with quotes stays a value", () => {
+  expect(quote("O'Brien")).toBe("'O''Brien'");
+  expect(quote("a\\'; SHOW TABLES")).toBe("'a\\\\''; SHOW TABLES'");
+  expect(condition({ column: "endpoint", op: "=", value: "'; --" })).toBe("endpoint = '''; --'");
+});
+
+test("filters survive the address", () => {
+  for (const value of ["", "a=b", "x!=y", "<img src=x onerror=alert(1)>", "naïve ☃", "['\"]"]) {
+    for (const op of ["=", "!=", "like"] as const) {
+      const filter = { column: "endpoint", op, value };
+      expect(parseFilter(writeFilter(filter))).toEqual(filter);
+      expect(parseFilters(writeFilters([filter, filter]))).toEqual([filter, filter]);
+    }
+  }
+  for (const broken of ["{", "[1]", "[\"no operator\"]", "null", "[\"a b=1\"]"]) expect(parseFilters(broken)).toEqual([]);
+});
+
+test("values of one column are alternatives, columns are demands", () => {
+  const text = where(RANGE, [
+    { column: "l7_protocol", op: "=", value: "HTTP" },
+    { column: "l7_protocol", op: "=", value: "DNS" },
+    { column: "server_port", op: "=", value: "80" },
+    { column: "endpoint", op: "!=", value: "/ping" },
+  ]);
+  expect(text).toBe("time >= 10 and time < 20 and (l7_protocol = 'HTTP' or l7_protocol = 'DNS') and server_port = 80 and endpoint != '/ping'");
+});
+
+test("numbers are compared as numbers only when they are some", () => {
+  expect(condition({ column: "response_code", op: "=", value: "500" })).toBe("response_code = 500");
+  expect(condition({ column: "response_code", op: "=", value: "" })).toBe("response_code is null");
+  expect(condition({ column: "response_code", op: "=", value: "5 or 1=1" })).toBe("response_code = '5 or 1=1'");
+});
+
+test("curl keeps single quotes of the question inside its own", () => {
+  const command = curl({ db: "flow_log", sql: "SELECT 'a'" }, "http://127.0.0.1/v1/query");
+  expect(command).toContain(`'{"db":"flow_log","sql":"SELECT '\\''a'\\''"}'`);
+});

@@ -1,0 +1,123 @@
+"""Every screen in a real browser against a real querier that was fed a real capture."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metaflow_web.assets import BUILT
+
+WEB = Path(__file__).parents[1]
+PICTURES = WEB / "pictures"
+CHROMIUM = os.environ.get("METAFLOW_CHROMIUM", "/usr/bin/chromium")
+
+MARKUP = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>'\""
+
+
+def drive(task: str, url: str) -> Any:
+    """Runs ``scripts/drive.mjs`` and reads what it found."""
+    node = shutil.which("node")
+    if node is None or not (WEB / "node_modules" / "playwright-core").is_dir():
+        pytest.skip("node or playwright-core is missing; install Node 20 and run plugins/web/build.sh")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"{CHROMIUM} is missing; run: apt-get install chromium")
+    if not (BUILT / "index.html").is_file():
+        pytest.skip("the pages are not built; run plugins/web/build.sh")
+    PICTURES.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [node, "scripts/drive.mjs", task, url, str(PICTURES)], cwd=WEB, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_screen_at_two_widths_in_both_themes(running: Any) -> None:
+    found = drive("screens", running.url)
+    assert len(found) == 6 * 2 * 2
+    says = {
+        "overview": ("555", "136", "127.0.0.1:16379", "Redis", "WRONGTYPE"),
+        "map": ("6 nodes, 5 edges", "127.0.0.1:13306", "MySQL"),
+        "requests": ("136 rows", "GET /cart/1", "Server error"),
+        "flows": ("29 rows", "finish", "UDP"),
+        "explore": ("11 rows", "l7_flow_log"),
+        "health": ("engine", "running", "storage.memory", "691"),
+    }
+    for screen in found:
+        where = f"{screen['name']} at {screen['width']} in {screen['theme']}"
+        assert screen["wrong"] == [], where
+        assert screen["problems"] == [], where
+        assert screen["wider"] <= 0, f"{where}: the page scrolls sideways"
+        assert screen["title"].endswith("· MetaFlow"), where
+        for text in says[screen["name"]]:
+            assert text in screen["text"], f"{where}: {text!r} is not shown"
+    light, dark = ({s["background"] for s in found if s["theme"] == theme} for theme in ("light", "dark"))
+    assert not light & dark
+
+
+def test_what_a_person_does(running: Any) -> None:
+    found = drive("use", running.url)
+    assert found["wrong"] == []
+    assert "/requests?" in found["afterService"]
+    assert any("server_port" in chip for chip in found["chips"])
+    assert found["back"] == "/"
+    assert "Called by" in found["pickedNode"] or "Calls" in found["pickedNode"]
+    assert found["edgeRequests"] > 0
+    assert found["byAddress"] >= 2
+    assert "response_duration" in found["detail"]
+    assert "Why this protocol?" in found["detail"]
+    assert found["sharedDetail"], "an address shows the same row to somebody else"
+    assert found["flowRows"] == 1
+    assert found["filtered"] and set(found["filtered"]) == {"Server error"}
+    assert "response_status = '" in found["curl"].replace("'\\''", "'")
+    assert "HTTP" in found["answer"]
+    assert "48" in found["answer"]
+    assert "nonsense" in found["refusal"]
+    assert "no screen" in found["nowhere"]
+    assert found["keptTheme"] == "rgb(14, 18, 24)"
+
+
+def test_what_is_copied_as_curl_can_be_run(running: Any) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("curl is missing")
+    command = drive("use", running.url)["curl"]
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert len(json.loads(done.stdout)["result"]["values"]) == 30
+
+
+def test_markup_in_names_is_shown_and_never_run(running: Any) -> None:
+    hostile = json.dumps(MARKUP)[1:-1]
+    changes = ("127.0.0.1", "/cart/1", "ok", "MySQL", "collector.pcap", "it has no more to collect", "WRONGTYPE")
+
+    def change(body: str) -> str:
+        for name in changes:
+            # values only; a screen that asks for columns by name must still find them
+            body = body.replace(f'"{name}', f'"{hostile}{name}')
+        return body
+
+    running.front.change = change
+    try:
+        found = drive("hostile", running.url)
+    finally:
+        running.front.change = lambda body: body
+    for screen in found:
+        assert screen["ran"] is None, screen["name"]
+        assert screen["images"] == 0, screen["name"]
+        assert screen["wrong"] == [], screen["name"]
+        assert MARKUP[:20] in screen["text"], f"{screen['name']}: the name is not shown as it is"
+
+
+def test_the_querier_shows_the_pages_itself(running: Any) -> None:
+    import httpx
+
+    answer = httpx.get(f"{running.querier}/map")
+    if answer.status_code == 404:
+        pytest.skip("this core does not offer an app's services to the querier yet (BuildContext.services['services'])")
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert "MetaFlow" in answer.text
