@@ -119,3 +119,11 @@ class Windows:
             positions = np.arange(int(sizes.sum())) + np.repeat(flat_low[windows] - starts, sizes)
             yield windows, starts, positions
             begin = end
+
+    def by_size(self) -> Iterator[tuple[Ints, Ints]]:
+        """The windows that hold samples, those with equally many together: numbers of windows, and (window x sample) positions."""
+        flat_low, counts = self.low.ravel(), self.counts.ravel()
+        for size in np.unique(counts[counts > 0]).tolist():
+            windows = np.flatnonzero(counts == size)
+            for part in np.array_split(windows, -(-len(windows) * size // _CHUNK)):
+                yield part, flat_low[part][:, None] + np.arange(size)

@@ -124,22 +124,20 @@ def _instant(windows: Windows, rate: bool) -> Floats:
 def _variance(windows: Windows, *_: object) -> Floats:
     values = windows.samples.values
     out = np.zeros(windows.counts.size)
-    for which, starts, positions in windows.chunks():
-        sizes = windows.counts.ravel()[which]
-        taken = values[positions].astype(np.longdouble)
-        mean = np.add.reduceat(taken, starts) / sizes
-        out[which] = np.add.reduceat((taken - np.repeat(mean, sizes)) ** 2, starts) / sizes
+    for which, positions in windows.by_size():
+        taken = values[positions]
+        taken -= taken.mean(axis=1, keepdims=True)
+        # Once more, because a mean far from zero is rounded.
+        taken -= taken.mean(axis=1, keepdims=True)
+        out[which] = np.einsum("ij,ij->i", taken, taken) / taken.shape[1]
     return out.reshape(windows.counts.shape)
 
 
-def _ranked(windows: Windows, values: Floats) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Windows with their values in order, NaN first."""
-    found = []
-    for which, starts, positions in windows.chunks():
-        sizes = windows.counts.ravel()[which]
-        taken = values[positions]
-        order = np.lexsort((taken, ~np.isnan(taken), np.repeat(np.arange(len(which)), sizes)))
-        found.append((which, starts, taken[order]))
+def _in_order(rows: Floats) -> Floats:
+    """Each row in order, NaN first."""
+    found = np.sort(rows, axis=1)
+    for row in np.flatnonzero(np.isnan(found[:, -1])):
+        found[row] = np.roll(found[row], int(np.isnan(found[row]).sum()))
     return found
 
 
@@ -156,23 +154,27 @@ def interpolated(level: Floats, sizes: np.ndarray, starts: np.ndarray, ordered: 
     return np.asarray(np.where(np.isnan(level), np.nan, result))
 
 
+def _of_rows(level: Floats, ordered: Floats) -> Floats:
+    count, size = ordered.shape
+    return interpolated(level, np.full(count, size), np.arange(count) * size, ordered.ravel())
+
+
 def _quantile(windows: Windows, _: Floats, args: Sequence[Floats]) -> Floats:
     out = np.zeros(windows.counts.size)
     levels = np.broadcast_to(args[0], windows.counts.shape).ravel()
-    for which, starts, ordered in _ranked(windows, windows.samples.values):
-        out[which] = interpolated(levels[which], windows.counts.ravel()[which], starts, ordered)
+    for which, positions in windows.by_size():
+        out[which] = _of_rows(levels[which], _in_order(windows.samples.values[positions]))
     return out.reshape(windows.counts.shape)
 
 
 def _mad(windows: Windows, *_: object) -> Floats:
+    """Median of the distances from the median."""
     out = np.zeros(windows.counts.size)
-    half = np.full(windows.counts.size, 0.5)
-    for which, starts, ordered in _ranked(windows, windows.samples.values):
-        sizes = windows.counts.ravel()[which]
-        median = interpolated(half[which], sizes, starts, ordered)
-        apart = np.abs(ordered - np.repeat(median, sizes))
-        order = np.lexsort((apart, ~np.isnan(apart), np.repeat(np.arange(len(which)), sizes)))
-        out[which] = interpolated(half[which], sizes, starts, apart[order])
+    for which, positions in windows.by_size():
+        half = np.full(len(which), 0.5)
+        rows = windows.samples.values[positions]
+        apart = np.abs(rows - _of_rows(half, _in_order(rows))[:, None])
+        out[which] = _of_rows(half, _in_order(apart))
     return out.reshape(windows.counts.shape)
 
 
