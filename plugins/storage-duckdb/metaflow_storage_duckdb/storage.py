@@ -51,6 +51,8 @@ class DuckdbStorage:
         self._database = Database(path if path == MEMORY else os.path.abspath(path), self._config)  # noqa: PTH100
         self._writing = threading.Lock()
         self._writer: duckdb.DuckDBPyConnection | None = None
+        # First and last number of the batch ids that are remembered; None where the file must be asked.
+        self._numbers: tuple[int, int] | None = None
 
     def resources(self) -> Iterable[Resource]:
         """The file: it has one owner."""
@@ -72,6 +74,7 @@ class DuckdbStorage:
         :raises StorageError: the file cannot be opened, with the reason.
         """
         with self._writing:
+            self._numbers = None
             self._database.open()
             self._writer = self._database.connection().cursor()
 
@@ -134,12 +137,17 @@ class DuckdbStorage:
         """Whether the id is new; it then belongs to the transaction. The oldest ids are forgotten in bulk."""
         if writer.execute(f"SELECT 1 FROM {BATCHES_TABLE} WHERE batch_id = ?", [batch_id]).fetchone():
             return False
-        row = writer.execute(f"SELECT COALESCE(max(number), 0), count(*) FROM {BATCHES_TABLE}").fetchone()
-        number, count = row if row is not None else (0, 0)
-        if count > self._config.remembered_batches * 5 // 4:
-            oldest = number - self._config.remembered_batches
-            writer.execute(f"DELETE FROM {BATCHES_TABLE} WHERE number <= ?", [oldest])
-        writer.execute(f"INSERT INTO {BATCHES_TABLE} VALUES (?, ?)", [batch_id, number + 1])
+        if self._numbers is None:
+            row = writer.execute(
+                f"SELECT COALESCE(min(number), 1), COALESCE(max(number), 0) FROM {BATCHES_TABLE}"
+            ).fetchone()
+            self._numbers = (row[0], row[1]) if row is not None else (1, 0)
+        first, last = self._numbers
+        if last - first >= self._config.remembered_batches * 5 // 4:
+            first = last - self._config.remembered_batches + 1
+            writer.execute(f"DELETE FROM {BATCHES_TABLE} WHERE number < ?", [first])
+        writer.execute(f"INSERT INTO {BATCHES_TABLE} VALUES (?, ?)", [batch_id, last + 1])
+        self._numbers = (first, last + 1)
         return True
 
     def _transaction(self, work: Any) -> Any:
@@ -155,7 +163,7 @@ class DuckdbStorage:
             result = work(writer)
             writer.execute("COMMIT")
         except duckdb.Error as error:
-            self._database.tables = before
+            self._database.tables, self._numbers = before, None
             self._give_up(writer, error)
             try:
                 self._database.failed(error, "storing")
