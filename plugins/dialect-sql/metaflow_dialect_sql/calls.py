@@ -94,7 +94,9 @@ class RowCalls:
         if lower == "tounixtimestamp":
             return Call("unix", (self._one(node, converter),), place)
         if lower == "tounixtimestamp64micro":
-            return Call("floor", (Arithmetic("*", Call("unix", (self._one(node, converter),), place), Literal(1_000_000)),))
+            return Call(
+                "floor", (Arithmetic("*", Call("unix", (self._one(node, converter),), place), Literal(1_000_000)),)
+            )
         if lower in _ROW:
             return Call(_ROW[lower], tuple(converter.expr(each) for each in node.expressions), place)
         if lower == "icon_id":
@@ -110,7 +112,9 @@ class RowCalls:
     def _one(self, node: exp.Anonymous, converter: Converter) -> Expr:
         if len(node.expressions) != 1:
             written = ROW_CALLS.get(str(node.this).lower(), f"{node.this}(x)")
-            raise QuerySyntaxError(f"{node.this} is written {written}, found {len(node.expressions)} arguments", at(node))
+            raise QuerySyntaxError(
+                f"{node.this} is written {written}, found {len(node.expressions)} arguments", at(node)
+            )
         return converter.expr(node.expressions[0])
 
     def _time(self, node: exp.Anonymous, place: int | None) -> Expr:
@@ -168,13 +172,19 @@ class RowCalls:
             raise QuerySyntaxError(f"mask is written {ROW_CALLS['mask']}", place)
         address = converter.expr(node.expressions[0])
         bits = _whole(node.expressions[1], "the number of bits", 0, place)
-        bits6 = _whole(node.expressions[2], "the number of bits", 0, place) if len(node.expressions) > 2 else max(bits, 64)
+        bits6 = (
+            _whole(node.expressions[2], "the number of bits", 0, place) if len(node.expressions) > 2 else max(bits, 64)
+        )
         found = self.fields.need(address.name, address.at) if isinstance(address, Ref) else None
         if isinstance(found, Tag) and found.kind == "ip":
             if bits > 32 or bits6 > 128:
                 raise QuerySyntaxError("IPv4 has 32 bits, IPv6 128", place)
             four, six, family = (Ref(key) for key in found.key)
-            return Call("if", (family, Call("mask", (four, Literal(bits)), place), Call("mask", (six, Literal(bits6)), place)), place)
+            return Call(
+                "if",
+                (family, Call("mask", (four, Literal(bits)), place), Call("mask", (six, Literal(bits6)), place)),
+                place,
+            )
         if isinstance(found, Column) and found.type in ("ip4", "ip6"):
             if bits > (32 if found.type == "ip4" else 128):
                 raise QuerySyntaxError("IPv4 has 32 bits, IPv6 128", place)
@@ -182,17 +192,21 @@ class RowCalls:
         raise QuerySyntaxError("mask is asked of an address, such as ip_0", place)
 
 
-def _whole(node: exp.Expression, what: str, low: int, place: int | None) -> int:
+def _whole(node: exp.Expr, what: str, low: int, place: int | None) -> int:
     text = str(node.this) if isinstance(node, exp.Literal) else ""
     if not text.isdecimal() or not low <= int(text[:19]) < 2**31:
         raise QuerySyntaxError(f"{what} is a whole number from {low} on", at(node) or place)
     return int(text)
 
 
-def _fill(node: exp.Expression, place: int | None) -> str:
+def _fill(node: exp.Expr, place: int | None) -> str:
     if isinstance(node, exp.Null):
         return "null"
-    text = str(node.name if isinstance(node, exp.Column) else node.this).lower() if isinstance(node, exp.Column | exp.Literal) else ""
+    text = (
+        str(node.name if isinstance(node, exp.Column) else node.this).lower()
+        if isinstance(node, exp.Column | exp.Literal)
+        else ""
+    )
     if text in ("none", "null", "0"):
         return text
     raise QuerySyntaxError("fill is none, null or 0", at(node) or place)

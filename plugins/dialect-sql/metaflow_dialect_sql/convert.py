@@ -66,7 +66,7 @@ class Converter:
     names: Callable[[str, int | None], Expr | None] = lambda name, place: None
     warnings: list[str] = field(default_factory=list)
 
-    def expr(self, node: exp.Expression) -> Expr:
+    def expr(self, node: exp.Expr) -> Expr:
         """An expression.
 
         :raises QuerySyntaxError: it holds something that is not taken, with the column.
@@ -80,7 +80,11 @@ class Converter:
                 return _literal(node)
             case exp.Neg():
                 inner = self.expr(node.this)
-                if isinstance(inner, Literal) and isinstance(inner.value, int | float) and not isinstance(inner.value, bool):
+                if (
+                    isinstance(inner, Literal)
+                    and isinstance(inner.value, int | float)
+                    and not isinstance(inner.value, bool)
+                ):
                     return Literal(-inner.value, inner.at)
                 return Negate(inner)
             case exp.And() | exp.Or():
@@ -102,18 +106,18 @@ class Converter:
                 return Not(found) if node.args.get("negate") else found
             case exp.Anonymous():
                 return self.call(node, self)
-            case _ if type(node) in _COMPARE:
+            case exp.Binary() if type(node) in _COMPARE:
                 return self._compare(_COMPARE[type(node)], node.left, node.right)
-            case _ if type(node) in _ARITHMETIC:
+            case exp.Binary() if type(node) in _ARITHMETIC:
                 return Arithmetic(_ARITHMETIC[type(node)], self.expr(node.left), self.expr(node.right))
         raise _refused(node)
 
-    def _name(self, node: exp.Expression) -> Expr:
+    def _name(self, node: exp.Expr) -> Expr:
         name, place = dotted_name(node), at(node)
         stands_for = self.names(name, place)
         return stands_for if stands_for is not None else Ref(self.fields.canonical(name), place)
 
-    def _compare(self, op: str, left: exp.Expression, right: exp.Expression) -> Expr:
+    def _compare(self, op: str, left: exp.Expr, right: exp.Expr) -> Expr:
         first, second = self.expr(left), self.expr(right)
         if isinstance(first, Literal) and not isinstance(second, Literal):
             first, second, op = second, first, _MIRRORED.get(op, op)
@@ -160,7 +164,9 @@ class Converter:
 
     def _between(self, node: exp.Between) -> Expr:
         _only(node, "this", "low", "high")
-        return And((self._compare(">=", node.this, node.args["low"]), self._compare("<=", node.this, node.args["high"])))
+        return And(
+            (self._compare(">=", node.this, node.args["low"]), self._compare("<=", node.this, node.args["high"]))
+        )
 
     def _like(self, node: exp.Like) -> Expr:
         _only(node, "this", "expression", "negate")
@@ -171,7 +177,7 @@ class Converter:
         return Not(found) if node.args.get("negate") else found
 
 
-def dotted_name(node: exp.Expression) -> str:
+def dotted_name(node: exp.Expr) -> str:
     """``a.b.c`` of a column, however sqlglot took it apart.
 
     :raises QuerySyntaxError: there is something else than names in it.
@@ -183,38 +189,40 @@ def dotted_name(node: exp.Expression) -> str:
             return f"{dotted_name(node.this)}.{dotted_name(node.expression)}"
         case exp.Column():
             _only(node, "this", "table", "db", "catalog")
-            parts = [node.args.get(key) for key in ("catalog", "db", "table", "this")]
-            return ".".join(dotted_name(part) for part in parts if part)
+            parts: list[exp.Expr | None] = [node.args.get(key) for key in ("catalog", "db", "table", "this")]
+            return ".".join(dotted_name(part) for part in parts if part is not None)
     raise _refused(node)
 
 
-def _refused(node: exp.Expression) -> QuerySyntaxError:
+def _refused(node: exp.Expr) -> QuerySyntaxError:
     said = next((text for kind, text in _REFUSED.items() if isinstance(node, kind)), None)
     return QuerySyntaxError(said or f"{type(node).__name__} is no part of this SQL", at(node))
 
 
-def _only(node: exp.Expression, *keys: str) -> None:
+def _only(node: exp.Expr, *keys: str) -> None:
     """Refuses parts of a node that would be passed over otherwise."""
     for key, value in node.args.items():
         if value and key not in keys:
-            if isinstance(value, exp.Expression):
+            if isinstance(value, exp.Expr):
                 raise _refused(value)
             raise QuerySyntaxError(f"{key.strip('_').upper()} is no part of this SQL", at(node))
 
 
-def _chain(node: exp.Expression) -> list[exp.Expression]:
+def _chain(node: exp.Expr) -> list[exp.Expr]:
     """The operands of a chain of one operator, without recursion: chains may be long."""
-    kind, out, stack = type(node), [], [node]
+    kind = type(node)
+    out: list[exp.Expr] = []
+    stack = [node]
     while stack:
         each = stack.pop()
-        if type(each) is kind:
+        if isinstance(each, exp.Binary) and type(each) is kind:
             stack.extend((each.right, each.left))
         else:
             out.append(each)
     return out
 
 
-def _literal(node: exp.Expression) -> Literal:
+def _literal(node: exp.Expr) -> Literal:
     place = at(node)
     match node:
         case exp.Null():
@@ -238,7 +246,7 @@ def _literal(node: exp.Expression) -> Literal:
     return Literal(value, place)
 
 
-def _text(node: exp.Expression, word: str) -> str:
+def _text(node: exp.Expr, word: str) -> str:
     if not (isinstance(node, exp.Literal) and node.is_string):
         raise QuerySyntaxError(f"expected a text in quotes after {word!r}", at(node))
     return str(node.this)
@@ -252,9 +260,11 @@ def _networks(literal: Literal) -> tuple[Literal, ...]:
     low, _, high = text.partition("-")
     try:
         first, last = ipaddress.ip_address(low.strip()), ipaddress.ip_address(high.strip())
-        networks = list(ipaddress.summarize_address_range(first, last))  # type: ignore[arg-type, type-var]  # both of one family, or it raises
+        networks = list(ipaddress.summarize_address_range(first, last))
     except (TypeError, ValueError) as error:
-        raise QuerySyntaxError(f"{text!r} is no range of addresses such as '10.0.0.1-10.0.0.9': {error}", literal.at) from None
+        raise QuerySyntaxError(
+            f"{text!r} is no range of addresses such as '10.0.0.1-10.0.0.9': {error}", literal.at
+        ) from None
     if len(networks) > _MAX_RANGE_NETWORKS:
         raise QuerySyntaxError(f"{text!r} takes more than {_MAX_RANGE_NETWORKS} networks", literal.at)
     return tuple(Literal(str(network), literal.at) for network in networks)

@@ -90,7 +90,9 @@ class SqlDialect:
     def _read(self, text: str, params: Mapping[str, Any]) -> tuple[Statement, Question | None]:
         limits = self._config
         try:
-            statement = parse_statement(check_text(text, max_bytes=limits.max_text_bytes, max_nesting=limits.max_nesting))
+            statement = parse_statement(
+                check_text(text, max_bytes=limits.max_text_bytes, max_nesting=limits.max_nesting)
+            )
             match statement:
                 case Select():
                     select: Select | None = statement
@@ -123,7 +125,9 @@ class SqlDialect:
             warnings.append(f"only the first {rows} rows are given; {hint}")
         outputs = [item.output for item in question.items]
         units = {output.name: output.unit for output in outputs if output.unit}
-        return QueryResult(table=present(table, outputs, self._catalog), units=units, warnings=tuple(dict.fromkeys(warnings)))
+        return QueryResult(
+            table=present(table, outputs, self._catalog), units=units, warnings=tuple(dict.fromkeys(warnings))
+        )
 
     def _check(self, plan: Plan) -> None:
         """A plan of ours that cannot be prepared is refused before a storage is asked."""
@@ -151,10 +155,17 @@ class SqlDialect:
         plan = question_plan(question, span, min(wanted, max_rows))
         ready = late(prepare(plan, self._catalog))
         physical = await _physical(storage, plan)
-        lines = ["Asked", *("  " + line for line in plan_lines(plan)), "Executed", *("  " + line for line in plan_lines(ready))]
+        lines = [
+            "Asked",
+            *("  " + line for line in plan_lines(plan)),
+            "Executed",
+            *("  " + line for line in plan_lines(ready)),
+        ]
         if physical:
             lines += ["Physical", *("  " + line for line in physical.splitlines())]
-        return QueryResult(table=pa.table({"plan": pa.array(lines, pa.utf8())}), warnings=tuple(said), physical=physical)
+        return QueryResult(
+            table=pa.table({"plan": pa.array(lines, pa.utf8())}), warnings=tuple(said), physical=physical
+        )
 
     async def _raw(self, request: QueryRequest, storage: Storage) -> QueryResult:
         if not self._config.raw:
@@ -166,7 +177,7 @@ class SqlDialect:
         table = execute(text)
         if inspect.isawaitable(table):
             table = await table
-        warnings = ()
+        warnings: tuple[str, ...] = ()
         if table.num_rows > request.max_rows:
             table, warnings = table.slice(0, request.max_rows), (f"only the first {request.max_rows} rows are given",)
         return QueryResult(table=table, warnings=warnings, physical=text)

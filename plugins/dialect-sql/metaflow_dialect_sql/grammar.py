@@ -6,15 +6,14 @@ Imported when the first question is parsed: sqlglot takes a while to load.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlglot import parser, tokens
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.tokens import TokenType
+from sqlglot.errors import ParseError
+from sqlglot.tokenizer_core import TokenType
 
 __all__ = ["Grammar", "ParseError", "TokenType"]
-
-from sqlglot.errors import ParseError
 
 _OTHERS = ("INTERVAL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "MAP", "CASE")
 
@@ -32,8 +31,8 @@ class Grammar(Dialect):
         IDENTIFIERS = ["`"]
         STRING_ESCAPES = ["'", '"', "\\"]
         HEX_STRINGS = [("0x", ""), ("0X", "")]
-        COMMENTS: list[Any] = []
-        COMMANDS: set[Any] = set()
+        COMMENTS: ClassVar[list[Any]] = []
+        COMMANDS: ClassVar[set[Any]] = set()
         KEYWORDS = {
             **{word: kind for word, kind in tokens.Tokenizer.KEYWORDS.items() if word not in _OTHERS},
             "&&": TokenType.AND,
@@ -44,15 +43,17 @@ class Grammar(Dialect):
     class Parser(parser.Parser):
         """No built-in functions."""
 
-        FUNCTIONS: dict[str, Any] = {}
-        FUNCTION_PARSERS: dict[str, Any] = {}
-        NO_PAREN_FUNCTIONS: dict[Any, Any] = {}
-        NO_PAREN_FUNCTION_PARSERS: dict[str, Any] = {}
-        SUBQUERY_PREDICATES: dict[Any, Any] = {}
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {}
+        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
+        NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {}
+        SUBQUERY_PREDICATES: ClassVar[dict[Any, Any]] = {}
 
         def raise_error(self, message: str, token: Any = None) -> None:
             """As sqlglot does, and the place goes along."""
             place = token or self._curr or self._prev
             error = ParseError(message)
-            error.errors = [{"description": message, "start": getattr(place, "start", None), "text": getattr(place, "text", "")}]
+            error.errors = [
+                {"description": message, "start": getattr(place, "start", None), "text": getattr(place, "text", "")}
+            ]
             raise error

@@ -76,7 +76,10 @@ class Measures:
         """Whether the length of the whole range of time matters."""
         if has_bucket:
             return False
-        return any(each.function == "PerSecond" or (each.function in ("Avg", "Min") and self._is_layered(each)) for each in self.asked)
+        return any(
+            each.function == "PerSecond" or (each.function in ("Avg", "Min") and self._is_layered(each))
+            for each in self.asked
+        )
 
     def _is_layered(self, asked: Asked) -> bool:
         if not self.fields.table.interval_s or not isinstance(asked.measure, Measure):
@@ -106,10 +109,14 @@ class Measures:
         if function.name == "Count" and isinstance(first, Ref) and first.name in _ROWS:
             return Asked(Measure(name, "Count"), "Count", "", place=place)
         self._check_kind(function, first, subject, place)
-        column = subject if isinstance(subject, Column) and function.name in ("Any", "TopK", "Last", "Max", "Min") else None
+        column = (
+            subject if isinstance(subject, Column) and function.name in ("Any", "TopK", "Last", "Max", "Min") else None
+        )
         if function.name == "Derivative":
             kind = "counter" if subject is None else kind_of(subject)
-            return Asked(Measure(name, "Sum" if kind == "counter" else "AAvg", arguments), "Derivative", unit, None, True, place)
+            return Asked(
+                Measure(name, "Sum" if kind == "counter" else "AAvg", arguments), "Derivative", unit, None, True, place
+            )
         return Asked(Measure(name, function.name, arguments), function.name, unit, column, place=place)
 
     def _check_arguments(self, function: Function, arguments: tuple[Expr, ...], place: int | None) -> None:
@@ -118,10 +125,17 @@ class Measures:
         if not least <= len(arguments) <= len(function.arguments):
             raise QuerySyntaxError(f"{function.name} is written {written}, found {len(arguments)} arguments", place)
         for wanted, argument in zip(function.arguments, arguments, strict=False):
-            is_number = isinstance(argument, Literal) and isinstance(argument.value, int | float) and not isinstance(argument.value, bool)
+            is_number = (
+                isinstance(argument, Literal)
+                and isinstance(argument.value, int | float)
+                and not isinstance(argument.value, bool)
+            )
             if wanted in ("metric", "column", "[column]"):
                 if isinstance(argument, Literal):
-                    raise QuerySyntaxError(f"{function.name} is written {written}; {argument.value!r} is no {wanted.strip('[]')}", argument.at or place)
+                    raise QuerySyntaxError(
+                        f"{function.name} is written {written}; {argument.value!r} is no {wanted.strip('[]')}",
+                        argument.at or place,
+                    )
                 continue
             if not is_number:
                 raise QuerySyntaxError(f"{function.name} is written {written}; {wanted} is a number", place)
@@ -131,9 +145,13 @@ class Measures:
         assert isinstance(argument, Literal)
         value = argument.value
         assert isinstance(value, int | float)
-        low, high = {"percent": (0, 100), "number": (1, 1000), "buckets": (1, 1000), "threshold": (0, 10**15)}.get(wanted, (0, 10**15))
+        low, high = {"percent": (0, 100), "number": (1, 1000), "buckets": (1, 1000), "threshold": (0, 10**15)}.get(
+            wanted, (0, 10**15)
+        )
         if not low <= value <= high:
-            raise QuerySyntaxError(f"{wanted} of {function.name} lies between {low} and {high}, found {value}", argument.at or place)
+            raise QuerySyntaxError(
+                f"{wanted} of {function.name} lies between {low} and {high}, found {value}", argument.at or place
+            )
         if wanted in ("number", "buckets") and not isinstance(value, int):
             raise QuerySyntaxError(f"{wanted} of {function.name} is a whole number", argument.at or place)
 

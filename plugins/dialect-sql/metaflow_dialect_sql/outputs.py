@@ -74,5 +74,7 @@ def _values(array: pa.Array, output: Output, column: Column, catalog: Catalog) -
 def _shown(array: pa.Array, enum: Enum) -> pa.Array:
     names = {member.value: member.display or member.name for member in enum.members}
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    texts = [None if value is None else names.get(value, enum.name_of(value)) for value in encoded.dictionary.to_pylist()]
+    texts = [
+        None if value is None else names.get(value, enum.name_of(value)) for value in encoded.dictionary.to_pylist()
+    ]
     return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(texts, pa.utf8())).cast(pa.utf8())

@@ -51,7 +51,8 @@ def question_plan(question: Question, span: TimeRange | None, rows: int) -> Plan
         if question.having is not None:
             plan = Filter(plan, _measured(question.having, question, span))
     columns = [
-        Named(item.output.name, _measured(item.expression, question, span)) for item in (*question.items, *question.hidden)
+        Named(item.output.name, _measured(item.expression, question, span))
+        for item in (*question.items, *question.hidden)
     ]
     plan = Project(plan, tuple(columns))
     if question.bucket is not None and question.bucket.fill != "none":

@@ -18,7 +18,7 @@ from metaflow_dialect_sql.statements import at
 
 __all__ = ["checked_raw"]
 
-_NODES: tuple[type[exp.Expression], ...] = (
+_NODES: tuple[type[exp.Expr], ...] = (
     exp.Select, exp.Union, exp.Except, exp.Intersect, exp.Subquery, exp.With, exp.CTE, exp.From, exp.Where, exp.Group, exp.Having, exp.Order,
     exp.Ordered, exp.Limit, exp.Offset, exp.Distinct, exp.Join, exp.Table, exp.TableAlias, exp.Alias, exp.Column, exp.Identifier,
     exp.Dot, exp.Star, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Tuple, exp.Array, exp.Bracket, exp.In, exp.Between, exp.Is,
@@ -73,7 +73,7 @@ def checked_raw(text: str, catalog: Catalog, config: SqlConfig) -> str:
         raise QuerySyntaxError("the question is nested too deeply") from None
 
 
-def _check(node: exp.Expression, names: set[str], catalog: Catalog) -> None:
+def _check(node: exp.Expr, names: set[str], catalog: Catalog) -> None:
     for key in ("settings", "format", "into", "sample", "hint", "locks", "laterals", "final", "pivots"):
         if node.args.get(key):
             raise QuerySyntaxError(f"{key.upper()} is not taken in raw SQL", at(node))
@@ -81,7 +81,11 @@ def _check(node: exp.Expression, names: set[str], catalog: Catalog) -> None:
         _check_table(node, names, catalog)
         return
     if isinstance(node, exp.Func) and not isinstance(node, exp.And | exp.Or | exp.Case | exp.If | exp.Cast):
-        name = str(node.this if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc | exp.ParameterizedAgg) else node.sql_name())
+        name = str(
+            node.this
+            if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc | exp.ParameterizedAgg)
+            else node.sql_name()
+        )
         known = name.lower() in _FUNCTIONS or name.lower().replace("_", "") in _FUNCTIONS
         if not known:
             raise QuerySyntaxError(f"the function {name!r} is not among those that raw SQL may use", at(node))
@@ -98,5 +102,6 @@ def _check_table(node: exp.Table, names: set[str], catalog: Catalog) -> None:
     if name in names or name in catalog.tables:
         return
     raise QuerySyntaxError(
-        f"raw SQL asks tables of the catalogue by their full names; there is no {name!r}{suggestion(name, catalog.tables)}", at(node)
+        f"raw SQL asks tables of the catalogue by their full names; there is no {name!r}{suggestion(name, catalog.tables)}",
+        at(node),
     )

@@ -46,9 +46,7 @@ class _Reader:
     def __post_init__(self) -> None:
         self.aggregates = aggregate_names(self.fields.catalog)
         self.measures = Measures(self.fields)
-        self.aliases = {
-            each.alias: each.this for each in self.select.tree.expressions if isinstance(each, exp.Alias)
-        }
+        self.aliases = {each.alias: each.this for each in self.select.tree.expressions if isinstance(each, exp.Alias)}
 
     def question(self) -> Question:
         tree = self.select.tree
@@ -58,7 +56,9 @@ class _Reader:
         having = self._having(tree)
         orders = self._orders(tree, items)
         series = self._series(grouped is not None or bool(self.measures.asked), items)
-        is_grouped = grouped is not None or bool(self.measures.asked) or having is not None or bool(tree.args.get("distinct"))
+        is_grouped = (
+            grouped is not None or bool(self.measures.asked) or having is not None or bool(tree.args.get("distinct"))
+        )
         if is_grouped:
             if tree.args.get("distinct") and not self.measures.asked and grouped is None:
                 grouped = [item.expression for item in items]
@@ -132,7 +132,9 @@ class _Reader:
         if isinstance(predicate, Ref):
             found = self.fields.need(predicate.name, predicate.at)
             if not (isinstance(found, Column) and found.type == "bool") and getattr(found, "kind", "") != "bool":
-                raise QuerySyntaxError(f"{predicate.name} is not true or false; compare it, or write exist({predicate.name})", predicate.at)
+                raise QuerySyntaxError(
+                    f"{predicate.name} is not true or false; compare it, or write exist({predicate.name})", predicate.at
+                )
         return split(predicate, self.fields.time)
 
     def _items(self, tree: exp.Select) -> list[Item]:
@@ -152,7 +154,7 @@ class _Reader:
         self._resolving = set()
         return items
 
-    def _name_of(self, node: exp.Expression, index: int) -> str:
+    def _name_of(self, node: exp.Expr, index: int) -> str:
         if isinstance(node, exp.Column | exp.Dot):
             return dotted_name(node)
         return self.select.texts[index] if index < len(self.select.texts) else f"column {index + 1}"
@@ -167,7 +169,7 @@ class _Reader:
         names = dict.fromkeys(joined.get(column.name, column.name) for column in table.columns)
         return [Item(self._output(name, exp.Null(), Ref(name)), Ref(name)) for name in names]
 
-    def _output(self, name: str, node: exp.Expression, expression: Expr) -> Output:
+    def _output(self, name: str, node: exp.Expr, expression: Expr) -> Output:
         shown = isinstance(node, exp.Anonymous) and str(node.this).lower() == "enum"
         if not isinstance(expression, Ref):
             return Output(name)
@@ -238,7 +240,9 @@ class _Reader:
                 raise QuerySyntaxError("SLIMIT needs a function to choose series by; add SORDER BY")
             expression = found[0]
         if not self._over_measures_only(expression):
-            raise QuerySyntaxError("series are chosen by functions over many rows", at(select.sorder) if select.sorder else None)
+            raise QuerySyntaxError(
+                "series are chosen by functions over many rows", at(select.sorder) if select.sorder else None
+            )
         return Series(select.slimit, expression, not select.ascending)
 
     def _over_measures_only(self, expression: Expr) -> bool:
@@ -257,7 +261,8 @@ class _Reader:
         def missing(ref: Ref) -> QuerySyntaxError:
             self.fields.need(ref.name, ref.at)
             return QuerySyntaxError(
-                f"{ref.name} is neither grouped by nor inside of a function; add it to GROUP BY, or write Any({ref.name})", ref.at
+                f"{ref.name} is neither grouped by nor inside of a function; add it to GROUP BY, or write Any({ref.name})",
+                ref.at,
             )
 
         return over_keys(expression, {key: name for name, key in self.keys}, known, missing)
@@ -297,20 +302,24 @@ class _Reader:
         inside = [having] if having is not None else []
         inside += [item.expression for item in (*items, *hidden)]
         for expression in inside:
-            if derived.keys() & set(references(expression)) and not (isinstance(expression, Ref) and expression is not having):
+            if derived.keys() & set(references(expression)) and not (
+                isinstance(expression, Ref) and expression is not having
+            ):
                 raise QuerySyntaxError("Derivative stands alone in SELECT and ORDER BY", place)
 
     def _check_names(self, items: list[Item]) -> None:
         seen: set[str] = set()
         for item in items:
             if item.output.name in seen:
-                raise QuerySyntaxError(f"two columns of the answer are named {item.output.name!r}; give one another name with AS")
+                raise QuerySyntaxError(
+                    f"two columns of the answer are named {item.output.name!r}; give one another name with AS"
+                )
             if item.output.name.startswith("#"):
                 raise QuerySyntaxError(f"{item.output.name!r} is no name for a column; it begins with '#'")
             seen.add(item.output.name)
 
 
-def _ordinal(node: exp.Expression, count: int, clause: str) -> int | None:
+def _ordinal(node: exp.Expr, count: int, clause: str) -> int | None:
     """``ORDER BY 2`` is the second column."""
     if not isinstance(node, exp.Literal) or node.is_string:
         return None
@@ -325,11 +334,13 @@ def _window(tree: exp.Select) -> tuple[int | None, int]:
         node = tree.args.get(key)
         if node is None:
             return None
-        text = str(node.expression.this) if isinstance(node.expression, exp.Literal) and not node.expression.is_string else ""
+        text = (
+            str(node.expression.this)
+            if isinstance(node.expression, exp.Literal) and not node.expression.is_string
+            else ""
+        )
         if not text.isdecimal() or len(text) > 15:
             raise QuerySyntaxError(f"{key.upper()} is a whole number", at(node))
         return int(text)
 
     return number("limit"), number("offset") or 0
-
-

@@ -47,7 +47,10 @@ def answer_show(show: Show, catalog: Catalog, max_rows: int, *, database: str = 
         case "enum":
             rows = _members(catalog, show.name, show.place)
         case "enums":
-            rows = [{"name": each.name, "description": each.description, "members": len(each.members)} for each in catalog.enums.values()]
+            rows = [
+                {"name": each.name, "description": each.description, "members": len(each.members)}
+                for each in catalog.enums.values()
+            ]
         case _:
             rows = [{"language": "en"}]
     table = _table(list(rows))
@@ -107,7 +110,10 @@ def _tables(catalog: Catalog, database: str, place: int | None) -> list[Row]:
 
 def _tags(table: Table) -> list[Row]:
     rows: dict[str, dict[str, Any]] = {}
-    fields: list[Column | Tag] = [*table.tags, *(c for c in table.columns if kind_of(c) == "tag" and c.kind != "attribute")]
+    fields: list[Column | Tag] = [
+        *table.tags,
+        *(c for c in table.columns if kind_of(c) == "tag" and c.kind != "attribute"),
+    ]
     for field in fields:
         base = (field.base or field.name) if field.end is not None else field.name
         if base in rows:
@@ -121,7 +127,10 @@ def _tags(table: Table) -> list[Row]:
             "server_name": field.name,
             "display_name": base.replace("_", " "),
             "type": _type(field),
-            "category": (field.group if isinstance(field, Column) else "resource" if field.kind == "resource" else field.kind) or "tag",
+            "category": (
+                field.group if isinstance(field, Column) else "resource" if field.kind == "resource" else field.kind
+            )
+            or "tag",
             "enum": enum,
             "operators": _operators(field),
             "description": field.description,
@@ -135,7 +144,9 @@ def _type(field: Column | Tag) -> str:
         return field.kind
     if field.enum:
         return "string_enum" if field.type in ("lowcard", "string") else "int_enum"
-    return {"lowcard": "string", "ip4": "ip", "ip6": "ip", "time_s": "time", "time_us": "time", "time_ns": "time"}.get(field.type, field.type)
+    return {"lowcard": "string", "ip4": "ip", "ip6": "ip", "time_s": "time", "time_us": "time", "time_ns": "time"}.get(
+        field.type, field.type
+    )
 
 
 def _operators(field: Column | Tag) -> str:
@@ -146,24 +157,22 @@ def _operators(field: Column | Tag) -> str:
 
 
 def _metrics(table: Table, catalog: Catalog) -> list[Row]:
-    rows: list[Row] = []
     fields: list[Column | Metric] = [*(c for c in table.columns if kind_of(c) != "tag"), *table.metrics]
-    for field in fields:
-        rows.append(
-            {
-                "name": field.name,
-                "is_agg": False,
-                "display_name": field.name.replace("_", " "),
-                "unit": field.unit,
-                "type": field.kind,
-                "category": field.group,
-                "functions": " ".join(function.name for function in catalog.legal(field)),
-                "expression": field.text if isinstance(field, Metric) else "",
-                "description": field.description,
-                "table": table.family,
-            }
-        )
-    return rows
+    return [
+        {
+            "name": field.name,
+            "is_agg": False,
+            "display_name": field.name.replace("_", " "),
+            "unit": field.unit,
+            "type": field.kind,
+            "category": field.group,
+            "functions": " ".join(function.name for function in catalog.legal(field)),
+            "expression": field.text if isinstance(field, Metric) else "",
+            "description": field.description,
+            "table": table.family,
+        }
+        for field in fields
+    ]
 
 
 def _functions(catalog: Catalog) -> list[Row]:
@@ -192,7 +201,12 @@ def _members(catalog: Catalog, name: str, place: int) -> list[Row]:
             raise QuerySyntaxError(f"there is no enumeration {wanted!r}{suggestion(wanted, catalog.enums)}", place)
         wanted = of_column[0]
     return [
-        {"value": str(each.value), "name": each.name, "display_name": each.display or each.name, "description": each.description}
+        {
+            "value": str(each.value),
+            "name": each.name,
+            "display_name": each.display or each.name,
+            "description": each.description,
+        }
         for each in catalog.enum(wanted).members
     ]
 
@@ -204,7 +218,10 @@ def _table(rows: list[Row]) -> pa.Table:
 
 def _chosen(table: pa.Table, select: Select, catalog: Catalog) -> pa.Table:
     """WHERE, ORDER BY, LIMIT and OFFSET on the rows of a SHOW."""
-    columns = tuple(Column(name, "bool" if pa.types.is_boolean(table.schema.field(name).type) else "string") for name in table.column_names)
+    columns = tuple(
+        Column(name, "bool" if pa.types.is_boolean(table.schema.field(name).type) else "string")
+        for name in table.column_names
+    )
     shape = Table("show", "show", "", "", "", "", "none", columns[0].name, (), "", 0, columns)
     fields = Fields(shape, catalog)
     converter = Converter(fields, RowCalls(fields, aggregate_names(catalog), "WHERE"))

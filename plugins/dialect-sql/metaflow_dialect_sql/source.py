@@ -52,12 +52,17 @@ def fields_of(tree: exp.Select, catalog: Catalog, *, database: str = "", precisi
         steps = [_step(node) for node in tree.find_all(exp.Anonymous) if str(node.this).lower() == "time"]
         known = [step for step in steps if step]
         if known:
-            fitting = [each for each in catalog.family(table.name) if not known[0] % each.interval_s and each.interval_s <= table.interval_s]
+            fitting = [
+                each
+                for each in catalog.family(table.name)
+                if not known[0] % each.interval_s and each.interval_s <= table.interval_s
+            ]
             table = fitting[-1] if fitting else table
     if precision and table.precision and table.precision != precision:
         known_names = [each.precision for each in catalog.family(table.name)]
         raise QuerySyntaxError(
-            f"{table.family} is not kept in the precision {precision!r}, but in {', '.join(known_names)}{suggestion(precision, known_names)}", place
+            f"{table.family} is not kept in the precision {precision!r}, but in {', '.join(known_names)}{suggestion(precision, known_names)}",
+            place,
         )
     return Fields(table, catalog, alias)
 

@@ -58,7 +58,7 @@ class Select:
     tree: exp.Select
     texts: tuple[str, ...]
     slimit: int | None = None
-    sorder: exp.Expression | None = None
+    sorder: exp.Expr | None = None
     ascending: bool = False
 
 
@@ -135,7 +135,9 @@ def parse_select(text: str, tokens: list[Token]) -> Select:
     tree = _parse(text, kept)
     if not isinstance(tree, exp.Select):
         name = type(tree).__name__.upper()
-        raise QuerySyntaxError(_REASONS.get(name, f"{name} is not taken; a question is one SELECT"), tokens[0].start + 1)
+        raise QuerySyntaxError(
+            _REASONS.get(name, f"{name} is not taken; a question is one SELECT"), tokens[0].start + 1
+        )
     _check_depth(tree)
     for key, value in tree.args.items():
         if value and key not in _KNOWN:
@@ -157,10 +159,10 @@ def _place_of_clause(tokens: list[Token], key: str, value: object) -> int:
         if depth == 0 and word in wanted and (seen_from or word != ","):
             return int(token.start) + 1
     node = value[0] if isinstance(value, list) else value
-    return (at(node) if isinstance(node, exp.Expression) else None) or 1
+    return (at(node) if isinstance(node, exp.Expr) else None) or 1
 
 
-def _parse(text: str, tokens: list[Token]) -> exp.Expression:
+def _parse(text: str, tokens: list[Token]) -> exp.Expr:
     parser = Grammar().parser(error_message_context=0, max_nodes=20_000)
     try:
         trees = parser.parse(tokens, text)
@@ -192,7 +194,9 @@ def _syntax_error(error: ParseError, text: str) -> QuerySyntaxError:
     found = "the end" if at_end and not said.startswith("Invalid") else repr(word)
     if said.startswith("Expecting "):
         missing = said.removeprefix("Expecting ").strip()
-        return QuerySyntaxError(f"expected {missing!r}, found {found} after it" if at_end else f"expected {missing!r} near {word!r}", column)
+        return QuerySyntaxError(
+            f"expected {missing!r}, found {found} after it" if at_end else f"expected {missing!r} near {word!r}", column
+        )
     if said.startswith("Required keyword"):
         return QuerySyntaxError(f"something is missing at {word!r}: a column, a number or a text", column)
     if "table name" in said:
@@ -200,7 +204,7 @@ def _syntax_error(error: ParseError, text: str) -> QuerySyntaxError:
     return QuerySyntaxError(f"{word!r} is not expected here", column)
 
 
-def _check_depth(tree: exp.Expression) -> None:
+def _check_depth(tree: exp.Expr) -> None:
     """Chains of ``and`` and ``or`` may be long; everything else may only be so deep."""
     stack = [(tree, 0)]
     while stack:
@@ -212,13 +216,11 @@ def _check_depth(tree: exp.Expression) -> None:
             stack.append((child, depth if chain else depth + 1))
 
 
-def _cut_series(
-    text: str, tokens: list[Token]
-) -> tuple[list[Token], int | None, exp.Expression | None, bool]:
+def _cut_series(text: str, tokens: list[Token]) -> tuple[list[Token], int | None, exp.Expr | None, bool]:
     """The tokens without ``SLIMIT n`` and ``SORDER BY x [ASC|DESC]``, and what those say."""
     kept: list[Token] = []
     slimit: int | None = None
-    sorder: exp.Expression | None = None
+    sorder: exp.Expr | None = None
     ascending = False
     index = depth = 0
     while index < len(tokens):
@@ -228,7 +230,9 @@ def _cut_series(
         following = tokens[index + 1] if index + 1 < len(tokens) else None
         if is_word and word == "SLIMIT" and kept[-1].text not in (".", ","):
             if following is None or not following.text.isdecimal() or int(following.text) < 1:
-                raise QuerySyntaxError("expected a whole number from 1 on after SLIMIT", _after(tokens, index + 1, text))
+                raise QuerySyntaxError(
+                    "expected a whole number from 1 on after SLIMIT", _after(tokens, index + 1, text)
+                )
             slimit = int(following.text)
             index += 2
             continue
@@ -288,7 +292,10 @@ def _show(text: str, tokens: list[Token]) -> Show:
         rest = tokens[values + 1 :]
         name = "".join(token.text for token in tokens[2:values])
         if not rest or rest[0].token_type is not TokenType.FROM:
-            raise QuerySyntaxError("expected FROM and a table, as in SHOW TAG endpoint VALUES FROM l7_flow_log", _after(tokens, values + 1, text))
+            raise QuerySyntaxError(
+                "expected FROM and a table, as in SHOW TAG endpoint VALUES FROM l7_flow_log",
+                _after(tokens, values + 1, text),
+            )
         return Show("values", name, tokens[2].start + 1, _behind(text, tokens, tokens[2:values], rest))
     if second == "ENUM" and words[-1] == "VALUES" and len(tokens) > 3:
         return Show("enum", "".join(token.text for token in tokens[2:-1]), tokens[2].start + 1)
@@ -317,7 +324,7 @@ def _behind(text: str, tokens: list[Token], name: list[Token], rest: list[Token]
     return parse_select(text, [select, *name, *rest])
 
 
-def at(node: exp.Expression) -> int | None:
+def at(node: exp.Expr) -> int | None:
     """Where a node begins in the text, counted from 1; None when sqlglot does not say."""
     starts = [each.meta["start"] for each in node.walk() if "start" in each.meta]
     return min(starts) + 1 if starts else None

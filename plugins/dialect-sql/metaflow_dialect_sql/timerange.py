@@ -84,7 +84,9 @@ def _value(literal: Literal, unit: int) -> int:
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            raise QuerySyntaxError(f"{value!r} is no time such as '2026-11-21 06:30:00' or '2026-11-21T06:30:00Z'", literal.at) from None
+            raise QuerySyntaxError(
+                f"{value!r} is no time such as '2026-11-21 06:30:00' or '2026-11-21T06:30:00Z'", literal.at
+            ) from None
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
     raise QuerySyntaxError(f"{value!r} is no time such as '2026-11-21 06:30:00', and no number of seconds", literal.at)

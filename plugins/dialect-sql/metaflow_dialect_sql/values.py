@@ -26,7 +26,9 @@ async def tag_values(question: Question, show: Show, storage: Storage, max_rows:
     item = question.items[0]
     found = question.fields.find(getattr(item.expression, "name", ""))
     if question.keys is not None or found is None or kind_of(found) != "tag":
-        raise QuerySyntaxError(f"{show.name} is no tag; SHOW TAGS FROM {question.fields.table.name} lists them", show.place)
+        raise QuerySyntaxError(
+            f"{show.name} is no tag; SHOW TAGS FROM {question.fields.table.name} lists them", show.place
+        )
     wanted = min(_DEFAULT_VALUES if question.limit is None else question.limit, max_rows)
     plan: Plan = Scan(question.fields.table.name, time=question.span.range())
     if question.where is not None:
@@ -34,11 +36,19 @@ async def tag_values(question: Question, show: Show, storage: Storage, max_rows:
     plan = Aggregate(plan, (Named("value", item.expression),), (Fold("rows", "count"),))
     order = question.order[0] if question.order else None
     by_value = order is not None and order.name == item.output.name
-    keys = (SortKey("value", order.descending),) if order is not None and by_value else (SortKey("rows", True), SortKey("value"))
+    keys = (
+        (SortKey("value", order.descending),)
+        if order is not None and by_value
+        else (SortKey("rows", True), SortKey("value"))
+    )
     plan = Limit(Sort(plan, keys), wanted + 1, question.offset)
     prepare(plan, catalog)
     table = await storage.execute(plan)
-    warnings = (f"only the first {wanted} values are given; add LIMIT",) if table.num_rows > wanted and question.limit is None else ()
+    warnings = (
+        (f"only the first {wanted} values are given; add LIMIT",)
+        if table.num_rows > wanted and question.limit is None
+        else ()
+    )
     table = table.slice(0, wanted)
     column = found if isinstance(found, Column) else None
     outputs = [Output("value", column=column), Output("rows")]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from metaflow_dialect_sql.dialect import SqlDialect
 
 from metaflow_core.api import QueryRequest, QueryResult
 from metaflow_core.sdk import Capture, read_pcap
-from metaflow_dialect_sql.dialect import SqlDialect
 
 sys.path.insert(0, str(Path(__file__).parent))  # shop_cases.py
 
@@ -33,7 +33,9 @@ def capture() -> Capture:
 
 @pytest.fixture(scope="session")
 def storage(capture: Capture) -> Any:
-    store = pytest.importorskip("metaflow_storage_memory.storage", reason="the rows are asked in the memory storage").MemoryStorage(capture.catalog)
+    store = pytest.importorskip(
+        "metaflow_storage_memory.storage", reason="the rows are asked in the memory storage"
+    ).MemoryStorage(capture.catalog)
     for batch in capture.stream_all():
         store.add(batch)
     return store
@@ -47,7 +49,9 @@ def dialect(capture: Capture) -> SqlDialect:
 @pytest.fixture
 def ask(dialect: SqlDialect, storage: Any) -> Callable[..., Any]:
     async def asked(text: str, *, max_rows: int = 1_000_000, timeout_s: float = 60.0, **params: Any) -> QueryResult:
-        return await dialect.query(QueryRequest(text=text, params=params, max_rows=max_rows, timeout_s=timeout_s), storage)
+        return await dialect.query(
+            QueryRequest(text=text, params=params, max_rows=max_rows, timeout_s=timeout_s), storage
+        )
 
     return asked
 

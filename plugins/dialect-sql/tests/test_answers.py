@@ -46,13 +46,18 @@ def answers(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.mark.parametrize("question", [question for question, _ in CASES])
-async def test_answer_is_known(question: str, ask: Callable[..., Any], answers: Any, request: pytest.FixtureRequest) -> None:
+async def test_answer_is_known(
+    question: str, ask: Callable[..., Any], answers: Any, request: pytest.FixtureRequest
+) -> None:
     result = await ask(question)
     found = {"columns": result.table.column_names, "rows": rows_of(result.table), "units": dict(result.units)}
     if request.config.getoption("--mf-update"):
         answers[question] = found
     assert question in answers, "a new question: run pytest --mf-update and look at what it adds to answers.json"
-    assert same([found["columns"], list(found["units"].items())], [answers[question]["columns"], list(answers[question]["units"].items())])
+    assert same(
+        [found["columns"], list(found["units"].items())],
+        [answers[question]["columns"], list(answers[question]["units"].items())],
+    )
     assert same(found["rows"], answers[question]["rows"])
 
 

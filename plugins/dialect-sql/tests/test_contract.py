@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from metaflow_core.testing.contracts import DialectContract
 from metaflow_dialect_sql.plugin import metaflow_dialects
+
+from metaflow_core.testing.contracts import DialectContract
 
 
 class TestSql(DialectContract):
     factory = next(iter(metaflow_dialects()))
-    malformed = (*DialectContract.malformed, "SELECT", "SELECT a FROM", "SHOW", "EXPLAIN", "SELECT ,", "`", "SELECT a FROM t WHERE (((")
+    malformed = (
+        *DialectContract.malformed,
+        "SELECT",
+        "SELECT a FROM",
+        "SHOW",
+        "EXPLAIN",
+        "SELECT ,",
+        "`",
+        "SELECT a FROM t WHERE (((",
+    )

@@ -6,11 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from metaflow_dialect_sql.config import SqlConfig
+from metaflow_dialect_sql.dialect import SqlDialect
 
 from metaflow_core.api import QueryRequest
 from metaflow_core.errors import QueryError, UnsupportedQuery
-from metaflow_dialect_sql.config import SqlConfig
-from metaflow_dialect_sql.dialect import SqlDialect
 
 
 class Store:
@@ -55,7 +55,10 @@ async def test_reading_is_allowed(text: str, dialect: SqlDialect) -> None:
         ("SELECT (SELECT * FROM file('/etc/passwd')) FROM flow_log.l7_flow_log", "table functions"),
         ("SELECT endpoint FROM flow_log.l7_flow_log WHERE 1 IN (SELECT 1 FROM s3('x'))", "table functions"),
         ("WITH x AS (SELECT * FROM mysql('a', 'b', 'c', 'd', 'e')) SELECT * FROM x", "table functions"),
-        ("SELECT * FROM flow_log.l7_flow_log UNION ALL SELECT * FROM executable('x', CSV, 'a String')", "table functions"),
+        (
+            "SELECT * FROM flow_log.l7_flow_log UNION ALL SELECT * FROM executable('x', CSV, 'a String')",
+            "table functions",
+        ),
         ("SELECT * FROM system.users", "full names"),
         ("SELECT * FROM l7_flow_log", "did you mean"),
         ("SELECT sleep(3) FROM flow_log.l7_flow_log", "'sleep'"),

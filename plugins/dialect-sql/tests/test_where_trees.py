@@ -14,7 +14,12 @@ Row = dict[str, Any]
 Test = Callable[[Row], bool | None]
 """True, false, or missing."""
 
-NUMBERS = {"server_port": [16379, 13306, 18080, 0], "response_duration": [0, 57, 200, 50_000], "response_code": [0, 200, 404, 1146], "request_length": [32, 100]}
+NUMBERS = {
+    "server_port": [16379, 13306, 18080, 0],
+    "response_duration": [0, 57, 200, 50_000],
+    "response_code": [0, 200, 404, 1146],
+    "request_length": [32, 100],
+}
 TEXTS = {"endpoint": ["/cart/1", "", "SET", "nowhere.shop.test"], "request_type": ["GET", "COM_QUERY", "A"], "l7_protocol": ["HTTP", "Redis", "MySQL", "DNS"],
          "response_status": ["ok", "server_error", "client_error", "timeout"]}  # fmt: skip
 PATTERNS = ["*", "/c*", "*t", "G?T", "*O*", "a*b", "set", "M*L"]
@@ -34,16 +39,25 @@ def leaf_text(name: str, op: str, value: str) -> tuple[str, Test]:
 
 def leaf_in(name: str, values: list[Any], negated: bool) -> tuple[str, Test]:
     listed = ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in values)
-    return f"{name} {'not ' if negated else ''}in ({listed})", lambda row: None if row[name] is None else (row[name] in values) != negated
+    return (
+        f"{name} {'not ' if negated else ''}in ({listed})",
+        lambda row: None if row[name] is None else (row[name] in values) != negated,
+    )
 
 
 def leaf_like(name: str, pattern: str, negated: bool) -> tuple[str, Test]:
     whole = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.IGNORECASE | re.DOTALL)
-    return f"{name} {'not ' if negated else ''}like '{pattern}'", lambda row: None if row[name] is None else (whole.fullmatch(row[name]) is not None) != negated
+    return (
+        f"{name} {'not ' if negated else ''}like '{pattern}'",
+        lambda row: None if row[name] is None else (whole.fullmatch(row[name]) is not None) != negated,
+    )
 
 
 def leaf_regexp(name: str, pattern: str, negated: bool) -> tuple[str, Test]:
-    return f"{name} {'not ' if negated else ''}regexp '{pattern}'", lambda row: None if row[name] is None else (re.search(pattern, row[name]) is not None) != negated
+    return (
+        f"{name} {'not ' if negated else ''}regexp '{pattern}'",
+        lambda row: None if row[name] is None else (re.search(pattern, row[name]) is not None) != negated,
+    )
 
 
 def leaf_null(name: str, negated: bool) -> tuple[str, Test]:
@@ -55,7 +69,10 @@ def leaf_between(name: str, low: int, high: int) -> tuple[str, Test]:
 
 
 def leaf_sum(left: str, right: str, value: int) -> tuple[str, Test]:
-    return f"{left} + {right} * 2 > {value}", lambda row: None if row[left] is None or row[right] is None else row[left] + row[right] * 2 > value
+    return (
+        f"{left} + {right} * 2 > {value}",
+        lambda row: None if row[left] is None or row[right] is None else row[left] + row[right] * 2 > value,
+    )
 
 
 def both(left: tuple[str, Test], right: tuple[str, Test], word: str) -> tuple[str, Test]:
@@ -90,7 +107,11 @@ leaves = st.one_of(
     st.builds(leaf_sum, numbers, numbers, st.integers(0, 50_000)),
 )  # fmt: skip
 trees = st.recursive(
-    leaves, lambda inner: st.one_of(st.builds(both, inner, inner, st.sampled_from(["and", "or", "AND", "&&", "||"])), st.builds(opposite, inner)), max_leaves=12
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(both, inner, inner, st.sampled_from(["and", "or", "AND", "&&", "||"])), st.builds(opposite, inner)
+    ),
+    max_leaves=12,
 )
 
 
@@ -106,5 +127,7 @@ async def test_rows_kept_are_the_interpreters(tree: tuple[str, Test], ask: Any, 
     # an enumeration is matched by the names of its members; a row without a value has none
     kept = await ask(f"SELECT flow_id, response_duration FROM l7_flow_log WHERE {text}")
     expected = [(row["flow_id"], row["response_duration"]) for row in rows if test(row) is True]
-    found = list(zip(kept.table.column("flow_id").to_pylist(), kept.table.column("response_duration").to_pylist(), strict=True))
+    found = list(
+        zip(kept.table.column("flow_id").to_pylist(), kept.table.column("response_duration").to_pylist(), strict=True)
+    )
     assert sorted(found) == sorted(expected), text

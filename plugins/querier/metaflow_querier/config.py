@@ -36,12 +36,16 @@ class QuerierConfig(Config):
     dialect: str = Field(default="sql", description="The dialect that /v1/query asks in.")
     token: SecretStr | None = Field(default=None, description="Who asks must send 'Authorization: Bearer TOKEN'.")
     allow_anonymous: bool = Field(default=False, description="Listen beyond this machine without a token.")
-    tls_certificate: Path | None = Field(default=None, description="PEM file of the certificate and its chain, for HTTPS.")
+    tls_certificate: Path | None = Field(
+        default=None, description="PEM file of the certificate and its chain, for HTTPS."
+    )
     tls_key: Path | None = Field(default=None, description="PEM file of the certificate's key.")
     timeout_s: float = Field(default=60.0, gt=0, le=3600, description="Seconds that a question may take.")
     max_rows: int = Field(default=1_000_000, ge=1, description="Rows that an answer may have.")
     max_body_bytes: int = Field(default=1 << 20, ge=1024, description="Bytes of a request's body.")
-    max_concurrent: int = Field(default=16, ge=1, description="Questions answered at once; more get 503 with Retry-After.")
+    max_concurrent: int = Field(
+        default=16, ge=1, description="Questions answered at once; more get 503 with Retry-After."
+    )
 
     @field_validator("listen")
     @classmethod

@@ -107,5 +107,7 @@ def _bind(listen: str) -> socket.socket:
         bound.setblocking(False)
     except OSError as error:
         bound.close()
-        raise StartError(f"cannot listen on {listen}: {error.strerror or error}; choose another with 'listen'") from error
+        raise StartError(
+            f"cannot listen on {listen}: {error.strerror or error}; choose another with 'listen'"
+        ) from error
     return bound

@@ -9,7 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from metaflow_core.api import BuildContext, ComponentId, Counters, Kind, QueryRequest, QueryResult, StorageFactory, SystemClock
+from metaflow_core.api import (
+    BuildContext,
+    ComponentId,
+    Counters,
+    Kind,
+    QueryRequest,
+    QueryResult,
+    StorageFactory,
+    SystemClock,
+)
 from metaflow_core.errors import InputError, UnavailableError
 from metaflow_core.model.catalog import Catalog, load_catalog
 
@@ -76,7 +85,9 @@ def _built(factories: Mapping[str, Any], kind: Kind, name: str, catalog: Catalog
     factory = factories.get(name)
     if factory is None:
         known = ", ".join(factories) or "none"
-        raise UnavailableError(f"the {kind.value} {name!r} is not installed (there are: {known}); run: pip install metaflow-{kind.value}-{name}")
+        raise UnavailableError(
+            f"the {kind.value} {name!r} is not installed (there are: {known}); run: pip install metaflow-{kind.value}-{name}"
+        )
     context = BuildContext(
         kind=kind,
         id=ComponentId(name),
@@ -111,7 +122,9 @@ class StoreAsker:
         chosen = storage or (able[0] if len(able) == 1 else "")
         if chosen not in able:
             known = ", ".join(able) or "none"
-            raise UnavailableError(f"--data needs a storage that keeps rows in a directory; installed are: {known} (choose with --storage)")
+            raise UnavailableError(
+                f"--data needs a storage that keeps rows in a directory; installed are: {known} (choose with --storage)"
+            )
         config = {"storages": {chosen: {"path": str(folder)}}, "dialects": {dialect: {}}}
         self._dialect = dialect
         self.catalog = load_catalog()
@@ -176,7 +189,9 @@ def _result(body: bytes) -> QueryResult:
     except pa.ArrowInvalid as error:
         raise UnavailableError(f"the answer is not what a querier of MetaFlow sends: {error}") from None
     units = {
-        field.name: field.metadata[b"unit"].decode() for field in table.schema if field.metadata and b"unit" in field.metadata
+        field.name: field.metadata[b"unit"].decode()
+        for field in table.schema
+        if field.metadata and b"unit" in field.metadata
     }
     warnings = json.loads((table.schema.metadata or {}).get(b"warnings", b"[]"))
     return QueryResult(table=table, units=units, warnings=tuple(warnings))

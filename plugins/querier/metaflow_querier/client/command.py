@@ -21,19 +21,48 @@ _DEFAULT_URL = "http://127.0.0.1:20416"
 
 @click.command()
 @click.argument("sql", required=False)
-@click.option("--pcap", "captures", metavar="FILE", multiple=True, type=click.Path(), help="Ask a capture; may be repeated. '-' is standard input.")
+@click.option(
+    "--pcap",
+    "captures",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(),
+    help="Ask a capture; may be repeated. '-' is standard input.",
+)
 @click.option("--url", metavar="URL", help=f"Ask a running server (default {_DEFAULT_URL}).")
-@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Ask a store in a directory, without a server.")
+@click.option(
+    "--data", metavar="DIR", type=click.Path(path_type=Path), help="Ask a store in a directory, without a server."
+)
 @click.option("--storage", metavar="TYPE", default="", help="The storage that --data belongs to, when several could.")
 @click.option("--token", metavar="TOKEN", help="Token of the server; default METAFLOW_TOKEN of the environment.")
-@click.option("--dialect", metavar="TYPE", default="sql", show_default=True, help="The language of the question, for --pcap and --data.")
+@click.option(
+    "--dialect",
+    metavar="TYPE",
+    default="sql",
+    show_default=True,
+    help="The language of the question, for --pcap and --data.",
+)
 @click.option("--db", metavar="NAME", help="Database of tables named without one.")
 @click.option("--precision", metavar="P", help="Precision of tables named without one: 1s, 1m, 1h, 1d.")
 @click.option("--raw", is_flag=True, help="The text is the storage's own SQL (read only).")
-@click.option("--format", "layout", type=click.Choice(("table", "csv", "jsonl", "arrow", "parquet")), help="Form of the rows; default table on a terminal, else jsonl.")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(("table", "csv", "jsonl", "arrow", "parquet")),
+    help="Form of the rows; default table on a terminal, else jsonl.",
+)
 @click.option("--out", metavar="FILE", type=click.Path(), help="Write to a file; its suffix chooses the format.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.001, max=3600), default=60.0, show_default=True, help="Seconds that a question may take.")
-@click.option("--max-rows", type=click.IntRange(min=1), default=1_000_000, show_default=True, help="Rows that an answer may have.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.001, max=3600),
+    default=60.0,
+    show_default=True,
+    help="Seconds that a question may take.",
+)
+@click.option(
+    "--max-rows", type=click.IntRange(min=1), default=1_000_000, show_default=True, help="Rows that an answer may have."
+)
 @click.option("--json", "as_json", is_flag=True, help="Rows as JSON Lines, and errors as JSON.")
 def query(
     sql: str | None,
@@ -66,14 +95,18 @@ def query(
     if sum((bool(captures), url is not None, data is not None)) > 1:
         raise click.UsageError("--pcap, --url and --data each say whom to ask; give one of them.")
     if sql is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("give a question, e.g. \"SHOW TABLES\", or '-' to read it from standard input; a prompt needs a terminal.")
+        raise click.UsageError(
+            "give a question, e.g. \"SHOW TABLES\", or '-' to read it from standard input; a prompt needs a terminal."
+        )
     if sql is None and out is not None:
         raise click.UsageError("--out is for one question; give it.")
     if sql == "-":
         sql = sys.stdin.read()
     if as_json:
         layout = layout or "jsonl"
-    params: dict[str, Any] = {name: value for name, value in (("db", db), ("data_precision", precision), ("raw", raw)) if value}
+    params: dict[str, Any] = {
+        name: value for name, value in (("db", db), ("data_precision", precision), ("raw", raw)) if value
+    }
     asker = _asker(captures, url, data, storage=storage, token=token, dialect=dialect)
     try:
         return _run(asker, sql, params, layout=layout, out=out, timeout_s=timeout_s, max_rows=max_rows)
@@ -81,7 +114,9 @@ def query(
         asker.close()
 
 
-def _asker(captures: tuple[str, ...], url: str | None, data: Path | None, *, storage: str, token: str | None, dialect: str) -> Asker:
+def _asker(
+    captures: tuple[str, ...], url: str | None, data: Path | None, *, storage: str, token: str | None, dialect: str
+) -> Asker:
     from metaflow_querier.client.askers import CaptureAsker, RemoteAsker, StoreAsker
 
     if captures:
@@ -92,7 +127,14 @@ def _asker(captures: tuple[str, ...], url: str | None, data: Path | None, *, sto
 
 
 def _run(
-    asker: Asker, sql: str | None, params: dict[str, Any], *, layout: str | None, out: str | None, timeout_s: float, max_rows: int
+    asker: Asker,
+    sql: str | None,
+    params: dict[str, Any],
+    *,
+    layout: str | None,
+    out: str | None,
+    timeout_s: float,
+    max_rows: int,
 ) -> int:
     from metaflow_querier.client.printing import show, write
 

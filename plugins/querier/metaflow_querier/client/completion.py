@@ -10,8 +10,36 @@ from metaflow_core.model.catalog import Catalog, Column, Table
 
 __all__ = ["suggestions", "word_before"]
 
-_CLAUSES = ("SELECT", "FROM", "WHERE", "GROUP BY", "HAVING", "ORDER BY", "LIMIT", "OFFSET", "SLIMIT", "AND", "OR", "NOT", "LIKE", "REGEXP", "IN", "AS", "DESC")
-_STARTS = ("SELECT", "SHOW TABLES", "SHOW TAGS FROM", "SHOW METRICS FROM", "SHOW METRICS FUNCTIONS", "SHOW TAG", "SHOW ENUM", "SHOW DATABASES", "EXPLAIN SELECT")
+_CLAUSES = (
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP BY",
+    "HAVING",
+    "ORDER BY",
+    "LIMIT",
+    "OFFSET",
+    "SLIMIT",
+    "AND",
+    "OR",
+    "NOT",
+    "LIKE",
+    "REGEXP",
+    "IN",
+    "AS",
+    "DESC",
+)
+_STARTS = (
+    "SELECT",
+    "SHOW TABLES",
+    "SHOW TAGS FROM",
+    "SHOW METRICS FROM",
+    "SHOW METRICS FUNCTIONS",
+    "SHOW TAG",
+    "SHOW ENUM",
+    "SHOW DATABASES",
+    "EXPLAIN SELECT",
+)
 _WORD = re.compile(r"[A-Za-z0-9_.]*$")
 _TABLE = re.compile(r"\bfrom\s+([A-Za-z0-9_.]+)", re.IGNORECASE)
 _COMPARED = re.compile(r"([A-Za-z0-9_.]+)\s*(?:=|!=|\bin\s*\()\s*'([^']*)$", re.IGNORECASE)
@@ -43,8 +71,7 @@ def _candidates(head: str, whole: str, catalog: Catalog) -> Iterator[tuple[str, 
         yield from ((each, "") for each in _STARTS)
         return
     if re.search(r"\bfrom\s+$", head, re.IGNORECASE):
-        for table in catalog.tables.values():
-            yield table.short, table.description
+        yield from ((each.short, each.description) for each in catalog.tables.values())
         return
     if re.search(r"\benum\s+$", head, re.IGNORECASE):
         yield from ((enum.name, enum.description) for enum in catalog.enums.values())

@@ -22,7 +22,14 @@ __all__ = ["FORMATS", "show", "write"]
 
 FORMATS = ("table", "csv", "jsonl", "arrow", "parquet")
 _BINARY = frozenset({"arrow", "parquet"})
-_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".arrow": "arrow", ".feather": "arrow", ".parquet": "parquet"}
+_SUFFIXES = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".parquet": "parquet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ def show(result: QueryResult, layout: str | None) -> None:
     layout = layout or ("table" if sys.stdout.isatty() else "jsonl")
     if layout == "table":
         heads = [f"{name} ({unit})" if (unit := result.units.get(name)) else name for name in result.table.column_names]
-        print_table(heads, (map(_cell, row.values()) for row in result.table.to_pylist()))
+        print_table(heads, ([_cell(value) for value in row.values()] for row in result.table.to_pylist()))
         return
     if layout in _BINARY and sys.stdout.isatty():
         raise click.UsageError(f"{layout} is binary; write it to a file with --out, or into a pipe.")

@@ -52,7 +52,11 @@ def _history() -> History:
 def prompt(catalog: Catalog, ask: Callable[[str], QueryResult], show: Callable[[QueryResult], None]) -> None:
     """Asks until Ctrl-D, ``exit`` or ``quit``. A question that fails is told and the next one taken."""
     session: PromptSession[str] = PromptSession(
-        "mflow> ", history=_history(), completer=CatalogCompleter(catalog), complete_while_typing=False, enable_history_search=True
+        "mflow> ",
+        history=_history(),
+        completer=CatalogCompleter(catalog),
+        complete_while_typing=False,
+        enable_history_search=True,
     )
     print(f"Questions end with Enter; Tab completes, Ctrl-D ends. {_HELP}", file=sys.stderr)
     while True:

@@ -76,7 +76,11 @@ def _json(result: QueryResult, debug: Mapping[str, Any] | None) -> bytes:
     document = {
         "OPT_STATUS": "SUCCESS",
         "DESCRIPTION": "",
-        "result": {"columns": result.table.column_names, "values": [list(row) for row in zip(*columns, strict=True)], "schemas": schemas},
+        "result": {
+            "columns": result.table.column_names,
+            "values": [list(row) for row in zip(*columns, strict=True)],
+            "schemas": schemas,
+        },
         "warnings": list(result.warnings),
         "debug": dict(debug) if debug is not None else None,
     }
@@ -102,7 +106,12 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
         texts = pc.strftime(column.cast(pa.timestamp(kind.unit)), format="%Y-%m-%dT%H:%M:%S").to_pylist()
         return [None if text is None else f"{text}Z" for text in texts]
     values: list[Any] = column.to_pylist()
-    if pa.types.is_floating(kind) or pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
+    if (
+        pa.types.is_floating(kind)
+        or pa.types.is_nested(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    ):
         return [_value(value) for value in values]
     return values
 
@@ -125,7 +134,9 @@ def _csv(table: pa.Table) -> bytes:
     writer.writerow(table.column_names)
     columns = [_plain(table.column(name)) for name in table.column_names]
     for row in zip(*columns, strict=True):
-        writer.writerow([json.dumps(cell, ensure_ascii=False) if isinstance(cell, list | dict) else cell for cell in row])
+        writer.writerow(
+            [json.dumps(cell, ensure_ascii=False) if isinstance(cell, list | dict) else cell for cell in row]
+        )
     return out.getvalue().encode()
 
 

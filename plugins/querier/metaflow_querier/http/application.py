@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -18,7 +19,7 @@ from metaflow_core.errors import QueryError
 from metaflow_querier.config import QuerierConfig
 from metaflow_querier.http.asking import Asking
 from metaflow_querier.http.describe import describe, describe_table
-from metaflow_querier.http.errors import error_response, of_error
+from metaflow_querier.http.errors import DEFECT, error_response, of_error
 from metaflow_querier.http.openapi import openapi
 from metaflow_querier.http.page import routes_page
 
@@ -32,13 +33,16 @@ _PATHS = (
     ("GET", "/v1/ready", "Whether questions can be answered."),
     ("GET", "/openapi.json", "Description of these paths (OpenAPI 3.1)."),
 )
+_LOGGER = logging.getLogger("metaflow.service.querier")
 _USABLE = frozenset({"running", "degraded"})
 
 
 class Application:
     """A Starlette application over one app of MetaFlow."""
 
-    def __init__(self, context: BuildContext, config: QuerierConfig, others: Callable[[], Iterable[tuple[str, Route]]]) -> None:
+    def __init__(
+        self, context: BuildContext, config: QuerierConfig, others: Callable[[], Iterable[tuple[str, Route]]]
+    ) -> None:
         self._context = context
         self._config = config
         self._others = others
@@ -53,8 +57,9 @@ class Application:
         }
         routes = [StarletteRoute("/", _endpoint(self._page), methods=["GET"])]
         for method, path, _ in _PATHS:
-            for spelling in {path, path.rstrip("/"), f"{path.rstrip('/')}/" if path.startswith("/v1") else path}:
-                routes.append(StarletteRoute(spelling, _endpoint(handlers[path]), methods=[method]))
+            spellings = {path, path.rstrip("/"), f"{path.rstrip('/')}/" if path.startswith("/v1") else path}
+            endpoint = _endpoint(handlers[path])
+            routes.extend(StarletteRoute(spelling, endpoint, methods=[method]) for spelling in sorted(spellings))
         self._app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
         self._app.router.redirect_slashes = False
 
@@ -115,7 +120,14 @@ def _endpoint(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
     """Starlette takes a coroutine function for one that is given a request; an object is taken for an application."""
 
     async def endpoint(request: Request) -> Response:
-        response: Response = await handler(request)
+        try:
+            response: Response = await handler(request)
+        except HTTPException:
+            raise
+        except Exception:
+            # before Starlette's own answer, which is no JSON
+            _LOGGER.exception("%s %s: a defect of MetaFlow.", request.method, request.url.path)
+            return error_response(500, "internal", DEFECT)
         return response
 
     return endpoint

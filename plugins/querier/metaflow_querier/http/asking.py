@@ -48,7 +48,9 @@ class Asking:
         media = choose(request.headers.get("accept", ""), asked.format)
         if media is None:
             known = f"formats are {', '.join(FORMATS)}; media types {', '.join(FORMATS.values())}"
-            return error_response(400 if asked.format else 406, "not-acceptable", f"the answer cannot be given in that form; {known}")
+            return error_response(
+                400 if asked.format else 406, "not-acceptable", f"the answer cannot be given in that form; {known}"
+            )
         if self._running >= self._config.max_concurrent:
             counters.add("refused", reason="busy", unit="queries")
             said = f"{self._running} questions are being answered already; ask again in a moment"

@@ -25,7 +25,10 @@ def describe(catalog: Catalog) -> dict[str, Any]:
             for function in catalog.functions.values()
         ],
         "enums": {
-            enum.name: [{"value": m.value, "name": m.name, "display_name": m.display or m.name, "description": m.description} for m in enum.members]
+            enum.name: [
+                {"value": m.value, "name": m.name, "display_name": m.display or m.name, "description": m.description}
+                for m in enum.members
+            ]
             for enum in catalog.enums.values()
         },
     }
@@ -51,7 +54,12 @@ def describe_table(catalog: Catalog, name: str) -> dict[str, Any]:
     :raises QueryError: there is no such table; the sentence suggests the nearest.
     """
     table = catalog.table(name)
-    return {**_short(catalog, table.family), "columns": _columns(table, catalog), "metrics": _metrics(table, catalog), "tags": _tags(table)}
+    return {
+        **_short(catalog, table.family),
+        "columns": _columns(table, catalog),
+        "metrics": _metrics(table, catalog),
+        "tags": _tags(table),
+    }
 
 
 def _columns(table: Table, catalog: Catalog) -> list[dict[str, Any]]:

@@ -8,7 +8,9 @@ from starlette.responses import JSONResponse
 
 from metaflow_core.errors import MetaFlowError, QueryError, QuerySyntaxError, StorageError, UnsupportedQuery
 
-__all__ = ["error_response", "of_error"]
+__all__ = ["DEFECT", "error_response", "of_error"]
+
+DEFECT = "the server failed on this request, which is a defect of MetaFlow; its log says more"
 
 
 def error_response(

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metaflow_core.api import Counters
 from metaflow_querier.config import QuerierConfig
-from metaflow_querier.http.errors import error_response
+from metaflow_querier.http.errors import DEFECT, error_response
 
 __all__ = ["Gate"]
 
@@ -54,10 +54,11 @@ class Gate:
             self._counters.add("failed", reason="defect", unit="requests")
             if begun:
                 raise
-            said = "the server failed on this request, which is a defect of MetaFlow; its log says more"
-            await error_response(500, "internal", said)(scope, receive, send)
+            await error_response(500, "internal", DEFECT)(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
         sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         scheme, _, token = sent.partition(b" ")
-        return scheme.lower() == b"bearer" and self._token is not None and hmac.compare_digest(token.strip(), self._token)
+        return (
+            scheme.lower() == b"bearer" and self._token is not None and hmac.compare_digest(token.strip(), self._token)
+        )

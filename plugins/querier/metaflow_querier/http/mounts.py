@@ -29,7 +29,9 @@ class Mounts:
         found: Route | None = None
         for _, route in self._others():
             prefix = route.path.rstrip("/")
-            if (path == prefix or path.startswith(f"{prefix}/")) and (found is None or len(prefix) > len(found.path.rstrip("/"))):
+            if (path == prefix or path.startswith(f"{prefix}/")) and (
+                found is None or len(prefix) > len(found.path.rstrip("/"))
+            ):
                 found = route
         if found is None or (found.path == "/" and self._is_own(path)):
             await self._own(scope, receive, send)

@@ -47,7 +47,14 @@ _ANSWER = {
                     "type": "array",
                     "items": {
                         "type": "object",
-                        "properties": {"name": _TEXT, "unit": _TEXT, "type": {"enum": [0, 1]}, "value_type": _TEXT, "pre_as": _TEXT, "label_type": _TEXT},
+                        "properties": {
+                            "name": _TEXT,
+                            "unit": _TEXT,
+                            "type": {"enum": [0, 1]},
+                            "value_type": _TEXT,
+                            "pre_as": _TEXT,
+                            "label_type": _TEXT,
+                        },
                     },
                 },
             },
@@ -122,7 +129,9 @@ def _error(said: str) -> dict[str, Any]:
     return {"description": said, "content": {"application/json": {"schema": _ERROR}}}
 
 
-def _get(summary: str, name: str, others: dict[str, Any], parameters: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def _get(
+    summary: str, name: str, others: dict[str, Any], parameters: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     answer = {"description": "An object.", "content": {"application/json": {"schema": {"type": "object"}}}}
     operation: dict[str, Any] = {"summary": summary, "operationId": name, "responses": {"200": answer, **others}}
     if parameters:

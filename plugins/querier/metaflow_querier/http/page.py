@@ -21,6 +21,13 @@ def routes_page(rows: Iterable[tuple[str, str, str]], base: str) -> HTMLResponse
     for method, path, summary in rows:
         place = f'<a href="{escape(path)}">{escape(path)}</a>' if method == "GET" else escape(path)
         cells.append(f"<tr><td><code>{escape(method)}</code><td><code>{place}</code><td>{escape(summary)}")
-    example = f"curl {base}/v1/query -d 'sql=SELECT l7_protocol, Count(row) FROM l7_flow_log GROUP BY l7_protocol'"
+    question = "SELECT l7_protocol, Count(row) FROM l7_flow_log GROUP BY l7_protocol"
+    example = f"curl {base}/v1/query -d 'sql={question}'"
     text = f"{_HEAD}<table>{''.join(cells)}</table><pre>{escape(example)}</pre>"
-    return HTMLResponse(text, headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'", "x-content-type-options": "nosniff"})
+    return HTMLResponse(
+        text,
+        headers={
+            "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "x-content-type-options": "nosniff",
+        },
+    )

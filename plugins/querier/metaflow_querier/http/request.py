@@ -48,21 +48,33 @@ async def read_asked(request: Request, max_bytes: int) -> Asked:
     elif kind == "application/json" or kind.endswith("+json"):
         fields = _json(body)
     else:
-        raise BadRequest(415, "media-type", f"{kind} is not taken; send a form (application/x-www-form-urlencoded) or application/json")
+        raise BadRequest(
+            415,
+            "media-type",
+            f"{kind} is not taken; send a form (application/x-www-form-urlencoded) or application/json",
+        )
     fields = {**dict(request.query_params), **fields}
     sql = fields.get("sql")
     if not isinstance(sql, str) or not sql.strip():
         raise BadRequest(400, "bad-request", "the field 'sql' is missing or empty: it holds the question as a text")
-    params = {name: fields[name] for name in ("db", "data_precision") if isinstance(fields.get(name), str) and fields[name]}
+    params = {
+        name: fields[name] for name in ("db", "data_precision") if isinstance(fields.get(name), str) and fields[name]
+    }
     flags = {name: _flag(fields.get(name), name) for name in _FLAGS}
     if flags["raw"]:
         params["raw"] = True
     form = fields.get("format") or ""
     if not isinstance(form, str):
         raise BadRequest(400, "bad-request", "the field 'format' is json, csv or arrow")
+    max_rows = _number(fields.get("max_rows"), "max_rows", whole=True)
     return Asked(
-        sql, params, form.lower(), flags["debug"], _number(fields.get("max_rows"), "max_rows", whole=True), _number(fields.get("timeout_s"), "timeout_s")
-    )  # type: ignore[arg-type]  # whole=True gives an int
+        sql,
+        params,
+        form.lower(),
+        flags["debug"],
+        None if max_rows is None else int(max_rows),
+        _number(fields.get("timeout_s"), "timeout_s"),
+    )
 
 
 async def _body(request: Request, max_bytes: int) -> bytes:
@@ -80,7 +92,9 @@ async def _body(request: Request, max_bytes: int) -> bytes:
 
 def _form(body: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=100)
+        return parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=100
+        )
     except ValueError as error:
         raise BadRequest(400, "bad-request", f"the form cannot be read: {error}") from None
 
