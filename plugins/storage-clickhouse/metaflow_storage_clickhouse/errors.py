@@ -9,7 +9,9 @@ from metaflow_core.errors import MetaFlowError, QueryError, StorageError, Unsupp
 __all__ = ["ClickHouseError", "as_query_error", "as_storage_error"]
 
 _CODE = re.compile(r"Code: (\d+)\.? ?(?:DB::)?(?:Exception: )?")
-_NOISE = re.compile(r"\s*(\(version [^)]*\)|\([A-Z0-9_]+\)|: In scope .*|: while executing .*|Stack trace:.*)\s*", re.DOTALL)
+_NOISE = re.compile(
+    r"\s*(\(version [^)]*\)|\([A-Z0-9_]+\)|: In scope .*|: while executing .*|Stack trace:.*)\s*", re.DOTALL
+)
 
 _FULL = {243, 74, 75}
 _READ_ONLY = {76, 481, 164, 242}

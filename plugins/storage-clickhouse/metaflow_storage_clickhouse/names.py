@@ -40,7 +40,11 @@ class Dictionaries:
         :raises ClickHouseError: it cannot be made or read.
         """
         on = self._layout.on_cluster()
-        kind = "ReplicatedReplacingMergeTree('/clickhouse/tables/all/{database}/{table}', '{replica}')" if on else "ReplacingMergeTree"
+        kind = (
+            "ReplicatedReplacingMergeTree('/clickhouse/tables/all/{database}/{table}', '{replica}')"
+            if on
+            else "ReplacingMergeTree"
+        )
         self._engine.command(f"CREATE DATABASE IF NOT EXISTS {_DATABASE}{on}")
         self._engine.command(
             f"CREATE TABLE IF NOT EXISTS {_TABLE}{on} (dictionary LowCardinality(String), id UInt64, valid_from Int64, "
@@ -128,4 +132,3 @@ class Dictionaries:
 
 def _row(dictionary: str, word: int, start: int, name: str) -> str:
     return f"({text(dictionary)}, {word}, {start}, {text(name)})"
-

@@ -23,7 +23,9 @@ _WIDTHS = {
 _KEYS_ADDED, _UPDATES_DICTIONARY = 1 << 9, 1 << 10
 
 
-def encode_block(columns: Sequence[tuple[str, str, pa.Array]], rows: int, constants: Sequence[tuple[str, str, bytes]] = ()) -> bytes:
+def encode_block(
+    columns: Sequence[tuple[str, str, pa.Array]], rows: int, constants: Sequence[tuple[str, str, bytes]] = ()
+) -> bytes:
     """One block.
 
     :param columns: name, ClickHouse type (as :mod:`~metaflow_storage_clickhouse.schema.types` writes it) and values; times are

@@ -55,7 +55,9 @@ def batch_number(table: str, batch_id: str) -> int:
 class Writer:
     """Inserts groups of batches; called from one thread a table at a time."""
 
-    def __init__(self, engine: Engine, catalog: Catalog, layout: Layout, counters: Counters, settings: Settings) -> None:
+    def __init__(
+        self, engine: Engine, catalog: Catalog, layout: Layout, counters: Counters, settings: Settings
+    ) -> None:
         self._engine = engine
         self._catalog = catalog
         self._layout = layout
@@ -163,7 +165,12 @@ class Writer:
         for rollup in self._rollups.get(table.name, ()):
             spans = [_span(item.data, table) for item in items]
             rebuild_rollup(
-                self._engine, rollup, table, self._layout, min(span[0] for span in spans), max(span[1] for span in spans)
+                self._engine,
+                rollup,
+                table,
+                self._layout,
+                min(span[0] for span in spans),
+                max(span[1] for span in spans),
             )
 
     def recover(self, recent_s: int = 600) -> list[str]:
@@ -213,6 +220,6 @@ def _block(table: Table, item: Item, counters: Counters) -> bytes:
                 outside = pc.or_(pc.less(seconds, 0), pc.greater(seconds, 0xFFFFFFFF)).true_count
                 counters.add("received", outside, reason="time_out_of_range")
         columns.append((name, column_type(column), array))
-    return encode_block(columns, item.data.num_rows, (("_batch", HIDDEN["_batch"], item.number.to_bytes(16, "little")),))
-
-
+    return encode_block(
+        columns, item.data.num_rows, (("_batch", HIDDEN["_batch"], item.number.to_bytes(16, "little")),)
+    )

@@ -74,7 +74,11 @@ def _check(store: Any, log: Path) -> None:
     total = sum(row["n"] for row in found.values())
     for precision in ("1h", "1d"):
         rolled = store.query(
-            Aggregate(Scan(f"flow_metrics.application.{precision}"), (Named("p", Ref("pod_id")),), (Fold("x", "sum", Ref("request")),))
+            Aggregate(
+                Scan(f"flow_metrics.application.{precision}"),
+                (Named("p", Ref("pod_id")),),
+                (Fold("x", "sum", Ref("request")),),
+            )
         ).to_pylist()
         assert sum(row["x"] for row in rolled) == total, precision
         assert {row["p"]: row["x"] for row in rolled} == {number: row["n"] for number, row in found.items()}
@@ -106,7 +110,17 @@ def test_killed_while_parts_are_put_in_place(tmp_path: Path, stores: Callable[..
     log = tmp_path / "log"
     _run(tmp_path, log, 3)
     before = len(_numbers(log, "stored"))
-    inject = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2", "-e", f"inject=rename,renameat,renameat2:signal=KILL:when={40 + nth}")
+    inject = (
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=rename,renameat,renameat2",
+        "-e",
+        f"inject=rename,renameat,renameat2:signal=KILL:when={40 + nth}",
+    )
     _run(tmp_path, log, 1_000_000, wrapper=inject)
     _run(tmp_path, log, 3)
     assert len(_numbers(log, "stored")) > before

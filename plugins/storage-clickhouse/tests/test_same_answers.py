@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from metaflow_storage_memory.storage import MemoryStorage
@@ -67,8 +66,29 @@ TYPES = {
     "end_time": pa.int64(),
     "time": pa.int64(),
 }
-HOSTILE = ["", "a", "A", "ab", "a*b", "ü\n", "'; DROP TABLE x --", "\\", "`", "a\0b", "%(x)s", "{x:UInt8}", "É", "\U0001f600"]
-SIX = [bytes(16), bytes(15) + b"\1", bytes(10) + b"\xff\xff\1\2\3\4", b"\x20\x01\x0d\xb8" + bytes(11) + b"\1", bytes(12) + b"\1\2\3\4"]
+HOSTILE = [
+    "",
+    "a",
+    "A",
+    "ab",
+    "a*b",
+    "ü\n",
+    "'; DROP TABLE x --",
+    "\\",
+    "`",
+    "a\0b",
+    "%(x)s",
+    "{x:UInt8}",
+    "É",
+    "\U0001f600",
+]
+SIX = [
+    bytes(16),
+    bytes(15) + b"\1",
+    bytes(10) + b"\xff\xff\1\2\3\4",
+    b"\x20\x01\x0d\xb8" + bytes(11) + b"\1",
+    bytes(12) + b"\1\2\3\4",
+]
 
 one_row = st.fixed_dictionaries(
     {
@@ -114,12 +134,18 @@ def _expressions() -> tuple[st.SearchStrategy[Expr], st.SearchStrategy[Expr], st
         st.builds(lambda n: Call("unix", (Ref(n),)), st.sampled_from(["time", "end_time"])),
         st.just(Call("map_at", (Ref("metrics_names"), Ref("metrics_values"), Literal("m")))),
     )
-    addresses = st.sampled_from([("ip4_0", "10.0.0.0/31"), ("ip4_0", "0.0.0.0/0"), ("ip6_0", "2001:db8::/32"), ("ip6_0", "::1")])
+    addresses = st.sampled_from(
+        [("ip4_0", "10.0.0.0/31"), ("ip4_0", "0.0.0.0/0"), ("ip6_0", "2001:db8::/32"), ("ip6_0", "::1")]
+    )
     texts = text | st.one_of(
         st.builds(lambda f, a: Call(f, (a,)), st.sampled_from(["lower", "upper"]), text),
         st.builds(lambda a, b: Call("concat", (a, b)), text, text | st.sampled_from(HOSTILE).map(Literal)),
-        st.builds(lambda n: Call("to_text", (Ref(n),)), st.sampled_from(["ip4_0", "ip6_0", "server_port", "time", "is_tls"])),
-        st.builds(lambda n, b: Call("mask", (Ref(n), Literal(b))), st.sampled_from(["ip4_0", "ip6_0"]), st.integers(0, 32)),
+        st.builds(
+            lambda n: Call("to_text", (Ref(n),)), st.sampled_from(["ip4_0", "ip6_0", "server_port", "time", "is_tls"])
+        ),
+        st.builds(
+            lambda n, b: Call("mask", (Ref(n), Literal(b))), st.sampled_from(["ip4_0", "ip6_0"]), st.integers(0, 32)
+        ),
         st.just(Call("map_at", (Ref("attribute_names"), Ref("attribute_values"), Literal("b")))),
         st.just(Call("map_text", (Ref("attribute_names"), Ref("attribute_values")))),
         st.just(Call("map_text", (Ref("metrics_names"), Ref("metrics_values")))),
@@ -128,7 +154,12 @@ def _expressions() -> tuple[st.SearchStrategy[Expr], st.SearchStrategy[Expr], st
         st.builds(Compare, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), number, number),
         st.builds(Compare, st.sampled_from(["=", "<", ">="]), leaf, small.map(Literal)),
         st.builds(Compare, st.sampled_from(["=", "!=", "<"]), texts, st.sampled_from(HOSTILE).map(Literal)),
-        st.builds(Compare, st.sampled_from(["<", ">="]), st.sampled_from([Ref("time"), Ref("end_time")]), st.integers(-9, 400_000_000).map(Literal)),
+        st.builds(
+            Compare,
+            st.sampled_from(["<", ">="]),
+            st.sampled_from([Ref("time"), Ref("end_time")]),
+            st.integers(-9, 400_000_000).map(Literal),
+        ),
         st.builds(Like, text, st.sampled_from(["a", "*b", "a*", "*", "", "a.*", "É", "é*", "'*", "\\"])),
         st.builds(Regexp, text, st.sampled_from(["^a", "b$", "[ab]+", "a.b", "ü.", "\\\\", "'"])),
         st.builds(In, leaf, st.lists(small.map(Literal), min_size=1, max_size=3).map(tuple)),
@@ -147,13 +178,19 @@ def _expressions() -> tuple[st.SearchStrategy[Expr], st.SearchStrategy[Expr], st
 
 
 CONDITIONS, NUMBER_EXPRESSIONS, TEXT_EXPRESSIONS = _expressions()
-MANY = settings(max_examples=int(os.environ.get("EXAMPLES", "40")), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+MANY = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "40")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def batch(data: list[dict[str, Any]]) -> pa.RecordBatch:
     numbered = [{**row, "_id": index} for index, row in enumerate(data)]
     names = numbered[0] if numbered else {}
-    return pa.RecordBatch.from_pydict({name: pa.array([row[name] for row in numbered], TYPES.get(name)) for name in names})
+    return pa.RecordBatch.from_pydict(
+        {name: pa.array([row[name] for row in numbered], TYPES.get(name)) for name in names}
+    )
 
 
 class Both:
@@ -233,17 +270,35 @@ FOLDS = st.sampled_from(
 def test_groups_and_folds_are_the_same(shared: Store, data: Any, folds: Any, keys: list[str], where: Expr) -> None:
     bucket = Call("bucket", (Ref("time"), Literal(60), Literal(7)))
     named = tuple(Named(key, bucket if key == "minute" else Ref(key)) for key in keys)
-    measures = [Fold(f"f{i}", op, Ref(name), parameters, test) for i, ((op, parameters), name, test) in enumerate(folds)]
+    measures = [
+        Fold(f"f{i}", op, Ref(name), parameters, test) for i, ((op, parameters), name, test) in enumerate(folds)
+    ]
     plan = Aggregate(Filter(Scan(TABLE), where), named, (Fold("rows", "count"), *measures))
     Both(shared, data).same(plan)
 
 
 @MANY
-@given(rows, st.lists(st.tuples(st.sampled_from(["response_code", "endpoint", "time", "is_tls"]), st.booleans()), max_size=3), st.integers(0, 6), st.integers(0, 3))
-def test_order_and_limit_are_the_same(shared: Store, data: Any, keys: list[tuple[str, bool]], count: int, offset: int) -> None:
+@given(
+    rows,
+    st.lists(st.tuples(st.sampled_from(["response_code", "endpoint", "time", "is_tls"]), st.booleans()), max_size=3),
+    st.integers(0, 6),
+    st.integers(0, 3),
+)
+def test_order_and_limit_are_the_same(
+    shared: Store, data: Any, keys: list[tuple[str, bool]], count: int, offset: int
+) -> None:
     # The last key tells all rows apart: their order is then given.
     order = (*(SortKey(name, descending) for name, descending in keys), SortKey("_id"))
-    plan = Limit(Sort(Project(Scan(TABLE), tuple(Named(n, Ref(n)) for n in ("_id", "response_code", "endpoint", "time", "is_tls"))), order), count, offset)
+    plan = Limit(
+        Sort(
+            Project(
+                Scan(TABLE), tuple(Named(n, Ref(n)) for n in ("_id", "response_code", "endpoint", "time", "is_tls"))
+            ),
+            order,
+        ),
+        count,
+        offset,
+    )
     Both(shared, data).same(plan, ordered=True)
     twice = Project(Filter(plan, Compare(">=", Ref("time"), Literal(100))), (Named("id", Ref("_id")),))
     Both(shared, data).same(twice, ordered=True)
@@ -264,15 +319,23 @@ def test_joins_are_the_same(shared: Store, data: Any, one: Expr, other: Expr) ->
 
 @MANY
 @given(rows, st.integers(0, 300), st.integers(0, 300), st.sampled_from([None, 0]))
-def test_ranges_and_filled_intervals_are_the_same(shared: Store, data: Any, start: int, end: int, value: int | None) -> None:
+def test_ranges_and_filled_intervals_are_the_same(
+    shared: Store, data: Any, start: int, end: int, value: int | None
+) -> None:
     span = TimeRange(min(start, end) * 10**9 + 1, max(start, end) * 10**9)
     if span.end_ns < span.start_ns:
         return
     minute = Named("minute", Call("bucket", (Ref("time"), Literal(60))))
-    counted = Aggregate(Scan(TABLE, time=span), (minute, Named("tls", Ref("is_tls"))), (Fold("n", "count"), Fold("d", "sum", Ref("response_duration"))))
+    counted = Aggregate(
+        Scan(TABLE, time=span),
+        (minute, Named("tls", Ref("is_tls"))),
+        (Fold("n", "count"), Fold("d", "sum", Ref("response_duration"))),
+    )
     both = Both(shared, data)
     both.same(counted)
-    both.same(Sort(Fill(counted, "minute", 60, 0, 300, ("tls",), value), (SortKey("minute"), SortKey("tls"))), ordered=True)
+    both.same(
+        Sort(Fill(counted, "minute", 60, 0, 300, ("tls",), value), (SortKey("minute"), SortKey("tls"))), ordered=True
+    )
 
 
 @MANY
@@ -281,7 +344,13 @@ def test_tags_are_the_same(shared: Store, data: Any) -> None:
     columns = ("_id", "ip_0", "pod_0", "auto_instance_0", "is_internet_0", "chost_0", "attribute", "attribute.b")
     both = Both(shared, data)
     both.same(Project(Scan(TABLE), tuple(Named(name, Ref(name)) for name in columns)))
-    both.same(Aggregate(Scan(TABLE), (Named("who", Ref("auto_instance_0")), Named("ip", Ref("ip_0"))), (Fold("n", "count"), Fold("m", "max", Ref("server_port")))))
+    both.same(
+        Aggregate(
+            Scan(TABLE),
+            (Named("who", Ref("auto_instance_0")), Named("ip", Ref("ip_0"))),
+            (Fold("n", "count"), Fold("m", "max", Ref("server_port"))),
+        )
+    )
 
 
 @pytest.mark.parametrize("fold", ["any", "last", "topk"])
@@ -291,7 +360,11 @@ def test_folds_that_may_choose(shared: Store, fold: str) -> None:
     shared.clear(TABLE)
     shared.write(TABLE, rows_)
     parameters = {"any": (), "last": ("time",), "topk": (2,)}[fold]
-    plan = Aggregate(Scan(TABLE), (), (Fold("x", fold, Ref("response_code"), parameters), Fold("s", fold, Ref("endpoint"), parameters)))
+    plan = Aggregate(
+        Scan(TABLE),
+        (),
+        (Fold("x", fold, Ref("response_code"), parameters), Fold("s", fold, Ref("endpoint"), parameters)),
+    )
     row = shared.query(plan).to_pylist()[0]
     if fold == "last":
         assert row == {"x": 0, "s": "b"}

@@ -40,7 +40,9 @@ def choose_engine(config: ClickHouseConfig, data_dir: Path | None) -> Engine:
 
         return EmbeddedEngine(path, config.max_memory or _quarter_of_memory())
     if config.url is None:
-        raise ConfigError([Problem("path", "this app has no data directory; give the directory of the store as path, or a url")])
+        raise ConfigError(
+            [Problem("path", "this app has no data directory; give the directory of the store as path, or a url")]
+        )
     scheme = urlsplit(config.url).scheme
     if scheme in ("clickhouse", "clickhouse+http", "clickhouse+https", "http", "https"):
         from metaflow_storage_clickhouse.engines.http import HttpEngine
@@ -53,7 +55,12 @@ def choose_engine(config: ClickHouseConfig, data_dir: Path | None) -> Engine:
 
         return NativeEngine(parse_url(config.url))
     raise ConfigError(
-        [Problem("url", f"{scheme!r} is no scheme of this storage; it takes chdb:///path, clickhouse://host:8123, clickhouse+native://host:9000")]
+        [
+            Problem(
+                "url",
+                f"{scheme!r} is no scheme of this storage; it takes chdb:///path, clickhouse://host:8123, clickhouse+native://host:9000",
+            )
+        ]
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from metaflow_core.errors import StartError, UnavailableError
-from metaflow_storage_clickhouse.engines.base import Insert, Settings, settings_clause
+from metaflow_storage_clickhouse.engines.base import Insert, Settings
 from metaflow_storage_clickhouse.engines.urls import Endpoint, Server
 from metaflow_storage_clickhouse.errors import ClickHouseError
 from metaflow_storage_clickhouse.sql.quote import text
@@ -59,11 +59,15 @@ class HttpEngine:
         try:
             self.command("SELECT 1")
         except ImportError as error:
-            raise UnavailableError(f"clickhouse-connect cannot be loaded ({error}); pip install clickhouse-connect") from error
+            raise UnavailableError(
+                f"clickhouse-connect cannot be loaded ({error}); pip install clickhouse-connect"
+            ) from error
         except ClickHouseError as error:
             self.close()
             hosts = ", ".join(str(each) for each in self._server.endpoints)
-            raise StartError(f"ClickHouse at {hosts} cannot be used: {error}; look at the url, the user and the server") from error
+            raise StartError(
+                f"ClickHouse at {hosts} cannot be used: {error}; look at the url, the user and the server"
+            ) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -100,7 +104,9 @@ class HttpEngine:
             try:
                 self._call(
                     endpoint,
-                    lambda client: client.raw_query("", transport_settings=None) if False else _send(client, query, insert.data),
+                    lambda client: (
+                        client.raw_query("", transport_settings=None) if False else _send(client, query, insert.data)
+                    ),
                 )
             except ClickHouseError as error:
                 if not error.definite or error.number:
@@ -117,7 +123,9 @@ class HttpEngine:
 
     def disk(self) -> Mapping[str, Any]:
         """Bytes of the server's disks."""
-        rows = self.query("SELECT toUInt64(sum(free_space)) AS f, toUInt64(sum(total_space)) AS t FROM system.disks").to_pylist()
+        rows = self.query(
+            "SELECT toUInt64(sum(free_space)) AS f, toUInt64(sum(total_space)) AS t FROM system.disks"
+        ).to_pylist()
         return {"disk_free_bytes": rows[0]["f"], "disk_total_bytes": rows[0]["t"]} if rows else {}
 
     def _order(self) -> list[Endpoint]:

@@ -130,7 +130,9 @@ class Layout:
                 keys.append(alias)
                 listed.append(f"src.{name} AS {alias}")
         listed.append("max(src.`_stored`) AS `#_stored`")
-        inner = f"SELECT {', '.join(listed)} FROM {self.physical(source.name)} AS src{{where}} GROUP BY {', '.join(keys)}"
+        inner = (
+            f"SELECT {', '.join(listed)} FROM {self.physical(source.name)} AS src{{where}} GROUP BY {', '.join(keys)}"
+        )
         outer = ", ".join(
             f"{identifier('#' + name)} AS {identifier(name)}"
             for name in (*(column.name for column in table.columns), "_stored")

@@ -50,7 +50,11 @@ def bring_up(
     """
     database, _, _ = VERSIONS_TABLE.partition(".")
     engine.command(f"CREATE DATABASE IF NOT EXISTS {identifier(database)}{layout.on_cluster()}")
-    kind = "ReplicatedMergeTree('/clickhouse/tables/all/{database}/{table}', '{replica}')" if layout.cluster else "MergeTree"
+    kind = (
+        "ReplicatedMergeTree('/clickhouse/tables/all/{database}/{table}', '{replica}')"
+        if layout.cluster
+        else "MergeTree"
+    )
     engine.command(
         f"CREATE TABLE IF NOT EXISTS {table_name(VERSIONS_TABLE)}{layout.on_cluster()} (applied DateTime64(6, 'UTC') DEFAULT now64(6), "
         f"version UInt32, kind LowCardinality(String), subject String, change String) ENGINE = {kind} ORDER BY applied"
@@ -161,7 +165,10 @@ def _expiry(table: Table, layout: Layout, expiring: set[tuple[str, str]]) -> lis
     settings = ", ".join(f"{name} = {value}" for name, value in layout.settings().items())
     ttl, name = layout.ttl(table), table.short + ("_local" if layout.cluster else "")
     if ttl:
-        return [f"{alter} MODIFY SETTING {settings}", f"{alter} MODIFY TTL {ttl} SETTINGS materialize_ttl_after_modify = 0"]
+        return [
+            f"{alter} MODIFY SETTING {settings}",
+            f"{alter} MODIFY TTL {ttl} SETTINGS materialize_ttl_after_modify = 0",
+        ]
     gone = [f"{alter} REMOVE TTL"] if (table.database, name) in expiring else []
     return [f"{alter} MODIFY SETTING {settings}", *gone]
 

@@ -42,8 +42,7 @@ def sa_type(name: str) -> Any:
 def sa_table(table: Table, layout: Layout, metadata: sa.MetaData) -> Any:
     """The table that holds the rows (on a cluster, the one of each shard)."""
     columns = [
-        sa.Column(name, sa_type(type_), clickhouse_codec=layout.codec)
-        for name, type_ in layout.columns(table).items()
+        sa.Column(name, sa_type(type_), clickhouse_codec=layout.codec) for name, type_ in layout.columns(table).items()
     ]
     if not table.rolled_from:
         columns.append(sa.Column("_batch", sa_type(HIDDEN["_batch"]), clickhouse_codec=layout.codec))
@@ -77,7 +76,9 @@ def _stored_at(type_: str, layout: Layout) -> sa.Column[Any]:
 def _distributed(table: Table, layout: Layout, metadata: sa.MetaData) -> Any:
     """The table over all shards. A batch goes to one shard, so that its repetition meets it there."""
     columns = [sa.Column(name, sa_type(type_)) for name, type_ in layout.columns(table).items()]
-    columns += [sa.Column(name, sa_type(type_)) for name, type_ in HIDDEN.items() if name == "_stored" or not table.rolled_from]
+    columns += [
+        sa.Column(name, sa_type(type_)) for name, type_ in HIDDEN.items() if name == "_stored" or not table.rolled_from
+    ]
     key = sa.func.cityHash64(sa.text("`_stored`" if table.rolled_from else "`_batch`"))
     engine = engines.Distributed(layout.cluster, table.database, f"{table.short}_local", key)
     return ClickHouseTable(
@@ -90,7 +91,9 @@ def create_statements(table: Table, layout: Layout) -> list[str]:
     metadata = sa.MetaData()
     made = [_compiled(sa_table(table, layout, metadata))]
     physical, on = layout.physical(table.name), layout.on_cluster()
-    made += [f"ALTER TABLE {physical}{on} ADD INDEX IF NOT EXISTS {name} {what}" for name, what in layout.indexes(table)]
+    made += [
+        f"ALTER TABLE {physical}{on} ADD INDEX IF NOT EXISTS {name} {what}" for name, what in layout.indexes(table)
+    ]
     if layout.cluster:
         made.append(_compiled(_distributed(table, layout, metadata)))
     return made

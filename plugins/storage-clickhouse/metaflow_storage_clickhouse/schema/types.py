@@ -64,7 +64,9 @@ def widened(found: str, wanted: str) -> bool:
     """Whether every value of the type found is one of the type wanted, so that the column can be changed in place."""
     found, wanted = arrow_name(found), arrow_name(wanted)
     if wanted.startswith("Nullable("):
-        return _wider(found.removeprefix("Nullable(").rstrip(")") if found.startswith("Nullable(") else found, wanted[9:-1])
+        return _wider(
+            found.removeprefix("Nullable(").rstrip(")") if found.startswith("Nullable(") else found, wanted[9:-1]
+        )
     if wanted == "LowCardinality(Nullable(String))":
         return found in ("LowCardinality(String)", "String", "Nullable(String)")
     return _wider(found, wanted)

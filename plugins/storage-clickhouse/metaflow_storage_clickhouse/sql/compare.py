@@ -55,7 +55,9 @@ def compare_with(op: str, value: Typed, constant: Value) -> Typed:
     if isinstance(constant, bytes) and value.type == "ip6":
         if len(constant) != 16:
             raise UnsupportedQuery(f"an IPv6 address has 16 bytes, the constant {constant!r} has {len(constant)}")
-        return Typed(f"{_CALLS[op]}({value.sql}, CAST(toFixedString({literal(constant)}, 16), 'IPv6'))", "bool", value.nullable)
+        return Typed(
+            f"{_CALLS[op]}({value.sql}, CAST(toFixedString({literal(constant)}, 16), 'IPv6'))", "bool", value.nullable
+        )
     return Typed(f"{_CALLS[op]}({value.sql}, {literal(constant)})", "bool", value.nullable)
 
 

@@ -27,9 +27,7 @@ def grid(node: Grid, below: Relation) -> Relation:
     """
     call = _CALLS.get(node.function)
     if call is None:
-        raise UnsupportedQuery(
-            f"ClickHouse computes no {node.function!r} over windows here; read the samples instead"
-        )
+        raise UnsupportedQuery(f"ClickHouse computes no {node.function!r} over windows here; read the samples instead")
     below = below.open()
     time, value = below.columns[node.time], below.columns[node.value]
     unit = 1_000_000_000 // time.per_second

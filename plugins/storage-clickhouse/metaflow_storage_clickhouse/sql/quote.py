@@ -8,7 +8,17 @@ from metaflow_core.errors import QueryError
 
 __all__ = ["identifier", "literal", "table_name", "text"]
 
-_SPECIAL = {"\\": "\\\\", "'": "\\'", "`": "\\`", "\0": "\\0", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+_SPECIAL = {
+    "\\": "\\\\",
+    "'": "\\'",
+    "`": "\\`",
+    "\0": "\\0",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\b": "\\b",
+    "\f": "\\f",
+}
 _ESCAPES = str.maketrans(_SPECIAL)
 
 

@@ -55,7 +55,9 @@ def _fit(array: pa.ChunkedArray, typed: Typed) -> pa.ChunkedArray:
         if pa.types.is_dictionary(wanted):
             array = array if pa.types.is_dictionary(array.type) else array.cast(pa.utf8()).dictionary_encode()
             return array.cast(wanted)
-        return array.cast(array.type.value_type).cast(wanted) if pa.types.is_dictionary(array.type) else array.cast(wanted)
+        return (
+            array.cast(array.type.value_type).cast(wanted) if pa.types.is_dictionary(array.type) else array.cast(wanted)
+        )
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
     try:

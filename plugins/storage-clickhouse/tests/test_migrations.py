@@ -1,0 +1,103 @@
+"""A store that an older catalogue, or another version, has made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from metaflow_storage_clickhouse.schema.layout import Layout
+from metaflow_storage_clickhouse.schema.migrate import MIGRATIONS, Migration, bring_up
+
+from metaflow_core.errors import StartError
+from metaflow_core.model.catalog import Column, Table, load_catalog
+from metaflow_core.query import Scan
+
+CATALOG = load_catalog()
+EXPLAIN = "flow_log.explain"
+
+
+def types(store: Any, table: str) -> dict[str, str]:
+    database, _, name = table.partition(".")
+    rows = store.sql(f"SELECT name, type FROM system.columns WHERE database = '{database}' AND `table` = '{name}'")
+    return {row["name"]: row["type"] for row in rows}
+
+
+def _with_column(column: Column) -> Any:
+    return CATALOG.extend(columns={EXPLAIN: (column,)})
+
+
+def _with_type(name: str, type_: str) -> Any:
+    table = CATALOG.table(EXPLAIN)
+    columns = tuple(replace(each, type=type_) if each.name == name else each for each in table.columns)
+
+    class Changed:
+        tables = {**{key: CATALOG.tables[key] for key in CATALOG.tables}, EXPLAIN: replace(table, columns=columns)}
+
+    return Changed()
+
+
+def test_columns_are_added_and_widened_and_rows_stay(store: Any) -> None:
+    engine = store.storage._engine
+    store.write(
+        EXPLAIN, pa.RecordBatch.from_pydict({"time_ns": pa.array([10**18]), "flow_id": pa.array([7], pa.uint64())})
+    )
+    done = bring_up(engine, _with_column(Column("team", "lowcard", absent="null", description="Team.")), Layout())
+    assert done == [f"{EXPLAIN}: column team added"]
+    assert types(store, EXPLAIN)["team"] == "LowCardinality(Nullable(String))"
+    done = bring_up(engine, _with_type("reason", "lowcard"), Layout())
+    assert done == [f"{EXPLAIN}: column reason widened from String"]
+    assert store.sql("SELECT flow_id, team FROM flow_log.explain") == [{"flow_id": 7, "team": None}]
+    log = store.sql("SELECT change FROM metaflow_system.schema_version WHERE kind = 'table' ORDER BY applied")
+    assert [row["change"] for row in log] == ["column team added", "column reason widened from String"]
+
+
+def test_what_cannot_be_changed_in_place_is_told(store: Any) -> None:
+    with pytest.raises(StartError, match=r"'reason' of flow_log.explain holds String.*must become UInt32"):
+        bring_up(store.storage._engine, _with_type("reason", "u32"), Layout())
+
+
+def test_versions_are_applied_in_turn_and_recorded(store: Any) -> None:
+    engine = store.storage._engine
+    steps = {
+        **MIGRATIONS,
+        2: Migration("a comment", lambda *_: ["ALTER TABLE flow_log.explain MODIFY COMMENT 'two'"]),
+        3: Migration("another", lambda *_: ["ALTER TABLE flow_log.explain MODIFY COMMENT 'three'"]),
+    }
+    assert bring_up(engine, CATALOG, Layout(), steps) == ["version 2: a comment", "version 3: another"]
+    assert store.sql("SELECT comment FROM system.tables WHERE database = 'flow_log' AND name = 'explain'") == [
+        {"comment": "three"}
+    ]
+    assert bring_up(engine, CATALOG, Layout(), steps) == []
+    with pytest.raises(StartError, match="has version 3"):
+        bring_up(engine, CATALOG, Layout())
+
+
+def test_retention_follows_the_options(stores: Callable[..., Any]) -> None:
+    def expiry(store: Any, table: str) -> str:
+        (row,) = store.sql(
+            f"SELECT engine_full AS e FROM system.tables WHERE database = 'flow_log' AND name = '{table}'"
+        )
+        return str(row["e"])
+
+    first = stores(retention_hours={"flow_log.l7_flow_log": 5})
+    assert "toIntervalHour(5)" in expiry(first, "l7_flow_log")
+    assert "toIntervalHour(72)" in expiry(first, "l4_flow_log")
+    # Of last century, and stored a moment ago: it is kept.
+    first.write(
+        "l7_message", pa.RecordBatch.from_pydict({"time_ns": pa.array([10**17]), "flow_id": pa.array([7], pa.uint64())})
+    )
+    first.storage._engine.command("OPTIMIZE TABLE flow_log.l7_message FINAL")
+    assert first.query(Scan("l7_message", ("flow_id",))).num_rows == 1
+    first.close()
+    second = stores(retention="forever")
+    assert "TTL" not in expiry(second, "l7_flow_log")
+
+
+def test_new_tables_of_a_plugin_are_made(store: Any) -> None:
+    column = CATALOG.table(EXPLAIN).columns
+    table = Table("plugin_x.rows", "plugin_x.rows", "", "", "", "x", "none", "time", ("time",), "1d", 24, column)
+    done = bring_up(store.storage._engine, CATALOG.extend(tables=(table,)), Layout())
+    assert done == ["plugin_x.rows: made"]
