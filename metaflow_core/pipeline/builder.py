@@ -122,7 +122,9 @@ class Builder:
             try:
                 found.append(bind_parser(component, self._host))
             except ComponentError as error:
-                if cid in pipeline.optional or component.startup_error is StartupError.IGNORE:
+                # one that somebody gave options to is wanted, and the options may be what is wrong
+                unwanted = cid in pipeline.optional and not component.config.model_fields_set
+                if unwanted or component.startup_error is StartupError.IGNORE:
                     # on the board, so that nobody wonders where the protocol went
                     self._board.set((Kind.PARSER, cid, pipeline.name), ComponentState.FAILED, str(error))
                     continue

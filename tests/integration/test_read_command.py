@@ -158,3 +158,13 @@ def test_mistakes_are_sentences(mflow: Mflow, args: list[str], code: int, senten
     error = mflow("read", *args, code=code).decode()
     assert sentence in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("runtime", ["native", "wasm"])
+def test_refused_option_of_a_parser_is_a_sentence(runtime: str) -> None:
+    options = ["--set", "parsers.http.max_head_bytes=5", "--set", f"parsers.http.runtime={runtime}"]
+    command = [sys.executable, "-m", "metaflow_core", "read", str(SHOP), *options]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode in {1, 78}
+    assert "max_head_bytes" in result.stderr
+    assert "Traceback" not in result.stderr
