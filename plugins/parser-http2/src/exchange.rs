@@ -69,7 +69,14 @@ impl Session {
 
     fn request(&mut self, side: usize, message: Message, tools: &mut Tools, out: &mut Records) {
         let Message { stream: id, ends_stream, place, extent, .. } = message;
-        let speech = Speech::of(&tools.head).or_else(|| (tools.head.unknown == 0).then_some(Speech::Http));
+        let head = &tools.head;
+        let is_no_call = head.has(Slot::Method) && head.get(Slot::Method) != b"POST";
+        let speech = match Speech::of(head) {
+            None if head.unknown == 0 || is_no_call => Some(Speech::Http),
+            None => self.calls,
+            said => said,
+        };
+        self.learn(speech);
         self.streams.last_request = self.streams.last_request.max(id);
         self.pen(&tools.options, out).request(
             id,
@@ -80,7 +87,7 @@ impl Session {
         );
         let counter = (speech != Some(Speech::Http)).then(Counter::default);
         let (stream, oldest) = self.streams.open(id);
-        *stream = Stream { speech, has_request: true, ..Stream::default() };
+        *stream = Stream { speech, has_request: true, is_no_call, ..Stream::default() };
         stream.counters[side] = counter;
         self.give_up(oldest, place, tools, out);
     }
@@ -140,7 +147,8 @@ impl Session {
         } else if ends_stream {
             let mut stream = self.streams.close(id).unwrap_or_default();
             stream.counters[side] = Some(Counter::default());
-            self.pen(&tools.options, out).outcome(id, (&stream, &tools.head), place, None, None);
+            let speech = self.pen(&tools.options, out).outcome(id, (&stream, &tools.head), place, None, None);
+            self.learn(Some(speech));
         } else {
             let spare = tools.spare.pop().unwrap_or_default();
             let head = std::mem::replace(&mut tools.head, spare);
@@ -179,7 +187,8 @@ impl Session {
             ..start
         };
         let last = Some((&*tools.head, extent));
-        self.pen(&tools.options, out).outcome(id, (&stream, &head), place, last, None);
+        let speech = self.pen(&tools.options, out).outcome(id, (&stream, &head), place, last, None);
+        self.learn(Some(speech));
         keep(head, tools);
     }
 
@@ -189,6 +198,7 @@ impl Session {
             return;
         }
         let Some(mut stream) = self.streams.close(id) else { return };
+        stream.ended_by_data = true;
         if let Some(Deferred { head, place }) = stream.deferred.take() {
             let place = Place { end_time_ns: time_ns, ..place };
             self.pen(&tools.options, out).outcome(id, (&stream, &head), place, None, None);
@@ -246,6 +256,13 @@ impl Session {
             let place = Place { end_time_ns: at.end_time_ns, ..place };
             self.pen(&tools.options, out).outcome(id, (&stream, &head), place, None, Some(&ending));
             keep(head, tools);
+        }
+    }
+
+    /// What was spoken on a stream tells of streams that do not say.
+    fn learn(&mut self, speech: Option<Speech>) {
+        if let Some(speech) = speech.filter(|speech| speech.is_rpc()) {
+            self.calls = Some(speech);
         }
     }
 

@@ -131,6 +131,11 @@ impl Counter {
         }
     }
 
+    /// What passed was whole messages and nothing else.
+    pub const fn is_aligned(&self) -> bool {
+        !self.is_broken && self.messages > 0 && self.left == 0 && self.have == 0
+    }
+
     /// Octets of a message pass by unseen, [`Counter::indifferent`] at most.
     pub fn pass(&mut self, octets: u64) {
         self.octets = self.octets.saturating_add(octets);

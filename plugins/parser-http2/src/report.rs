@@ -128,7 +128,8 @@ impl Pen<'_> {
         self.out.end();
     }
 
-    /// A response that is complete with its trailers (without any: `None`), or that ended otherwise.
+    /// A response that is complete with its trailers (without any: `None`), or that ended otherwise. Gives what was
+    /// spoken, which may be known by its end only.
     pub fn outcome(
         &mut self,
         id: u32,
@@ -136,19 +137,25 @@ impl Pen<'_> {
         place: Place,
         trailers: Option<(&Head, Extent)>,
         ending: Option<&Ending>,
-    ) {
+    ) -> Speech {
         let last = trailers.map_or(head, |(last, _)| last);
         let status_head = if last.has(Slot::GrpcStatus) { last } else { head };
-        let guess = if status_head.has(Slot::GrpcStatus) { Speech::Grpc } else { Speech::Http };
-        let speech = stream.speech.unwrap_or(guess);
+        let unknown = head.unknown + trailers.map_or(0, |(last, _)| last.unknown);
+        // Where the capture does not have the content type, the end tells: calls end with a header block.
+        let may_be_call = stream.speech.is_none() && unknown > 0 && !stream.is_no_call && !stream.ended_by_data;
+        let is_call = status_head.has(Slot::GrpcStatus) || may_be_call && stream.looks_like_rpc();
+        let speech = stream.speech.unwrap_or(if is_call { Speech::Grpc } else { Speech::Http });
+        let is_fine = head.number(Slot::Status).is_none_or(|status| status == 200);
         self.begin(RecordType::Response, id, speech, place);
         self.out.end_time_ns(place.end_time_ns);
         self.version(speech, head);
-        let unknown = head.unknown + trailers.map_or(0, |(last, _)| last.unknown);
         if let Some(ending) = ending {
             self.ending(ending);
         } else if speech.is_rpc() {
             self.rpc_status(head, status_head, unknown > 0);
+        } else if may_be_call && is_fine {
+            // Calls that failed are answered with 200 too: whether this one did stands in what is not known.
+            self.out.status(Status::Unknown).attribute_bytes("http_status", head.get(Slot::Status));
         } else {
             self.http_status(head);
         }
@@ -161,6 +168,7 @@ impl Pen<'_> {
         self.attributes(head);
         self.extent(trailers.map_or(Extent::Whole, |(_, extent)| extent), unknown);
         self.out.end();
+        speech
     }
 
     /// A response that never came: the stream ended without one.
@@ -213,7 +221,10 @@ impl Pen<'_> {
                     _ => drop(self.out.text_bytes(Text::Exception, &grpc::message(told))),
                 }
             }
-            None if is_incomplete || last.has(Slot::GrpcStatus) => drop(self.out.status(Status::Unknown)),
+            None if is_incomplete || last.has(Slot::GrpcStatus) => {
+                let told = grpc::message(last.get(Slot::GrpcMessage));
+                self.out.status(Status::Unknown).text_bytes(Text::Exception, &told);
+            }
             None if head.number(Slot::Status) == Some(200) => {
                 self.out
                     .code(200)

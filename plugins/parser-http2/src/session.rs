@@ -1,6 +1,7 @@
 //! A connection: its two directions and its streams.
 
 use crate::frame::{self, Frame};
+use crate::grpc::Speech;
 use crate::head::{Collect, Head};
 use crate::hpack::Scratch;
 use crate::lane::{Block, Data, Lane, Phase, Step};
@@ -30,6 +31,9 @@ pub(crate) struct Session {
     /// The direction of the requests: 0, or 1 when the flow was taken the wrong way round.
     pub client: usize,
     pub is_tls: bool,
+    /// What calls on this connection speak, once one was seen: a connection that was joined in the middle has calls
+    /// whose content type is not known.
+    pub calls: Option<Speech>,
 }
 
 /// A header block that was read: where from, and how far.

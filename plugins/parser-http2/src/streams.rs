@@ -34,12 +34,23 @@ pub(crate) struct Stream {
     /// `None`: a head was seen that did not say.
     pub speech: Option<Speech>,
     pub has_request: bool,
+    /// The request has a method that calls do not have.
+    pub is_no_call: bool,
+    /// The response ended with DATA, and not with a header block.
+    pub ended_by_data: bool,
     pub has_response: bool,
     /// The response's record was written.
     pub is_told: bool,
     pub deferred: Option<Deferred>,
     /// Messages of each direction, while they are of interest.
     pub counters: [Option<Counter>; 2],
+}
+
+impl Stream {
+    /// What went in both directions has the form of messages of gRPC.
+    pub fn looks_like_rpc(&self) -> bool {
+        self.counters.iter().all(|counter| counter.as_ref().is_some_and(Counter::is_aligned))
+    }
 }
 
 /// Open streams by number.

@@ -122,8 +122,9 @@ fn a_connection_joined_in_the_middle() {
     assert_eq!((rows[1].text("request_type"), rows[1].attribute("hpack_unknown_fields")), ("POST", Some("3")));
     assert_eq!((rows[1].text("request_resource"), rows[1].text("endpoint")), ("", ""));
     assert_eq!((rows[2].text("request_resource"), rows[2].attribute("hpack_unknown_fields")), ("/103", None));
-    // Whether it was a call is not known, so the code is what was seen of HTTP.
-    assert_eq!((rows[3].number("code"), rows[3].attribute("hpack_unknown_fields")), (Some(200), Some("3")));
+    // Whether it was a call, and whether it failed, is not known: what was seen of HTTP is no outcome.
+    assert_eq!((rows[3].number("code"), rows[3].status()), (None, "unknown"));
+    assert_eq!((rows[3].attribute("http_status"), rows[3].attribute("hpack_unknown_fields")), (Some("200"), Some("3")));
     assert_eq!(rows[4].number("code"), Some(404));
     // The trailers say that it is a call.
     let rows =
@@ -147,6 +148,21 @@ fn a_connection_joined_in_the_middle() {
     );
     assert_eq!((rows[1].number("code"), rows[1].status()), (None, "unknown"));
     assert_eq!(rows[1].attribute("hpack_unknown_fields"), Some("2"));
+}
+
+#[test]
+fn joined_answers_of_http_keep_their_codes() {
+    // Fields are unknown, but what ends with DATA, answers a GET or failed is no call.
+    let rows = proven(
+        &Script::new(80)
+            .mid_stream()
+            .client(
+                [frame(1, 5, 1, &[0x83, 0xbe]), frame(1, 5, 3, &[0x82, 0xbe]), frame(1, 5, 5, &[0x83, 0xbe])].concat(),
+            )
+            .server([frame(1, 4, 1, &[0x88, 0xbe]), data(1, true, b"<html>")].concat())
+            .server([frame(1, 5, 3, &[0x88, 0xbe]), frame(1, 5, 5, &[0x8d, 0xbe])].concat()),
+    );
+    assert_eq!(rows[3..].iter().map(|row| row.number("code")).collect::<Vec<_>>(), [Some(200), Some(200), Some(404)]);
 }
 
 #[test]
