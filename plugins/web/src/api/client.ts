@@ -1,6 +1,7 @@
 /** Questions to the server, and its refusals as sentences. Addresses are relative, so a prefix of a proxy does no harm. */
 
 import { parseJson } from "./json";
+import { Lane } from "./lane";
 import { type Table, tableFrom } from "./table";
 
 export class ApiError extends Error {
@@ -57,16 +58,26 @@ export function getJson(path: string, signal?: AbortSignal): Promise<unknown> {
   return ask(path, { headers: { accept: "application/json" } }, signal);
 }
 
+/** Places at the server that one page takes at most; a querier has 16 by default. */
+const lane = new Lane(4);
+const PATIENCE_MS = 1000;
+
+/** Asks in SQL. A server that is busy is asked once more, a moment later. */
 export async function postQuery(db: string, sql: string, signal?: AbortSignal): Promise<Table> {
-  const body = await ask(
-    QUERY_PATH,
-    {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify({ db, sql }),
-    },
-    signal,
-  );
+  const init = {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json" },
+    body: JSON.stringify({ db, sql }),
+  };
+  const body = await lane.run(async () => {
+    try {
+      return await ask(QUERY_PATH, init, signal);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 503) throw error;
+      await new Promise((done) => setTimeout(done, PATIENCE_MS));
+      return await ask(QUERY_PATH, init, signal);
+    }
+  }, signal);
   return tableFrom(body);
 }
 

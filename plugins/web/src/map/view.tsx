@@ -127,7 +127,7 @@ export function MapView({ graph, lastingS, picked, onPick }: Props) {
 
 /** Everything, but never larger than life: two nodes do not fill a screen. */
 function fit(layout: Layout, svg: SVGSVGElement | null): Box {
-  const width = Math.max(layout.width, svg?.clientWidth ?? 900);
+  const width = Math.max(layout.width, svg?.clientWidth ?? Math.min(900, window.innerWidth - 60));
   const height = Math.max(layout.height, Math.min(svg?.clientHeight ?? 500, 560));
   return { x: (layout.width - width) / 2, y: (layout.height - height) / 2, width, height };
 }
@@ -173,7 +173,7 @@ function NodeBox({ node, at, faded, picked, lastingS, onPick }: NodeProps) {
     <g
       class={`node ${tone} ${faded ? "faded" : ""} ${picked ? "picked" : ""}`}
       transform={`translate(${at.x} ${at.y})`}
-      tabIndex={0}
+      tabindex={0}
       role="button"
       aria-label={`${node.label}: ${says}`}
       aria-pressed={picked}
@@ -217,7 +217,7 @@ function EdgeLine({ edge, layout, beside, thick, labelled, faded, picked, lastin
   return (
     <g
       class={`edge ${share >= 0.05 ? "bad" : "calm"} ${faded ? "faded" : ""} ${picked ? "picked" : ""}`}
-      tabIndex={0}
+      tabindex={0}
       role="button"
       aria-label={`${edge.from} calls ${edge.to} by ${edge.protocol}: ${says}, ${percent(share)} failed`}
       onClick={() => onPick(picked ? "" : edge.id)}

@@ -86,7 +86,7 @@ export function Requests() {
     <div class={`with-facets ${one ? "with-side" : ""}`}>
       <div class="facets" aria-label="Facets">
         {queries.FACETS.map(([column, title], at) => (
-          <Facet key={column} table="l7_flow_log" column={column} title={title} filters={filters} open={at < 6} />
+          <Facet key={column} table="l7_flow_log" column={column} title={title} filters={filters} open={at < 5} />
         ))}
       </div>
       <div class="middle">

@@ -48,28 +48,41 @@ interface Kept<T> extends Asked<T> {
 }
 
 /**
- * Asks whenever `trigger` or `tick` change, and lets an outdated question go. The last answer stays while a newer one about the
+ * Asks when `trigger` changes, and lets an outdated question go; asks again at a `tick`. The last answer stays while a newer one about the
  * same `subject` is on its way; another subject begins with nothing. An empty subject asks nothing.
  */
 export function useAsk<T>(ask: (signal: AbortSignal) => Promise<T>, subject: string, tick: number, trigger = subject): Asked<T> {
   const [state, setState] = useState<Kept<T>>({ data: null, error: "", loading: true, subject: "" });
   const asking = useRef(ask);
   asking.current = ask;
-  useEffect(() => {
-    if (subject === "") return;
+  const flight = useRef<AbortController | null>(null);
+  const begin = () => {
     const control = new AbortController();
+    flight.current = control;
+    const keep = (next: (old: Kept<T>) => Kept<T>) => {
+      if (control.signal.aborted) return;
+      flight.current = null;
+      setState(next);
+    };
     asking.current(control.signal).then(
-      (data) => {
-        if (!control.signal.aborted) setState({ data, error: "", loading: false, subject });
-      },
+      (data) => keep(() => ({ data, error: "", loading: false, subject })),
       (error: unknown) => {
-        if (control.signal.aborted) return;
         const said = error instanceof Error ? error.message : String(error);
-        setState((old) => ({ data: old.subject === subject ? old.data : null, error: said, loading: false, subject }));
+        keep((old) => ({ data: old.subject === subject ? old.data : null, error: said, loading: false, subject }));
       },
     );
-    return () => control.abort();
-  }, [subject, trigger, tick]);
+  };
+  useEffect(() => {
+    if (subject !== "") begin();
+    return () => {
+      flight.current?.abort();
+      flight.current = null;
+    };
+  }, [subject, trigger]);
+  // a tick does not disturb a question that is still being answered: a slow server would never come to an end
+  useEffect(() => {
+    if (subject !== "" && flight.current === null) begin();
+  }, [tick]);
   return state.subject === subject ? state : { data: null, error: "", loading: true };
 }
 

@@ -1,5 +1,6 @@
 /** Facets: the values of a column with their counts, to pick from; and the filters in force. */
 
+import { useState } from "preact/hooks";
 import { number, text } from "../api/table";
 import { type Filter, parseFilter, writeFilter, writeFilters } from "../data/sql";
 import { facet } from "../data/queries";
@@ -17,13 +18,15 @@ const same = (a: Filter, b: Filter): boolean => writeFilter(a) === writeFilter(b
 export function Facet({ table, column, title, filters, open }: { table: string; column: string; title: string; filters: Filter[]; open: boolean }) {
   const { range, tick } = useApp();
   const others = filters.filter((filter) => filter.column !== column);
-  const answer = useTable(facet(range, others, column, table), tick, `facet ${table} ${column} ${writeFilters(others)}`);
+  const inForce = filters.some((filter) => filter.column === column);
+  const [isOpen, setOpen] = useState(open || inForce);
+  // a closed one asks nothing
+  const answer = useTable(isOpen ? facet(range, others, column, table) : null, tick, `facet ${table} ${column} ${writeFilters(others)}`);
   const rows = answer.data?.rows ?? [];
   const most = Math.max(1, ...rows.map((row) => number(row[1])));
-  const inForce = filters.some((filter) => filter.column === column);
-  if (!inForce && rows.every((row) => text(row[0]) === "") && !answer.error) return null;
+  if (isOpen && answer.data && !inForce && rows.every((row) => text(row[0]) === "") && !answer.error) return null;
   return (
-    <details class="facet" open={open || inForce}>
+    <details class="facet" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
         {title}
         {answer.error && <span class="warn-text" title={answer.error}> cannot be asked</span>}

@@ -1,0 +1,33 @@
+/**
+ * Makes the pictures of the README from a running server:
+ *   mflow up --pcap tests/captures/shop.pcap --port 8088     (in another terminal)
+ *   npm run pictures -- http://127.0.0.1:8088/ ../../docs/images
+ */
+
+import { launch, open, settled } from "./browser.mjs";
+
+const [base = "http://127.0.0.1:8088/", folder = "../../docs/images"] = process.argv.slice(2);
+const PICTURES = [
+  ["ui-overview", "", "light"],
+  ["ui-map", "map", "dark"],
+  ["ui-requests", "requests", "light"],
+  ["ui-flows", "flows", "dark"],
+];
+
+const browser = await launch();
+for (const [name, path, theme] of PICTURES) {
+  const { page, wrong, close } = await open(browser, base, { width: 1240, height: 780, theme });
+  await page.goto(base + path);
+  await settled(page);
+  if (path === "map") {
+    await page.locator(".edge").first().focus();
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".side .facts");
+    await settled(page);
+    await page.evaluate(() => document.activeElement?.blur());
+  }
+  await page.screenshot({ path: `${folder}/${name}.png` });
+  for (const said of wrong) console.error(`${name}: ${said}`);
+  await close();
+}
+await browser.close();
