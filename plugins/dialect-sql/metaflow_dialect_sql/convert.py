@@ -189,8 +189,8 @@ def dotted_name(node: exp.Expr) -> str:
             return f"{dotted_name(node.this)}.{dotted_name(node.expression)}"
         case exp.Column():
             _only(node, "this", "table", "db", "catalog")
-            parts: list[exp.Expr | None] = [node.args.get(key) for key in ("catalog", "db", "table", "this")]
-            return ".".join(dotted_name(part) for part in parts if part is not None)
+            parts = [node.args[key] for key in ("catalog", "db", "table", "this") if node.args.get(key)]
+            return ".".join(dotted_name(part) for part in parts)
     raise _refused(node)
 
 

@@ -20,11 +20,16 @@ async def test_example_is_answered(question: str, ask: Any) -> None:
 
 @pytest.mark.skipif(not EXAMPLES, reason="the documentation is not beside the plugin")
 def test_every_function_is_on_the_page(capture: Any) -> None:
-    from metaflow_core.query.functions import ROW_FUNCTIONS
     from metaflow_dialect_sql.calls import ROW_CALLS
+
+    from metaflow_core.query.functions import ROW_FUNCTIONS
 
     page = PAGE.read_text(encoding="utf-8")
     internal = {"map_at", "map_text", "bucket"}
     written = [each.partition("(")[0] for each in ROW_CALLS.values()]
-    missing = [name for name in (*capture.catalog.functions, *written, *ROW_FUNCTIONS) if name not in page and name not in internal]
+    missing = [
+        name
+        for name in (*capture.catalog.functions, *written, *ROW_FUNCTIONS)
+        if name not in page and name not in internal
+    ]
     assert not missing

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -164,31 +168,23 @@ async def test_token(serve: Any) -> None:
     ).status_code == 200
 
 
-async def test_tls(serve: Any, tmp_path: Any) -> None:
-    import shutil
-    import ssl
-    import subprocess
-
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and its key."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl makes the certificate and is not installed")
-    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-    ]
-    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    trust = ssl.create_default_context(cafile=str(certificate))
-    client = await serve(verify=trust, tls_certificate=str(certificate), tls_key=str(key))
+    made, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(made)]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+    return made, key
+
+
+async def test_tls(serve: Any, certificate: tuple[Path, Path]) -> None:
+    made, key = certificate
+    client = await serve(
+        verify=ssl.create_default_context(cafile=str(made)), tls_certificate=str(made), tls_key=str(key)
+    )
     assert str(client.base_url).startswith("https://")
     assert (await client.get("/v1/health/")).status_code == 200
 

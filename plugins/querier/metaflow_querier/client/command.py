@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaflow_core.cli import exits
+from metaflow_core.cli.exits import OK
 
 if TYPE_CHECKING:
     from metaflow_querier.client.askers import Asker
@@ -146,10 +146,10 @@ def _run(
             lambda text: asker.ask(text, timeout_s=timeout_s, max_rows=max_rows, params=params),
             lambda result: show(result, layout),
         )
-        return exits.OK
+        return OK
     result = asker.ask(sql, timeout_s=timeout_s, max_rows=max_rows, params=params)
     if out is not None:
         write(result, out, layout)
     else:
         show(result, layout)
-    return exits.OK
+    return OK
