@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.captures import MAKERS, Capture
+from bench.live import live
 from bench.machine import machine
 from bench.namespaces import Wire
 from bench.peers import Peer, peers
@@ -69,6 +70,10 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--json", type=Path, help="write the results to this file")
     parser.add_argument("--no-peers", action="store_true", help="only the engine")
+    parser.add_argument(
+        "--live", type=int, nargs="*", metavar="PPS",
+        help="also replay the HTTP capture over a veth pair at these rates (default 900000; 0: as fast as it goes)",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     if os.geteuid() != 0:
         print("script/bench dataplane makes network namespaces and captures in them; run it as root.", file=sys.stderr)
@@ -82,7 +87,11 @@ def main(arguments: list[str]) -> int:
         for capture in made:
             results += measure(capture, options.core, options.rounds, others)
         results += flat_memory(made, options.core)
+        rates = [] if options.live is None else options.live or [900_000]
+        replays = [live(each, rate, options.core) for rate in rates for each in made if each.protocol == "http"]
     print(table(results))
+    for replay in replays:
+        print(f"live http: {replay}")
     versions = {peer.name: peer.version for peer in others}
     print(f"\n{machine()}\n" + ", ".join(f"{program} {version}" for program, version in versions.items()))
     if options.json:
@@ -91,6 +100,7 @@ def main(arguments: list[str]) -> int:
             "versions": versions,
             "scale": options.scale,
             "results": [asdict(result) for result in results],
+            "live": [asdict(replay) for replay in replays],
         }
         options.json.write_text(json.dumps(document, indent=2) + "\n")
     wrong = [result for result in results if result.truth is not None and result.exchanges != result.truth]
