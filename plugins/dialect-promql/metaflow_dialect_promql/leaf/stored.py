@@ -52,8 +52,9 @@ class StoredSeries:
         source = _filtered(alternatives, span)
         if any(matcher.name != NAME for matchers in alternatives for matcher in matchers):
             # Labels are tested once a series, on those remembered; the store is asked by number, its order's second key.
-            ids = await self._ids(storage, source, max_series)
-            chosen = _chosen(ids, [self._labels[each] for each in ids], alternatives)
+            known = await self._known(storage, source, max_series)
+            ids = list(known)
+            chosen = _chosen(ids, list(known.values()), alternatives)
             if not chosen:
                 return Samples.empty()
             if len(chosen) < len(ids) and len(chosen) <= _MAX_IN:
@@ -69,18 +70,17 @@ class StoredSeries:
         ids = [int(each) for each in encoded.dictionary.to_pylist()]
         if len(ids) > max_series:
             raise TooManySamples(f"the query selects {len(ids)} series, at most {max_series} are allowed")
-        await self._learn(storage, source, ids)
-        return await asyncio.to_thread(self._build, table, encoded, ids, alternatives, span)
+        labels = await self._learn(storage, source, ids)
+        return await asyncio.to_thread(self._build, table, encoded, list(labels.values()), alternatives, span)
 
+    @staticmethod
     def _build(
-        self,
         table: pa.Table,
         encoded: pa.DictionaryArray,
-        ids: Sequence[int],
+        labels: Sequence[Labels],
         alternatives: Sequence[Sequence[Matcher]],
         span: Span,
     ) -> Samples:
-        labels = [self._labels[each] for each in ids]
         chosen = np.asarray(_selected(labels, alternatives))
         codes = encoded.indices.to_numpy(zero_copy_only=False)
         times = table["timestamp"].cast(pa.int64()).to_numpy() // 1000
@@ -104,7 +104,7 @@ class StoredSeries:
         :raises TooManySamples: there are more than allowed.
         """
         source = _filtered(alternatives, span)
-        labels = [self._labels[each] for each in await self._ids(storage, source, max_series)]
+        labels = list((await self._known(storage, source, max_series)).values())
         return sorted(each for each, hit in zip(labels, _selected(labels, alternatives), strict=True) if hit)
 
     async def names(self, storage: Storage, span: Span) -> list[str]:
@@ -113,21 +113,35 @@ class StoredSeries:
         found = await storage.execute(Aggregate(source, (Named("metric", Ref("metric_name")),), (Fold("n", "count"),)))
         return sorted({str(each) for each in pc.unique(found["metric"].cast(pa.utf8())).to_pylist()} - RESERVED)
 
-    async def _ids(self, storage: Storage, source: Plan, max_series: int) -> list[int]:
-        """The numbers of the series of a plan, with their labels remembered."""
+    async def _known(self, storage: Storage, source: Plan, max_series: int) -> dict[int, Labels]:
+        """The series of a plan: their numbers and labels."""
         found = await storage.execute(Aggregate(source, (Named("series_id", Ref("series_id")),), (Fold("n", "count"),)))
         ids = [int(each) for each in found["series_id"].to_pylist()]
         if len(ids) > _MAX_NAMED * max_series:
             raise TooManySamples(f"{len(ids)} series have the name asked for; ask for one metric, or a shorter time")
-        await self._learn(storage, source, ids)
-        return ids
+        return await self._learn(storage, source, ids)
 
-    async def _learn(self, storage: Storage, source: Plan, ids: Sequence[int]) -> None:
-        """The labels of series not seen before, from the first row of each: labels are read once a series, not once a sample."""
+    async def _learn(self, storage: Storage, source: Plan, ids: Sequence[int]) -> dict[int, Labels]:
+        """The labels of series, in the order given.
+
+        Of those not seen before, from the first row of each: labels are read once a series, not once a sample. A series whose
+        rows vanished between two questions has none.
+        """
         if all(each in self._labels for each in ids):
             for each in ids:
                 self._labels.move_to_end(each)
-            return
+            return {each: self._labels[each] for each in ids}
+        read = await self._read(storage, source)
+        found = {each: self._labels.get(each) or read.get(each, ()) for each in ids}
+        for each, labels in found.items():
+            if labels:
+                self._labels[each] = labels
+                self._labels.move_to_end(each)
+        while len(self._labels) > self._remembered:
+            self._labels.popitem(last=False)
+        return found
+
+    async def _read(self, storage: Storage, source: Plan) -> dict[int, Labels]:
         key = (Named("series_id", Ref("series_id")),)
         first = Aggregate(source, key, (Fold("timestamp", "min", Ref("timestamp")),))
         names = ("series_id", "timestamp", "metric_name", "label_names", "label_values")
@@ -135,21 +149,11 @@ class StoredSeries:
             Project(source, tuple(Named(name, Ref(name)) for name in names)), ("series_id", "timestamp"), first
         )
         table = await storage.execute(rows)
-        for number, metric, keys, values in zip(
-            table["series_id"].to_pylist(),
-            table["metric_name"].to_pylist(),
-            table["label_names"].to_pylist(),
-            table["label_values"].to_pylist(),
-            strict=True,
-        ):
-            pairs = dict(zip(keys or (), values or (), strict=False))
-            self._labels[int(number)] = make({**pairs, NAME: metric})
-        for each in ids:
-            # A row that vanished between two questions has no labels left to tell.
-            self._labels.setdefault(each, ())
-            self._labels.move_to_end(each)
-        while len(self._labels) > max(self._remembered, len(ids)):
-            self._labels.popitem(last=False)
+        columns = [table[name].to_pylist() for name in ("series_id", "metric_name", "label_names", "label_values")]
+        return {
+            int(number): make({**dict(zip(keys or (), values or (), strict=False)), NAME: metric})
+            for number, metric, keys, values in zip(*columns, strict=True)
+        }
 
 
 def _selected(labels: Sequence[Labels], alternatives: Sequence[Sequence[Matcher]]) -> list[bool]:
