@@ -18,6 +18,8 @@ pub(crate) struct Tools {
     pub options: Options,
     pub trace: Trace,
     pub head: Box<Head>,
+    // Boxes, because they go to a stream and come back: moving the heads themselves would copy 400 octets each time.
+    #[allow(clippy::vec_box)]
     pub spare: Vec<Box<Head>>,
     pub scratch: Scratch,
     pub trial: Trial,

@@ -43,7 +43,18 @@ def recorded(tmp_path: Path) -> Recorded:
     @contextmanager
     def record(port: int) -> Iterator[Path]:
         capture = tmp_path / f"{port}.pcap"
-        command = ("tcpdump", "-i", "lo", "-U", "--immediate-mode", "-B", "65536", "-w", str(capture), f"tcp port {port}")
+        command = (
+            "tcpdump",
+            "-i",
+            "lo",
+            "-U",
+            "--immediate-mode",
+            "-B",
+            "65536",
+            "-w",
+            str(capture),
+            f"tcp port {port}",
+        )
         with _running(*command) as dump:
             assert dump.stderr is not None
             assert any("listening" in line for line in dump.stderr)

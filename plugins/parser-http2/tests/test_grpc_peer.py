@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +26,9 @@ CLIENT_ERRORS = {1, 3, 5, 6, 7, 9, 11, 16}
 def _why_not() -> str:
     if find_spec("grpc") is None:
         return "grpcio is not installed (pip install grpcio)"
-    missing = [name for name in ("tcpdump", "tshark") if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+    missing = [
+        name for name in ("tcpdump", "tshark") if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None
+    ]
     if missing:
         return f"not installed: {', '.join(missing)}"
     return "" if os.geteuid() == 0 else "capturing on loopback needs root"
@@ -36,8 +39,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_n
 
 def _serve(port: int) -> Any:
     """A server whose methods take and give plain bytes."""
-    import grpc
-
+    grpc: Any = import_module("grpc")
     codes = {code.value[0]: code for code in grpc.StatusCode}
 
     def unary(request: bytes, context: Any) -> bytes:
@@ -80,8 +82,7 @@ def _serve(port: int) -> Any:
 
 def _outcome(call: Any) -> tuple[int, str]:
     """Code and text that the client gets."""
-    import grpc
-
+    grpc: Any = import_module("grpc")
     try:
         response = call()
         if not isinstance(response, bytes):
@@ -110,8 +111,8 @@ def _talk(channel: Any) -> list[tuple[str, int, str, int, int]]:
         calls.append(("Echo", *_outcome(lambda count=count: echo(b"x" * 2000 for _ in range(count))), count, count))
     calls.append(("Nothing", *_outcome(lambda: channel.unary_unary(f"/{SERVICE}/Nothing")(b"")), 1, 0))
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda number: _outcome(lambda: get(bytes([0, number]))), range(200)))
-    calls.extend(("Get", *outcome, 1, 1) for outcome in found)
+        outcomes = list(pool.map(lambda number: _outcome(lambda: get(bytes([0, number]))), range(200)))
+    calls.extend(("Get", *outcome, 1, 1) for outcome in outcomes)
     return calls
 
 
@@ -127,8 +128,7 @@ def _status(code: int) -> str:
 
 def test_rows_are_the_calls(free_port: int, recorded: Any, tshark: Any) -> None:
     """Every call is one paired row with its outcome, its text and its numbers of messages."""
-    import grpc
-
+    grpc: Any = import_module("grpc")
     server = _serve(free_port)
     with recorded(free_port) as capture:
         with grpc.insecure_channel(f"127.0.0.1:{free_port}") as channel:
@@ -169,8 +169,7 @@ def test_rows_are_the_calls(free_port: int, recorded: Any, tshark: Any) -> None:
 
 def test_a_cancelled_call_and_one_that_takes_too_long(free_port: int, recorded: Any) -> None:
     """The client resets the streams: that is what the rows say, with the messages until then."""
-    import grpc
-
+    grpc: Any = import_module("grpc")
     server = _serve(free_port)
     with recorded(free_port) as capture:
         with grpc.insecure_channel(f"127.0.0.1:{free_port}") as channel:
@@ -191,8 +190,7 @@ def test_a_cancelled_call_and_one_that_takes_too_long(free_port: int, recorded: 
 
 def test_a_capture_that_begins_in_the_middle_tells_no_wrong_names(free_port: int, recorded: Any) -> None:
     """What was said before the capture is unknown; what is told is right."""
-    import grpc
-
+    grpc: Any = import_module("grpc")
     server = _serve(free_port)
     with grpc.insecure_channel(f"127.0.0.1:{free_port}") as channel:
         get, listed = channel.unary_unary(f"/{SERVICE}/Get"), channel.unary_stream(f"/{SERVICE}/List")

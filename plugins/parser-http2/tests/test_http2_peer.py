@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,9 @@ def _wait_for(port: int) -> None:
 
 def _rows(capture: Path) -> list[Mapping[str, Any]]:
     """The rows, read with this parser whether or not it is installed."""
-    # An installed plugin of the same name would be offered twice.
-    return replay(capture, parsers=["http", "http2"], **_plugins())
-
-
-def _plugins() -> dict[str, Any]:
-    from importlib.metadata import entry_points
-
     installed = {point.name for point in entry_points(group="metaflow.plugins.v1")}
-    return {} if "parser-http2" in installed else {"plugins": [metaflow_parser_http2.plugin]}
+    plugins = [] if "parser-http2" in installed else [metaflow_parser_http2.plugin]
+    return replay(capture, parsers=["http", "http2"], plugins=plugins)
 
 
 def _told(rows: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str, int]]:
@@ -67,13 +62,13 @@ def site(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "small.txt").write_text("small\n")
     # A body with what looks like frames and heads.
-    (folder / "big.bin").write_bytes(bytes(range(256)) * 2000 + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" * 50 + bytes(100_000))
+    (folder / "big.bin").write_bytes(
+        bytes(range(256)) * 2000 + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" * 50 + bytes(100_000)
+    )
     return folder
 
 
-def test_rows_are_what_clients_asked(
-    site: Path, free_port: int, running: Any, recorded: Any, tshark: Any
-) -> None:
+def test_rows_are_what_clients_asked(site: Path, free_port: int, running: Any, recorded: Any, tshark: Any) -> None:
     """Every request of four clients is one paired row with the code that its client printed."""
     base = f"http://127.0.0.1:{free_port}"
     expected: Counter[tuple[str, str, int]] = Counter()
@@ -83,7 +78,15 @@ def test_rows_are_what_clients_asked(
             for number in range(5):
                 paths = [f"/small.txt?n={number}", f"/big.bin?n={number}", f"/none?n={number}"]
                 # One curl a path: curl 7.88 cannot use a connection of prior knowledge again.
-                curl = ("curl", "-s", "--http2-prior-knowledge", "-w", "%{http_code}", "-H", f"x-request-id: r-{number}")
+                curl = (
+                    "curl",
+                    "-s",
+                    "--http2-prior-knowledge",
+                    "-w",
+                    "%{http_code}",
+                    "-H",
+                    f"x-request-id: r-{number}",
+                )
                 codes = [int(_run(*curl, "-o", "/dev/null", base + path)) for path in paths]
                 assert codes == [200, 200, 404]
                 expected.update(zip(["GET"] * 3, paths, codes, strict=True))
@@ -94,7 +97,9 @@ def test_rows_are_what_clients_asked(
             expected["GET", "/small.txt?many", 200] += 50
             _run("nghttp", "-n", "-m", "7", "-c", "65536", "--encoder-header-table-size=0", f"{base}/big.bin?table")
             expected["GET", "/big.bin?table", 200] += 7
-            load = _run("h2load", "-n", "3000", "-c", "5", "-m", "20", "-p", "h2c", "-H", "x-a: b", f"{base}/small.txt?load")
+            load = _run(
+                "h2load", "-n", "3000", "-c", "5", "-m", "20", "-p", "h2c", "-H", "x-a: b", f"{base}/small.txt?load"
+            )
             assert "3000 2xx" in load
             expected["GET", "/small.txt?load", 200] += 3000
     rows = _rows(capture)
@@ -104,10 +109,10 @@ def test_rows_are_what_clients_asked(
     assert {row["response_exception"] for row in rows if row["response_code"] == 404} == {"Not Found"}
     assert sum(row["x_request_id_0"].startswith("r-") for row in rows) == 15
     seen = tshark(capture, free_port, "http2.headers.path", "http2.headers.status")
-    paths = Counter(path for packet in seen for path in packet.get("http2.headers.path", []))
-    codes = Counter(int(code) for packet in seen for code in packet.get("http2.headers.status", []))
-    assert paths == Counter(row["request_resource"] for row in rows)
-    assert codes == Counter(row["response_code"] for row in rows)
+    asked = Counter(path for packet in seen for path in packet.get("http2.headers.path", []))
+    answered = Counter(int(code) for packet in seen for code in packet.get("http2.headers.status", []))
+    assert asked == Counter(row["request_resource"] for row in rows)
+    assert answered == Counter(row["response_code"] for row in rows)
 
 
 def test_an_upgrade_is_followed(site: Path, tmp_path: Path, free_port: int, running: Any, recorded: Any) -> None:

@@ -45,9 +45,17 @@ DIALOGUES: dict[str, Dialogue] = {
             "c",
             HELLO
             + _head(
-                1, 0, _method="POST", _path="/api/v1/orders?id=7", _authority="shop.example", content_length="5",
-                x_request_id="r-1", user_agent="curl/8", x_forwarded_for="192.0.2.7, 10.0.0.1", traceparent=W3C,
-            )  # fmt: skip
+                1,
+                0,
+                _method="POST",
+                _path="/api/v1/orders?id=7",
+                _authority="shop.example",
+                content_length="5",
+                x_request_id="r-1",
+                user_agent="curl/8",
+                x_forwarded_for="192.0.2.7, 10.0.0.1",
+                traceparent=W3C,
+            )
             + _frame(0, END_STREAM, 1, b"hello"),
         ),
         ("s", WELCOME + _head(1, 0, _status="503", x_request_id="r-2", content_length="4") + _frame(0, 1, 1, b"busy")),
