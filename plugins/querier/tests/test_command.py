@@ -59,7 +59,7 @@ def test_formats(tmp_path: Path) -> None:
             "column 8: there is no column 'endpont' in flow_log.l7_flow_log; did you mean 'endpoint'?",
         ),
         (["--pcap", "/nowhere.pcap", "SHOW TABLES"], 1, "there is no such file"),
-        (["--data", "/nowhere", "SHOW TABLES"], 1, "there is no such directory"),
+        (["--data", "/nowhere", "SHOW TABLES"], 1, "there is no such directory or file"),
         (["--url", "http://127.0.0.1:9", "SHOW TABLES"], 1, "cannot be asked"),
         (["--url", "ftp://x", "SHOW TABLES"], 1, "is no address such as"),
         (["--url", "http://x", "--pcap", "y", "SHOW TABLES"], 2, "give one of them"),

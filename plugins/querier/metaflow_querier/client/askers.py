@@ -111,8 +111,9 @@ class StoreAsker:
         from metaflow_core.config import read_document
         from metaflow_core.sdk import SyncApp, open_host
 
-        if not folder.is_dir():
-            raise InputError(f"{folder}: there is no such directory")
+        # An empty place would be made into a new store, which nobody who asks wants. Some storages keep one file.
+        if not folder.exists():
+            raise InputError(f"{folder}: there is no such directory or file")
         factories = open_host(read_document({}), autoload=True).registry.factories(Kind.STORAGE)
         able = [
             name
