@@ -217,7 +217,7 @@ async def test_catalog(serve: Any) -> None:
     assert any(column["name"] == "endpoint" for column in one["columns"])
     assert any(metric["name"] == "error_ratio" and "Avg" in metric["functions"] for metric in one["metrics"])
     wrong = await client.get("/v1/catalog", params={"table": "l7_flow_logg"})
-    assert (wrong.status_code, "did you mean 'l7_flow_log'" in wrong.text) == (400, True)
+    assert (wrong.status_code, "did you mean 'l7_flow_log'" in wrong.text) == (404, True)
 
 
 async def test_description_and_page(serve: Any) -> None:

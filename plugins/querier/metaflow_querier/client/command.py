@@ -55,7 +55,7 @@ _DEFAULT_URL = "http://127.0.0.1:20416"
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0.001, max=3600),
+    type=click.FloatRange(min=0.1, max=3600),
     default=60.0,
     show_default=True,
     help="Seconds that a question may take.",

@@ -19,7 +19,7 @@ from metaflow_core.errors import QueryError
 from metaflow_querier.config import QuerierConfig
 from metaflow_querier.http.asking import Asking
 from metaflow_querier.http.describe import describe, describe_table
-from metaflow_querier.http.errors import DEFECT, error_response, of_error
+from metaflow_querier.http.errors import DEFECT, error_response
 from metaflow_querier.http.openapi import openapi
 from metaflow_querier.http.page import routes_page
 
@@ -78,7 +78,7 @@ class Application:
         try:
             return JSONResponse(describe_table(self._context.catalog, name))
         except QueryError as error:
-            return of_error(error)
+            return error_response(404, error.code, str(error))
 
     async def _status(self, request: Request) -> Response:
         app: Any = self._context.services.get("app")

@@ -26,7 +26,7 @@ _FIELDS = {
         "data_precision": {**_TEXT, "description": "Precision of tables named without one: 1s, 1m, 1h, 1d."},
         "format": {"type": "string", "enum": ["json", "csv", "arrow"]},
         "max_rows": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
-        "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 3600},
+        "timeout_s": {"type": "number", "minimum": 0.1, "maximum": 3600},
         "raw": {"type": "boolean", "description": "The text is the storage's own SQL, read only."},
         "debug": {"type": "boolean", "description": "Tell how long it took and what was run."},
     },
@@ -110,7 +110,7 @@ def openapi(*, version: str, has_token: bool) -> dict[str, Any]:
                 }
             },
             "/v1/catalog": _get("Tables, functions, enumerations; with ?table= one table with its columns, metrics and tags.", "catalog",
-                                {"400": _error("There is no such table."), **token},
+                                {"404": _error("There is no such table."), **token},
                                 [{"name": "table", "in": "query", "required": False, "schema": _TEXT}]),
             "/v1/status": _get("State of every component, every counter.", "status", token),
             "/v1/health/": _get("The process answers.", "health", {}),

@@ -124,6 +124,10 @@ def _number(value: object, name: str, *, whole: bool = False) -> float | int | N
         number = int(str(value)) if whole else float(str(value))
     except ValueError:
         number = 0
-    if isinstance(value, bool) or not 0 < number < 10**9:
-        raise BadRequest(400, "bad-request", f"the field {name!r} is a {'whole ' if whole else ''}number above 0")
+    if isinstance(value, bool) or not 0.1 <= number < 10**9:
+        raise BadRequest(
+            400,
+            "bad-request",
+            f"the field {name!r} is a {'whole ' if whole else ''}number from {1 if whole else 0.1} on",
+        )
     return number
