@@ -85,6 +85,8 @@ async function use() {
   await page.waitForSelector(".side .facts");
   await settled(page);
   if (folder) await page.screenshot({ path: `${folder}/requests-picked.png` });
+  out.pickedRows = await page.locator(".table-row.picked").count();
+  out.pickedText = await page.locator(".table-row.picked").innerText();
   out.detail = await page.locator(".side").innerText();
   const shared = page.url();
   const other = await open(browser, base, { width: 1440, height: 900, theme: "dark" });

@@ -69,6 +69,9 @@ def test_what_a_person_does(running: Any) -> None:
     assert "Called by" in found["pickedNode"] or "Calls" in found["pickedNode"]
     assert found["edgeRequests"] > 0
     assert found["byAddress"] >= 2
+    assert found["pickedRows"] == 1
+    assert "INCRBY cart:1 1" in found["pickedText"]
+    assert "INCRBY cart:1 1" in found["detail"], "the detail is that of the picked row"
     assert "response_duration" in found["detail"]
     assert "Why this protocol?" in found["detail"]
     assert found["sharedDetail"], "an address shows the same row to somebody else"

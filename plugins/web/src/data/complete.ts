@@ -17,6 +17,9 @@ export interface Suggestion {
 const KEYWORDS = ["SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "HAVING", "AND", "OR", "NOT", "IN", "LIKE", "REGEXP", "AS", "DESC", "SHOW TABLES", "SHOW TAGS FROM", "SHOW METRICS FROM", "EXPLAIN"];
 const FUNCTIONS = ["Sum", "Avg", "Max", "Min", "Percentile", "Count", "Uniq", "PerSecond", "Percentage", "Apdex", "TopK", "Stddev", "Last", "Any", "Histogram", "time"];
 
+/** Whose columns are offered before a table is written. */
+const USUAL = "l7_flow_log";
+
 /** The word before the caret. */
 export function wordAt(sql: string, caret: number): { word: string; start: number } {
   const word = /[A-Za-z_][A-Za-z0-9_.]*$/.exec(sql.slice(0, caret))?.[0] ?? "";
@@ -37,10 +40,11 @@ export function complete(sql: string, caret: number, tables: CatalogTable[], mos
   if (inText(before)) return [];
   const afterFrom = /\bFROM\s+$/i.test(before);
   if (word === "" && !afterFrom) return [];
+  const columns = (tableOf(sql, tables) ?? tables.find((table) => table.short === USUAL))?.columns ?? [];
   const pool: Suggestion[] = afterFrom
     ? tables.flatMap((table) => namesOf(table).map((text) => ({ text, what: table.description })))
     : [
-        ...(tableOf(sql, tables)?.columns ?? []).map((column) => ({ text: column.name, what: column.what })),
+        ...columns.map((column) => ({ text: column.name, what: column.what })),
         ...FUNCTIONS.map((name) => ({ text: `${name}(`, what: "function" })),
         ...KEYWORDS.map((name) => ({ text: name, what: "" })),
       ];

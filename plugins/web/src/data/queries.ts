@@ -1,7 +1,8 @@
 /** Every question that the screens ask, as text: what "copy as SQL" gives. */
 
 import { precisionOf, type Range, stepOf } from "../state/range";
-import { type Filter, where } from "./sql";
+import { text, type Value } from "../api/table";
+import { type Filter, quote, where } from "./sql";
 
 export interface Question {
   db: string;
@@ -42,7 +43,7 @@ export const failures = (range: Range): Question =>
 
 export const slowest = (range: Range): Question =>
   log(
-    "SELECT _id, start_time, l7_protocol, auto_service_1, server_port, request_type, request_resource, endpoint, response_status, " +
+    "SELECT flow_id, start_time, end_time, req_tcp_seq, l7_protocol, auto_service_1, server_port, request_type, request_resource, endpoint, response_status, " +
       `response_duration FROM l7_flow_log WHERE ${where(range, [])} ORDER BY response_duration DESC LIMIT 8`,
   );
 
@@ -73,8 +74,8 @@ export const edgeTimeline = (range: Range, filters: Filter[]): Question =>
   );
 
 export const REQUEST_COLUMNS = [
-  "_id", "start_time", "l7_protocol", "auto_service_0", "auto_service_1", "server_port", "request_type", "request_resource",
-  "endpoint", "request_domain", "response_status", "response_code", "response_duration", "response_exception", "flow_id",
+  "flow_id", "start_time", "end_time", "req_tcp_seq", "l7_protocol", "auto_service_0", "auto_service_1", "server_port", "request_type", "request_resource",
+  "endpoint", "request_domain", "response_status", "response_code", "response_duration", "response_exception",
 ] as const; // prettier-ignore
 
 export const MOST_REQUESTS = 5000;
@@ -110,17 +111,31 @@ export const facet = (range: Range, filters: Filter[], column: string, table = "
       `WHERE ${where(range, filters.filter((filter) => filter.column !== column))} GROUP BY value ORDER BY rows DESC LIMIT 12`,
   );
 
-export const oneRow = (table: string, id: string): Question => log(`SELECT * FROM ${table} WHERE _id = ${id} LIMIT 1`);
+/** What tells one row from all others: no table has a number for each row yet that is filled (`_id` is 0). */
+export const IDENTITY: Record<string, readonly string[]> = {
+  l7_flow_log: ["flow_id", "start_time", "end_time", "req_tcp_seq"],
+  l4_flow_log: ["flow_id", "start_time", "end_time"],
+};
+
+export function identityOf(table: string, row: Record<string, Value>): string {
+  return (IDENTITY[table] ?? []).map((name) => text(row[name])).join("|");
+}
+
+/** The whole row of an identity, as it may stand in an address; null for what is none. */
+export function oneRow(table: string, identity: string): Question | null {
+  const names = IDENTITY[table] ?? [];
+  const values = identity.split("|");
+  if (identity === "" || values.length !== names.length) return null;
+  const conditions = names.map((name, at) => `${name} = ${/^\d+$/.test(values[at] ?? "") ? values[at] : quote(values[at] ?? "")}`);
+  return log(`SELECT * FROM ${table} WHERE ${conditions.join(" and ")} LIMIT 1`);
+}
 
 export const explain = (flow: string): Question =>
   log(`SELECT time_ns, parser, op, verdict, offset, reason FROM explain WHERE flow_id = ${flow} ORDER BY time_ns LIMIT 200`);
 
-export const flowOf = (flow: string): Question =>
-  log(`SELECT * FROM l4_flow_log WHERE flow_id = ${flow} ORDER BY time DESC LIMIT 1`);
-
 export const FLOW_COLUMNS = [
-  "_id", "start_time", "protocol", "auto_service_0", "client_port", "auto_service_1", "server_port", "l7_protocol", "close_type", "status",
-  "duration", "rtt", "srt_max", "art_max", "packet", "byte", "retrans", "zero_win", "l7_request", "l7_error", "flow_id",
+  "flow_id", "start_time", "end_time", "protocol", "auto_service_0", "client_port", "auto_service_1", "server_port", "l7_protocol", "close_type", "status",
+  "duration", "rtt", "srt_max", "art_max", "packet", "byte", "retrans", "zero_win", "l7_request", "l7_error",
 ] as const; // prettier-ignore
 
 export const flows = (range: Range, filters: Filter[], sort: string): Question =>

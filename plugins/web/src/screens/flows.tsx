@@ -39,8 +39,8 @@ interface Flow {
 }
 
 function readFlows(table: Table): Flow[] {
-  return records(table).map((row, at) => ({
-    id: text(row["_id"]) || String(at),
+  return records(table).map((row) => ({
+    id: queries.identityOf("l4_flow_log", row),
     flow: text(row["flow_id"]),
     timeS: seconds(row["start_time"]) ?? 0,
     client: serverName(text(row["auto_service_0"]), number(row["client_port"])),
@@ -101,8 +101,8 @@ export function Flows() {
   const answer = useTable(asked, tick, `flows ${sort} ${key}`);
   const rows = useMemo(() => (answer.data ? readFlows(answer.data) : []), [answer.data]);
   const sums = health.data ? (records(health.data)[0] ?? {}) : {};
-  const picked = /^\d+$/.test(params["row"] ?? "") ? (params["row"] ?? "") : "";
-  const one = picked ? queries.oneRow("l4_flow_log", picked) : null;
+  const picked = params["row"] ?? "";
+  const one = queries.oneRow("l4_flow_log", picked);
   const detail = useTable(one, 0);
   const flow = rows.find((row) => row.id === picked);
   const step = stepOf(range);

@@ -96,8 +96,8 @@ export function Overview() {
         <Panel title="Slowest" questions={[slowestAsked]} {...slowest} empty={slowest.data?.rows.length === 0}>
           <ul class="rows">
             {records(slowest.data ?? EMPTY).map((row) => (
-              <li key={text(row["_id"]) || JSON.stringify(row)}>
-                <a href={hrefWithTime("requests", { sort: "slowest", row: text(row["_id"]) })}>
+              <li key={JSON.stringify(row)}>
+                <a href={hrefWithTime("requests", { sort: "slowest", row: queries.identityOf("l7_flow_log", row) })}>
                   <b class="times">{duration(measured(row["response_duration"]))}</b>
                   <span class="what">
                     <span class="line">

@@ -32,8 +32,8 @@ interface Request {
 }
 
 function readRequests(table: Table): Request[] {
-  return records(table).map((row, at) => ({
-    id: text(row["_id"]) || String(at),
+  return records(table).map((row) => ({
+    id: queries.identityOf("l7_flow_log", row),
     flow: text(row["flow_id"]),
     timeS: seconds(row["start_time"]) ?? 0,
     protocol: text(row["l7_protocol"]),
@@ -75,8 +75,8 @@ export function Requests() {
     () => rows.filter((row) => row.us !== null).map((row) => ({ timeS: row.timeS, us: row.us ?? 0, failed: /error|timeout/.test(row.status) })),
     [rows],
   );
-  const picked = /^\d+$/.test(params["row"] ?? "") ? (params["row"] ?? "") : "";
-  const one = picked ? queries.oneRow("l7_flow_log", picked) : null;
+  const picked = params["row"] ?? "";
+  const one = queries.oneRow("l7_flow_log", picked);
   const detail = useTable(one, 0);
   const capped = rows.length >= queries.MOST_REQUESTS;
   const note = capped ? `the ${sort} ${count(rows.length)}; narrow the time or filter for the others` : `${count(rows.length)} rows`;

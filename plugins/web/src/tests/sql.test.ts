@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { curl } from "../data/queries";
+import { curl, identityOf, oneRow } from "../data/queries";
 import { condition, parseFilter, parseFilters, quote, where, writeFilter, writeFilters } from "../data/sql";
 
 const RANGE = { from: 10, to: 20, live: false, moved: false };
@@ -40,4 +40,14 @@ test("numbers are compared as numbers only when they are some", () => {
 test("curl keeps single quotes of the question inside its own", () => {
   const command = curl({ db: "flow_log", sql: "SELECT 'a'" }, "http://127.0.0.1/v1/query");
   expect(command).toContain(`'{"db":"flow_log","sql":"SELECT '\\''a'\\''"}'`);
+});
+
+test("a row is found again by what tells it from others, and an address cannot smuggle anything in", () => {
+  const row = { flow_id: "17169823999744231224", start_time: "2026-11-21T07:27:15.630460Z", end_time: "2026-11-21T07:27:15.630478Z", req_tcp_seq: 7 };
+  expect(oneRow("l7_flow_log", identityOf("l7_flow_log", row))?.sql).toBe(
+    "SELECT * FROM l7_flow_log WHERE flow_id = 17169823999744231224 and start_time = '2026-11-21T07:27:15.630460Z' " +
+      "and end_time = '2026-11-21T07:27:15.630478Z' and req_tcp_seq = 7 LIMIT 1",
+  );
+  expect(oneRow("l7_flow_log", "1|x' or '1'='1|2|3")?.sql).toContain("start_time = 'x'' or ''1''=''1'");
+  for (const wrong of ["", "1", "1|2|3|4|5"]) expect(oneRow("l7_flow_log", wrong)).toBeNull();
 });
