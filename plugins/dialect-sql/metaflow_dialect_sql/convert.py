@@ -6,6 +6,7 @@ import ipaddress
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlglot import exp
 
@@ -34,7 +35,7 @@ __all__ = ["Converter", "dotted_name"]
 _COMPARE = {exp.EQ: "=", exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 _ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_REFUSED = {
+_REFUSED: dict[type[Any], str] = {
     exp.Subquery: "a question inside of a question is not taken",
     exp.Select: "a question inside of a question is not taken",
     exp.Window: "window functions are not taken",
