@@ -12,7 +12,11 @@ from pathlib import Path
 __all__ = ["BUILT", "Asset", "load_assets"]
 
 BUILT = Path(__file__).parent / "static"
-_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".html": "text/html; charset=utf-8"}
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+}
 _WORTH_IT = 512  # bytes below which compressing only costs
 
 

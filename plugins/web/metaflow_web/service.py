@@ -35,7 +35,9 @@ class WebService:
 
     def routes(self) -> Iterable[Route]:
         """The pages, below the configured path."""
-        return [Route(path=self._path, app=self._pages, summary="web UI: overview, map, requests, flows, explore, health")]
+        return [
+            Route(path=self._path, app=self._pages, summary="web UI: overview, map, requests, flows, explore, health")
+        ]
 
     def resources(self) -> Iterable[Resource]:
         """Nothing that another component could want too."""

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-
-from metaflow_core import App
 from metaflow_web.assets import BUILT, load_assets
 from metaflow_web.pages import Pages
+
+from metaflow_core import App
 
 ROOT = Path(__file__).parents[3]
 CAPTURE = ROOT / "tests" / "captures" / "shop.pcap"
@@ -34,7 +34,10 @@ class Front:
         self.change: Callable[[str], str] = lambda body: body
 
     async def __call__(
-        self, scope: MutableMapping[str, Any], receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
     ) -> None:
         """An ASGI application."""
         if not scope["path"].startswith("/v1"):
@@ -48,7 +51,13 @@ class Front:
         kept = {k.decode(): v.decode() for k, v in scope["headers"] if k in (b"content-type", b"accept")}
         url = scope["path"] + (f"?{scope['query_string'].decode()}" if scope["query_string"] else "")
         answer = await self._upstream.request(scope["method"], url, content=body, headers=kept)
-        await send({"type": "http.response.start", "status": answer.status_code, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status_code,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": self.change(answer.text).encode()})
 
 
@@ -110,7 +119,9 @@ class Running:
 @pytest.fixture(scope="session")
 def running() -> Iterator[Running]:
     """The app with the shop's capture."""
-    pytest.importorskip("metaflow_querier", reason="metaflow-querier is not installed, and the pages show what it answers")
+    pytest.importorskip(
+        "metaflow_querier", reason="metaflow-querier is not installed, and the pages show what it answers"
+    )
     server = Running()
     server.start()
     yield server

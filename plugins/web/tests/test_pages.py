@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from metaflow_web.assets import BUILT
 
 WEB = Path(__file__).parents[1]
@@ -31,7 +30,12 @@ def drive(task: str, url: str) -> Any:
         pytest.skip("the pages are not built; run plugins/web/build.sh")
     PICTURES.mkdir(exist_ok=True)
     done = subprocess.run(
-        [node, "scripts/drive.mjs", task, url, str(PICTURES)], cwd=WEB, capture_output=True, text=True, timeout=280, check=False
+        [node, "scripts/drive.mjs", task, url, str(PICTURES)],
+        cwd=WEB,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -76,7 +80,8 @@ def test_what_a_person_does(running: Any) -> None:
     assert "Why this protocol?" in found["detail"]
     assert found["sharedDetail"], "an address shows the same row to somebody else"
     assert found["flowRows"] == 1
-    assert found["filtered"] and set(found["filtered"]) == {"Server error"}
+    assert found["filtered"]
+    assert set(found["filtered"]) == {"Server error"}
     assert "response_status = '" in found["curl"].replace("'\\''", "'")
     assert "HTTP" in found["answer"]
     assert "48" in found["answer"]
