@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 __all__ = ["encode_block"]
 
-Part: TypeAlias = "bytes | np.ndarray[Any, Any] | memoryview"
+Part: TypeAlias = Any
+"""Something with a buffer of bytes: bytes, an array, a view."""
 
 _WIDTHS = {
     **{f"{sign}Int{bits}": bits // 8 for sign in ("", "U") for bits in (8, 16, 32, 64)},

@@ -49,16 +49,15 @@ def choose_engine(config: ClickHouseConfig, data_dir: Path | None) -> Engine:
         from metaflow_storage_clickhouse.engines.urls import parse_url
 
         return HttpEngine(parse_url(config.url))
-    if scheme == "clickhouse+native":
-        from metaflow_storage_clickhouse.engines.tcp import NativeEngine
-        from metaflow_storage_clickhouse.engines.urls import parse_url
-
-        return NativeEngine(parse_url(config.url))
+    if scheme in ("clickhouse+native", "clickhouses+native"):
+        raise ConfigError(
+            [Problem("url", "the native protocol is not spoken yet; give the HTTP port: clickhouse://host:8123")]
+        )
     raise ConfigError(
         [
             Problem(
                 "url",
-                f"{scheme!r} is no scheme of this storage; it takes chdb:///path, clickhouse://host:8123, clickhouse+native://host:9000",
+                f"{scheme!r} is no scheme of this storage; it takes chdb:///path, clickhouse://host:8123",
             )
         ]
     )

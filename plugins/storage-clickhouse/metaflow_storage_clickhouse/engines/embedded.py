@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedEngine"]
 
-_FORMAT = {
+_FORMAT: Settings = {
     "output_format_arrow_string_as_string": 1,
     "output_format_arrow_low_cardinality_as_dictionary": 1,
     "output_format_arrow_fixed_string_as_fixed_byte_array": 1,

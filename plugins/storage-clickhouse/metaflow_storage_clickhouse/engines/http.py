@@ -99,21 +99,19 @@ class HttpEngine:
 
     def insert(self, insert: Insert) -> None:
         """One INSERT of Native blocks."""
-        query = insert.statement().encode() + b" FORMAT Native\n"
+        statement = f"{insert.statement()} FORMAT Native"
+        last: ClickHouseError | None = None
         for endpoint in self._order():
             try:
-                self._call(
-                    endpoint,
-                    lambda client: (
-                        client.raw_query("", transport_settings=None) if False else _send(client, query, insert.data)
-                    ),
-                )
+                # Not raw_insert, which the client may send again by itself when the answer is lost.
+                self._call(endpoint, lambda client: client.command(statement, data=insert.data))
             except ClickHouseError as error:
                 if not error.definite or error.number:
                     raise
                 last = error
-                continue
-            return
+            else:
+                return
+        assert last is not None
         raise last
 
     def kill(self, query_id: str) -> None:
@@ -189,8 +187,3 @@ class HttpEngine:
         )
         with self._lock:
             return self._clients.setdefault(endpoint, made)
-
-
-def _send(client: Any, query: bytes, data: bytes) -> None:
-    """The statement in the URL's place of the body: names of columns of a wide table would make a URL too long."""
-    client.raw_query(query + data, settings={"wait_end_of_query": 1})

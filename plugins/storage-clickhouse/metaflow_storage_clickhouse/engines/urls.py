@@ -9,7 +9,7 @@ from metaflow_core.errors import ConfigError, Problem
 
 __all__ = ["Endpoint", "Server", "parse_url"]
 
-_PORTS = {("http", False): 8123, ("http", True): 8443, ("native", False): 9000, ("native", True): 9440}
+_PORTS = {False: 8123, True: 8443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,9 @@ def parse_url(url: str) -> Server:
     if unknown:
         raise _problem(f"the option {unknown[0]!r} is not known; there are secure and verify")
     secure = parts.scheme.endswith("https") or _flag(options, "secure", default=False)
-    kind = "native" if parts.scheme.endswith("native") else "http"
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
-    found = [_endpoint(each.strip(), _PORTS[kind, secure]) for each in hosts.split(",") if each.strip()]
+    found = [_endpoint(each.strip(), _PORTS[secure]) for each in hosts.split(",") if each.strip()]
     if not found:
         raise _problem("it names no host; write clickhouse://host:8123")
     return Server(

@@ -97,7 +97,8 @@ def align(left: Typed, right: Typed) -> tuple[Typed, Typed, str]:
     if "null" in (left.type, right.type):
         return left, right, right.type if left.type == "null" else left.type
     if left.family == "text" and right.family == "text":
-        return *(Typed(f"toString({each.sql})", "string", each.nullable) for each in (left, right)), "string"
+        one, other = (Typed(f"toString({each.sql})", "string", each.nullable) for each in (left, right))
+        return one, other, "string"
     if "f64" in (left.type, right.type):
         return real(left), real(right), "f64"
     if left.family == right.family == "list":

@@ -48,7 +48,7 @@ def combined(parts: list[Relation], keys: tuple[str, ...], names: Names) -> Rela
 
 
 def _as(value: Typed, type_: str) -> str:
-    if value.type == type_ or type_ == "null":
+    if type_ in (value.type, "null"):
         return value.sql
     if type_ == "string":
         return f"toString({value.sql})"

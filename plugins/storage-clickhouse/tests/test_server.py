@@ -1,0 +1,173 @@
+"""The same storage behind a URL: an unmodified clickhouse-connect against a double of a server (see ``http_double.py``)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from metaflow_storage_clickhouse.config import ClickHouseConfig
+from metaflow_storage_clickhouse.engines.http import HttpEngine
+from metaflow_storage_clickhouse.engines.urls import Endpoint, parse_url
+from metaflow_storage_clickhouse.plugin import metaflow_storages
+from metaflow_storage_clickhouse.storage import ClickHouseStorage
+
+from metaflow_core.api import Kind, RecordBatch
+from metaflow_core.errors import QueryError, StartError, StorageError
+from metaflow_core.model.expression import Call, Ref
+from metaflow_core.query import Aggregate, Fold, Named, Project, Scan
+from metaflow_core.testing import StorageContract, build_context
+
+HERE = Path(__file__).parent
+
+
+class Double:
+    """A server process that can be stopped and started again on the same port and data."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        port = [str(self.port)] if self.port else []
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "http_double.py"), str(self.path), *port], stdout=subprocess.PIPE
+        )
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+    @property
+    def url(self) -> str:
+        return f"clickhouse://127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Double]:
+    started = Double(tmp_path / "server")
+    yield started
+    started.kill()
+
+
+def closed_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+class TestServer(StorageContract):
+    """What every storage must do, over HTTP."""
+
+    factory = next(iter(metaflow_storages()))
+
+    @pytest.fixture(autouse=True)
+    def _server(self, server: Double) -> None:
+        self.options: Mapping[str, Any] = {"url": server.url, "linger_ms": 0}
+
+
+def storage(url: str, **options: Any) -> ClickHouseStorage:
+    return ClickHouseStorage.of(build_context(Kind.STORAGE, "c"), ClickHouseConfig(url=url, linger_ms=0, **options))
+
+
+def rows(count: int, batch_id: str = "") -> RecordBatch:
+    data = {
+        "time_ns": pa.array([10**18] * count),
+        "flow_id": pa.array(range(count), pa.uint64()),
+        "reason": ["it's \\ \0 ü"] * count,
+    }
+    return RecordBatch("flow_log.explain", pa.RecordBatch.from_pydict(data), batch_id)
+
+
+async def test_the_next_endpoint_is_used_when_one_does_not_answer(server: Double) -> None:
+    used = storage(f"clickhouse://127.0.0.1:{closed_port()},127.0.0.1:{server.port}")
+    await used.start()
+    await used.write(rows(3, "a"))
+    answer = await used.execute(Scan("flow_log.explain", ("reason",)))
+    assert answer.column("reason").to_pylist() == ["it's \\ \0 ü"] * 3
+    health = await used.health()
+    assert health["place"] == f"clickhouse://127.0.0.1:{server.port}"
+    assert health["tables"]["flow_log.explain"]["rows"] == 3
+    await used.stop()
+
+
+async def test_no_endpoint_answers() -> None:
+    port = closed_port()
+    with pytest.raises(StartError, match=f"127.0.0.1:{port} cannot be used.*look at the url"):
+        await storage(f"clickhouse://me:secret@127.0.0.1:{port}").start()
+
+
+async def test_a_server_that_goes_away_keeps_the_batch_with_the_caller(server: Double) -> None:
+    used = storage(server.url)
+    await used.start()
+    await used.write(rows(2, "a"))
+    server.kill()
+    with pytest.raises(StorageError, match=r"cannot be reached.*send it again"):
+        await used.write(rows(3, "b"))
+    with pytest.raises(QueryError, match="cannot be reached"):
+        await used.execute(Scan("flow_log.explain"))
+    assert (await used.health())["state"] == "failed"
+    server.start()
+    for batch_id, count in (("a", 2), ("b", 3), ("b", 3)):
+        await used.write(rows(count, batch_id))
+    assert (await used.execute(Scan("flow_log.explain"))).num_rows == 5
+    assert (await used.health())["state"] == "ok"
+    await used.stop()
+
+
+async def test_another_process_that_sends_the_same_batch_stores_nothing(server: Double) -> None:
+    one, other = storage(server.url), storage(server.url)
+    await one.start()
+    await other.start()
+    await one.write(rows(4, "a"))
+    await other.write(rows(4, "a"))
+    assert (await other.execute(Scan("flow_log.explain"))).num_rows == 4
+    await one.stop()
+    await other.stop()
+
+
+async def test_plans_over_http(server: Double) -> None:
+    used = storage(server.url)
+    await used.start()
+    data = pa.RecordBatch.from_pydict(
+        {
+            "end_time": pa.array([61_000_000, 62_000_000]),
+            "flow_id": pa.array([1, 2], pa.uint64()),
+            "pod_id_0": pa.array([7, 8], pa.uint32()),
+            "endpoint": ["/a", "/b"],
+        }
+    )
+    await used.write(RecordBatch("flow_log.l7_flow_log", data))
+    await used.learn("pod", {7: "web", 8: "web"})
+    plan = Aggregate(Scan("l7_flow_log"), (Named("pod", Ref("pod_0")),), (Fold("n", "count"),))
+    assert (await used.execute(plan)).to_pylist() == [{"pod": "web", "n": 2}]
+    texts = Project(Scan("l7_flow_log"), (Named("x", Call("upper", (Ref("endpoint"),))),))
+    assert sorted((await used.execute(texts)).column("x").to_pylist()) == ["/A", "/B"]
+    await used.stop()
+
+
+def test_urls() -> None:
+    found = parse_url("clickhouse://me:p%40ss@a,b:1,[::1]:2/?secure=true&verify=0")
+    assert (found.user, found.password, found.secure, found.verify) == ("me", "p@ss", True, False)
+    assert found.endpoints == (Endpoint("a", 8443), Endpoint("b", 1), Endpoint("::1", 2))
+    assert "p%40ss" not in repr(found)
+    assert "p@ss" not in repr(found)
+    assert HttpEngine(found).place == "clickhouse://a:8443"
+
+
+def test_statements_of_a_closed_engine() -> None:
+    with pytest.raises(Exception, match="not open"):
+        HttpEngine(parse_url("clickhouse://a")).command("SELECT 1")
+    asyncio.run(storage("clickhouse://a").stop())
