@@ -74,6 +74,7 @@ class App:
             "app": self,
             "storages": _Live(self, Kind.STORAGE),
             "dialects": _Live(self, Kind.DIALECT),
+            "services": _Live(self, Kind.SERVICE),
         }
         loaded = self._loading.load(document, self._host)
         self._runtime = Runtime(loaded, self._host, self._catalog, clock=clock, policy=policy, services=services)
