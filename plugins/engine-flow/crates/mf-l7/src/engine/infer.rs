@@ -74,6 +74,8 @@ impl Core {
         }
         session.infer.direction = item.direction;
         session.infer.decided = session.infer.decided.max(item.stamp);
+        // What is asked from here on was asked when this payload came, also when it waited behind a refused one.
+        self.moment = session.infer.decided;
         session.infer.tried = session.infer.violated;
         let parsers = self.parsers.iter().map(|slot| &slot.description);
         session.infer.candidates.look_at(parsers, pending.data(item));
