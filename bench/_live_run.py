@@ -37,7 +37,8 @@ async def capture(interface: str, protocol: str) -> dict[str, object]:
                 column: pa.Array = rows.column("response_duration")
                 seen["exchanges"] += len(column) - column.null_count
 
-    async def emit(block: PacketBlock) -> None:
+    async def emit(block: object) -> None:
+        assert isinstance(block, PacketBlock), "this collector captures packets only"
         seen["packets"] += engine.push(block)
         take(BATCH_ROWS)
 
