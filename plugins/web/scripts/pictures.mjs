@@ -19,13 +19,6 @@ for (const [name, path, theme] of PICTURES) {
   const { page, wrong, close } = await open(browser, base, { width: 1240, height: 780, theme });
   await page.goto(base + path);
   await settled(page);
-  if (path === "map") {
-    await page.locator(".edge").first().focus();
-    await page.keyboard.press("Enter");
-    await page.waitForSelector(".side .facts");
-    await settled(page);
-    await page.evaluate(() => document.activeElement?.blur());
-  }
   await page.screenshot({ path: `${folder}/${name}.png` });
   for (const said of wrong) console.error(`${name}: ${said}`);
   await close();
