@@ -53,6 +53,7 @@ class DuckdbStorage:
         self._writer: duckdb.DuckDBPyConnection | None = None
         # First and last number of the batch ids that are remembered; None where the file must be asked.
         self._numbers: tuple[int, int] | None = None
+        self._grown = False
 
     def resources(self) -> Iterable[Resource]:
         """The file: it has one owner."""
@@ -129,8 +130,7 @@ class DuckdbStorage:
                 writer.execute(f"INSERT INTO {table_sql(table.name)} ({names}) SELECT {names} FROM incoming")
             finally:
                 writer.unregister("incoming")
-        if changed:
-            self._database.tables = stored(writer)
+        self._grown = self._grown or changed
         return True
 
     def _remember(self, writer: duckdb.DuckDBPyConnection, batch_id: str) -> bool:
@@ -162,8 +162,11 @@ class DuckdbStorage:
             writer.execute("BEGIN")
             result = work(writer)
             writer.execute("COMMIT")
+            if self._grown:
+                # Only now: a reader must not be told of a table that it cannot see yet.
+                self._database.tables, self._grown = stored(writer), False
         except duckdb.Error as error:
-            self._database.tables, self._numbers = before, None
+            self._database.tables, self._numbers, self._grown = before, None, False
             self._give_up(writer, error)
             try:
                 self._database.failed(error, "storing")
