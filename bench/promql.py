@@ -109,8 +109,8 @@ def ask(port: int, query: str, start: int, end: int, step: int) -> tuple[float, 
 def main(arguments: list[str]) -> int:
     """Print the times; a number of instances (ten series each) may be given, ``--json`` for machines."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "plugins/dialect-promql/tests/compare"))
-    from compare import difference, feed, store
-    from prometheus import Prometheus, missing
+    from compare import difference, feed, store  # type: ignore[import-not-found]
+    from prometheus import Prometheus, missing  # type: ignore[import-not-found]
 
     from bench.machine import machine
 
@@ -146,5 +146,7 @@ def main(arguments: list[str]) -> int:
     for row in rows:
         ratio = row["ours_s"] / row["prometheus_s"]
         equal = "" if row["same"] else "   answers differ"
-        print(f"  {row['ours_s'] * 1000:8.1f} ms  {row['prometheus_s'] * 1000:8.1f} ms  {ratio:5.2f} x  {row['query']}{equal}")
+        print(
+            f"  {row['ours_s'] * 1000:8.1f} ms  {row['prometheus_s'] * 1000:8.1f} ms  {ratio:5.2f} x  {row['query']}{equal}"
+        )
     return 0

@@ -66,12 +66,13 @@ def wide_batch(rows: int, seed: int) -> pa.RecordBatch:
 
 async def wide(directory: Path, batches: int, rows: int) -> dict[str, float]:
     """Rows a second of CPU: writing through the storage, everything included; then two queries."""
+    from metaflow_storage_clickhouse.config import ClickHouseConfig
+    from metaflow_storage_clickhouse.storage import ClickHouseStorage
+
     from metaflow_core.api import Kind, RecordBatch
     from metaflow_core.model.expression import Ref
     from metaflow_core.query import Aggregate, Limit, Measure, Named, Scan, Sort, SortKey
     from metaflow_core.testing import build_context
-    from metaflow_storage_clickhouse.config import ClickHouseConfig
-    from metaflow_storage_clickhouse.storage import ClickHouseStorage
 
     made = [wide_batch(rows, seed) for seed in range(batches)]
     context = build_context(Kind.STORAGE, "bench", data_dir=directory)
@@ -85,9 +86,25 @@ async def wide(directory: Path, batches: int, rows: int) -> dict[str, float]:
     total = batches * rows
     health = await storage.health()
     size = health["tables"]["flow_log.l7_flow_log"]["bytes"]
-    out = {"columns": made[0].num_columns, "rows": total, "rows_per_cpu_s": total / busy, "rows_per_wall_s": total / wall, "bytes_per_row_before_merging": size / total}
+    out = {
+        "columns": made[0].num_columns,
+        "rows": total,
+        "rows_per_cpu_s": total / busy,
+        "rows_per_wall_s": total / wall,
+        "bytes_per_row_before_merging": size / total,
+    }
     scan = Scan("l7_flow_log")
-    top = Limit(Sort(Aggregate(scan, (Named("endpoint", Ref("endpoint")),), (Measure("n", "Sum", (Ref("request"),)), Measure("rrt", "Avg", (Ref("rrt"),)))), (SortKey("n", True),)), 10)
+    top = Limit(
+        Sort(
+            Aggregate(
+                scan,
+                (Named("endpoint", Ref("endpoint")),),
+                (Measure("n", "Sum", (Ref("request"),)), Measure("rrt", "Avg", (Ref("rrt"),))),
+            ),
+            (SortKey("n", True),),
+        ),
+        10,
+    )
     await storage.learn("service", {number: f"service-{number // 2}" for number in range(1, 200)})
     services = Aggregate(scan, (Named("service", Ref("service_1")),), (Measure("n", "Sum", (Ref("request"),)),))
     for name, plan in (("top_endpoints_ms", top), ("list_of_services_ms", services)):
@@ -112,33 +129,80 @@ def smart(directory: Path, rows: int, pods: int) -> dict[str, dict[str, float]]:
     engine.command("CREATE DATABASE smart")
     rng = np.random.default_rng(1)
     who = (rng.zipf(1.2, rows) % pods).astype(np.int64)
-    sizes = [3, 9, max(1, pods // 20), 5, 40, 3, 20, max(1, pods // 20), max(1, pods // 10), max(1, pods // 10), 12, 60, 30, 4, 50, 3, 3, 60, 90, 120]
-    names = [pa.array([f"{tag}-{value % size}.production.example" for value in range(pods)]) for tag, size in zip(TAGS, sizes, strict=True)]
+    sizes = [
+        3,
+        9,
+        max(1, pods // 20),
+        5,
+        40,
+        3,
+        20,
+        max(1, pods // 20),
+        max(1, pods // 10),
+        max(1, pods // 10),
+        12,
+        60,
+        30,
+        4,
+        50,
+        3,
+        3,
+        60,
+        90,
+        120,
+    ]
+    names = [
+        pa.array([f"{tag}-{value % size}.production.example" for value in range(pods)])
+        for tag, size in zip(TAGS, sizes, strict=True)
+    ]
     moments = pa.array(START + np.arange(rows) // 1000, pa.timestamp("s", "UTC"))
     value = pa.array(rng.integers(0, 1000, rows), pa.uint32())
-    variants = {"String": "String", "LowCardinality": "LowCardinality(String)", "id": "UInt16" if pods <= 65_535 else "UInt32"}
-    engine.command("CREATE TABLE smart.names (id UInt64, " + ", ".join(f"{tag} String" for tag in TAGS) + ") ENGINE = MergeTree ORDER BY id")
-    listed = [("id", "UInt64", pa.array(range(pods), pa.uint64())), *((tag, "String", column) for tag, column in zip(TAGS, names, strict=True))]
+    variants = {
+        "String": "String",
+        "LowCardinality": "LowCardinality(String)",
+        "id": "UInt16" if pods <= 65_535 else "UInt32",
+    }
+    engine.command(
+        "CREATE TABLE smart.names (id UInt64, "
+        + ", ".join(f"{tag} String" for tag in TAGS)
+        + ") ENGINE = MergeTree ORDER BY id"
+    )
+    listed = [
+        ("id", "UInt64", pa.array(range(pods), pa.uint64())),
+        *((tag, "String", column) for tag, column in zip(TAGS, names, strict=True)),
+    ]
     engine.insert(Insert("smart.names", [name for name, _, _ in listed], encode_block(listed, pods)))
-    engine.command("CREATE DICTIONARY smart.pods (id UInt64, " + ", ".join(f"{tag} String" for tag in TAGS) + ") PRIMARY KEY id SOURCE(CLICKHOUSE(TABLE 'names' DB 'smart')) LAYOUT(FLAT(MAX_ARRAY_SIZE 1000000)) LIFETIME(0)")
+    engine.command(
+        "CREATE DICTIONARY smart.pods (id UInt64, "
+        + ", ".join(f"{tag} String" for tag in TAGS)
+        + ") PRIMARY KEY id SOURCE(CLICKHOUSE(TABLE 'names' DB 'smart')) LAYOUT(FLAT(MAX_ARRAY_SIZE 1000000)) LIFETIME(0)"
+    )
     engine.command("SYSTEM RELOAD DICTIONARY smart.pods")
     out: dict[str, dict[str, float]] = {}
     for variant, type_ in variants.items():
         own = ["pod"] if variant == "id" else list(TAGS)
         columns = ", ".join(f"{name} {type_} CODEC(ZSTD(1))" for name in own)
-        engine.command(f"CREATE TABLE smart.`{variant}` (time DateTime('UTC') CODEC(ZSTD(1)), value UInt32 CODEC(ZSTD(1)), {columns}) ENGINE = MergeTree ORDER BY time")
+        engine.command(
+            f"CREATE TABLE smart.`{variant}` (time DateTime('UTC') CODEC(ZSTD(1)), value UInt32 CODEC(ZSTD(1)), {columns}) ENGINE = MergeTree ORDER BY time"
+        )
         encode = insert = sent = 0.0
         for start in range(0, rows, 100_000):
             part = slice(start, min(start + 100_000, rows))
             busy = cpu()
-            held: list[tuple[str, str, pa.Array]] = [("time", "DateTime('UTC')", moments[part]), ("value", "UInt32", value[part])]
+            held: list[tuple[str, str, pa.Array]] = [
+                ("time", "DateTime('UTC')", moments[part]),
+                ("value", "UInt32", value[part]),
+            ]
             index = pa.array(who[part], pa.int32())
             if variant == "id":
                 held.append(("pod", type_, pa.array(who[part].astype(np.uint16 if pods <= 65_535 else np.uint32))))
             elif variant == "String":
                 held += [(tag, type_, column.take(index)) for tag, column in zip(TAGS, names, strict=True)]
             else:
-                held += [(tag, type_, pa.DictionaryArray.from_arrays(*_coded(column, index))) for tag, column in zip(TAGS, names, strict=True)]
+                held += [
+                    (tag, type_, pa.DictionaryArray.from_arrays(*_coded(column, index)))
+                    for tag, column in zip(TAGS, names, strict=True)
+                ]
             block = encode_block(held, len(index))
             encode += cpu() - busy
             sent += len(block)
@@ -148,7 +212,9 @@ def smart(directory: Path, rows: int, pods: int) -> dict[str, dict[str, float]]:
         busy = cpu()
         engine.command(f"OPTIMIZE TABLE smart.`{variant}` FINAL")
         merge = cpu() - busy
-        (size,) = engine.query(f"SELECT sum(bytes_on_disk) AS b FROM system.parts WHERE active AND database = 'smart' AND `table` = '{variant}'").to_pylist()
+        (size,) = engine.query(
+            f"SELECT sum(bytes_on_disk) AS b FROM system.parts WHERE active AND database = 'smart' AND `table` = '{variant}'"
+        ).to_pylist()
         if variant == "id":
             question = "SELECT dictGet('smart.pods', 'service', toUInt64(pod)) AS s, dictGet('smart.pods', 'team', toUInt64(pod)) AS t, sum(n) FROM (SELECT pod, sum(value) AS n FROM smart.id GROUP BY pod) GROUP BY s, t"
         else:
@@ -193,9 +259,13 @@ def main(arguments: list[str]) -> int:
     for what, number in end_to_end.items():
         print(f"  {what:<30} {number:12,.1f}")
     for pods, variants in encoding.items():
-        print(f"20 tags of {pods:,} pods, {rows:,} rows, ZSTD(1), encode + insert + merge; factor is that variant divided by one id a row:")
+        print(
+            f"20 tags of {pods:,} pods, {rows:,} rows, ZSTD(1), encode + insert + merge; factor is that variant divided by one id a row:"
+        )
         for variant, numbers in variants.items():
-            factors = "  ".join(f"{what} {number:8.2f} ({number / variants['id'][what]:4.1f}x)" for what, number in numbers.items())
+            factors = "  ".join(
+                f"{what} {number:8.2f} ({number / variants['id'][what]:4.1f}x)" for what, number in numbers.items()
+            )
             print(f"  {variant:<15} {factors}")
     return 0
 

@@ -75,7 +75,7 @@ class BatchBuilder:
         for direction in (abi.DIRECTION_C2S, abi.DIRECTION_S2C):
             self._offsets.pop((session_id, direction), None)
 
-    def _add(  # noqa: PLR0917 - the fields of the wire, in its order
+    def _add(
         self,
         kind: int,
         session: int,
