@@ -80,17 +80,19 @@ def _moments(rows: _Rows, now_ns: int) -> NDArray[np.int64]:
         array = rows.columns.get(name)
         if array is None:
             continue
-        unit = array.type.unit if pa.types.is_timestamp(array.type) else _unit(name, column)
+        unit = array.type.unit if pa.types.is_timestamp(array.type) else _unit(name, rows.table, column)
         whole = array.cast(pa.int64(), safe=False).fill_null(now_ns // _SECOND[unit])
         values: NDArray[np.int64] = whole.to_numpy(zero_copy_only=False)
         return values if unit == "ns" else values * _SECOND[unit]
     return np.full(rows.count, now_ns, np.int64)
 
 
-def _unit(name: str, column: Column) -> str:
-    """A number's unit stands in the ending of a source's name, else in the column's type."""
-    ending = name[-2:] if name.endswith(("_ns", "_us", "_ms")) and name != column.name else ""
-    return ending or column.type.removeprefix("time_")
+def _unit(name: str, table: Table, time: Column) -> str:
+    """A number's unit: that of the column it is, else it stands in the ending of a source's name."""
+    own = table.by_name.get(name)
+    if isinstance(own, Column) and own.type.startswith("time_"):
+        return own.type.removeprefix("time_")
+    return name[-2:] if name.endswith(("_ns", "_us", "_ms")) else time.type.removeprefix("time_")
 
 
 def _owners(rows: _Rows, end: str, lookup: Lookup, moments: NDArray[np.int64]) -> NDArray[np.int32] | None:
