@@ -147,7 +147,17 @@ class EmbeddedEngine:
                 return pa.ipc.open_stream(held).read_all() if held else pa.table({})
             return pa.RecordBatchReader.from_stream(session.send_query(statement, "Arrow")).read_all()
         except (RuntimeError, pa.ArrowException, OSError) as error:
+            # What is left of a stream that broke off would be read as the answer of the next query.
+            self._discard(session)
             raise ClickHouseError(str(error)) from error
+
+    def _discard(self, session: Any) -> None:
+        """End this thread's session; the next statement gets a new one."""
+        with self._guard:
+            self._sessions = [each for each in self._sessions if each is not session]
+        self._local.session = None
+        with contextlib.suppress(Exception):
+            session.close()
 
     def command(self, sql: str) -> None:
         """A statement without a result."""
