@@ -8,7 +8,7 @@ from metaflow_core.errors import UnsupportedQuery
 from metaflow_core.model.catalog.types import TYPES
 from metaflow_core.model.expression import Value
 from metaflow_storage_clickhouse.sql.quote import literal
-from metaflow_storage_clickhouse.sql.typed import Typed, instant, integral, number, real
+from metaflow_storage_clickhouse.sql.typed import Typed, instant, integral, number, once, real
 
 __all__ = ["align", "arithmetic", "compare", "compare_with", "member", "remainder"]
 
@@ -86,8 +86,9 @@ def member(value: Typed, constants: Sequence[Value]) -> Typed:
     if not wanted:
         return Typed(f"if(isNull({value.sql}), NULL, false)" if value.nullable else "false", "bool", value.nullable)
     tests = ", ".join(literal(each) for each in wanted)
-    test = f"in({value.sql}, tuple({tests}))"
-    return Typed(f"if(isNull({value.sql}), NULL, {test})" if value.nullable else test, "bool", value.nullable)
+    if not value.nullable:
+        return Typed(f"in({value.sql}, tuple({tests}))", "bool")
+    return Typed(once(value.sql, lambda x: f"if(isNull({x}), NULL, in({x}, tuple({tests})))"), "bool", nullable=True)
 
 
 def align(left: Typed, right: Typed) -> tuple[Typed, Typed, str]:
@@ -122,8 +123,14 @@ def arithmetic(op: str, left: Typed, right: Typed) -> Typed:
 def remainder(left: Typed, right: Typed, type_: str) -> Typed:
     """With the sign of the left operand, as in C."""
     if type_ == "f64":
-        quotient = f"divide({left.sql}, nullIf({right.sql}, 0))"
-        return Typed(f"minus({left.sql}, multiply({right.sql}, trunc({quotient})))", "f64", nullable=True)
-    # The smallest number by -1 overflows in the processor; its remainder is 0.
-    safe = f"if({right.sql} = -1, 1, nullIf({right.sql}, 0))"
-    return Typed(f"toInt64(modulo({left.sql}, {safe}))", "i64", nullable=True)
+
+        def rest(x: str, y: str) -> str:
+            return f"minus({x}, multiply({y}, trunc(divide({x}, nullIf({y}, 0)))))"
+
+    else:
+
+        def rest(x: str, y: str) -> str:
+            # The smallest number by -1 overflows in the processor; its remainder is 0.
+            return f"toInt64(modulo({x}, if({y} = -1, 1, nullIf({y}, 0))))"
+
+    return Typed(once(left.sql, lambda x: once(right.sql, lambda y: rest(x, y), "y")), type_, nullable=True)

@@ -11,7 +11,7 @@ from metaflow_core.model.expression import Value
 from metaflow_storage_clickhouse.sql.addresses import address_text, network_text
 from metaflow_storage_clickhouse.sql.compare import align
 from metaflow_storage_clickhouse.sql.quote import literal
-from metaflow_storage_clickhouse.sql.typed import Typed, instant, number, raw, real
+from metaflow_storage_clickhouse.sql.typed import Typed, instant, number, once, raw, real
 
 __all__ = ["ROW_FUNCTIONS", "RowFunction", "to_text"]
 
@@ -40,12 +40,13 @@ def _extreme(call: str) -> RowFunction:
     def of(values: Values, _: Sequence[Value]) -> Typed:
         def both(left: Typed, right: Typed) -> Typed:
             left, right, type_ = align(left, right)
-            missing = [f"isNull({each.sql})" for each in (left, right) if each.nullable]
-            result = f"{call}({left.sql}, {right.sql})"
-            if not missing:
-                return Typed(result, type_)
-            test = missing[0] if len(missing) == 1 else f"or({', '.join(missing)})"
-            return Typed(f"if({test}, NULL, {result})", type_, nullable=True)
+            if not (left.nullable or right.nullable):
+                return Typed(f"{call}({left.sql}, {right.sql})", type_)
+
+            def chosen(x: str, y: str) -> str:
+                return f"if(or(isNull({x}), isNull({y})), NULL, {call}({x}, {y}))"
+
+            return Typed(once(left.sql, lambda x: once(right.sql, lambda y: chosen(x, y), "y")), type_, nullable=True)
 
         return reduce(both, values)
 
@@ -75,7 +76,7 @@ def _round(values: Values, constants: Sequence[Value]) -> Typed:
 
 def _sqrt(values: Values, _: Sequence[Value]) -> Typed:
     value = real(values[0])
-    return Typed(f"if(less({value.sql}, 0), NULL, sqrt({value.sql}))", "f64", nullable=True)
+    return Typed(once(value.sql, lambda x: f"if(less({x}, 0), NULL, sqrt({x}))"), "f64", nullable=True)
 
 
 def _text(call: str) -> RowFunction:
@@ -96,9 +97,12 @@ def to_text(value: Typed) -> Typed:
     if value.family == "address":
         return address_text(value)
     if value.type == "f64":
-        whole = f"concat(toString(toInt64({value.sql})), '.0')"
-        small = f"and(equals({value.sql}, trunc({value.sql})), less(abs({value.sql}), 1e15))"
-        return Typed(f"if({small}, {whole}, toString({value.sql}))", "string", value.nullable)
+
+        def shown(x: str) -> str:
+            small = f"and(equals({x}, trunc({x})), less(abs({x}), 1e15))"
+            return f"if({small}, concat(toString(toInt64({x})), '.0'), toString({x}))"
+
+        return Typed(once(value.sql, shown), "string", value.nullable)
     return Typed(f"toString({value.sql})", "string", value.nullable)
 
 

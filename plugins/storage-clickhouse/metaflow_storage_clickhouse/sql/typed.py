@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from metaflow_core.model.catalog import Column
 from metaflow_core.model.catalog.types import TYPES
 
-__all__ = ["Typed", "instant", "integral", "number", "raw", "real"]
+__all__ = ["Typed", "instant", "integral", "number", "once", "raw", "real"]
 
+_SHORT = 120
 _PER_SECOND = {"time_s": 1, "time_us": 1_000_000, "time_ns": 1_000_000_000}
 _FROM_RAW = {
     "time_s": "toDateTime({}, 'UTC')",
@@ -84,3 +86,14 @@ def real(value: Typed) -> Typed:
     if value.type == "null":
         return Typed("CAST(NULL, 'Nullable(Float64)')", "f64", nullable=True)
     return Typed(f"toFloat64({integral(value).sql})", "f64", value.nullable)
+
+
+def once(value: str, body: Callable[[str], str], name: str = "x") -> str:
+    """SQL that uses an expression several times but holds a long one only once: nested expressions would double at each level.
+
+    :param name: of the variable that stands for it; another one for each level of one function.
+    """
+    if len(value) <= _SHORT:
+        return body(value)
+    variable = f"`#{name}`"
+    return f"arrayElement(arrayMap({variable} -> {body(variable)}, [{value}]), 1)"
