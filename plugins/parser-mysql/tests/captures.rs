@@ -1,10 +1,8 @@
 //! Captures of real servers: every record of each is in the file beside it (`MF_UPDATE=1` writes it anew).
 
-mod support;
-
 use metaflow_parser_mysql::MysqlParser;
+use metaflow_parser_sdk::testing::pcap;
 use std::path::Path;
-use support::pcap;
 
 /// The server's port in all captures.
 const PORT: u16 = 23306;

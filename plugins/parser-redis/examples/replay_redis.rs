@@ -1,7 +1,6 @@
 //! Prints the records of a capture: `cargo run --example replay_redis -- FILE.pcap PORT`.
 
-#[path = "../tests/support/pcap.rs"]
-mod pcap;
+use metaflow_parser_sdk::testing::pcap;
 
 use metaflow_parser_redis::RedisParser;
 

@@ -1,8 +1,6 @@
 //! What the tests share: a small encoder of frames and header blocks, and a reader of captures.
 #![allow(dead_code)] // each user needs its own part
 
-pub mod pcap;
-
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A frame.

@@ -1,8 +1,6 @@
 //! Packets of both sides, and rows as lines.
 #![allow(dead_code)] // each test file uses its own part
 
-pub mod pcap;
-
 use metaflow_parser_sdk::testing::Row;
 
 /// Capabilities of a client since 4.1 with SECURE_CONNECTION and PLUGIN_AUTH.

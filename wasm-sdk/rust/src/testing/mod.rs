@@ -9,6 +9,7 @@
 
 mod damage;
 mod fuzz;
+pub mod pcap;
 mod random;
 mod rows;
 mod script;

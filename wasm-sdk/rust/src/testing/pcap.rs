@@ -1,20 +1,27 @@
 //! A small reader of classic pcap files (little-endian, Ethernet, IPv4, TCP), so that captures are tested without an engine.
-#![allow(dead_code)] // each user needs its own part
 
-use metaflow_parser_sdk::abi_generated as abi;
-use metaflow_parser_sdk::testing::{decode_records, Row};
-use metaflow_parser_sdk::{Host, Parser};
+use super::{decode_records, Row};
+use crate::abi_generated as abi;
+use crate::{Host, Parser};
 use std::collections::HashMap;
 
 /// A piece of one direction of a connection.
 pub struct Segment {
+    /// Which connection.
     pub session: u64,
+    /// Who sent it.
     pub from_client: bool,
+    /// The connection ended here.
     pub close: bool,
+    /// The start of the connection was not captured.
     pub mid_stream: bool,
+    /// Capture time, nanoseconds since 1970.
     pub time_ns: u64,
+    /// Bytes of this direction before it.
     pub offset: u64,
+    /// The captured bytes.
     pub payload: Vec<u8>,
+    /// Bytes on the wire.
     pub wire_len: u32,
 }
 
@@ -171,8 +178,8 @@ pub fn line(session: u64, row: &Row) -> String {
             continue;
         }
         let value = match value {
-            metaflow_parser_sdk::testing::Value::Number(number) => number.to_string(),
-            metaflow_parser_sdk::testing::Value::Text(text) => {
+            super::Value::Number(number) => number.to_string(),
+            super::Value::Text(text) => {
                 format!("{:?}", text.trim_end_matches('\0').replace('\0', "|"))
             }
         };
