@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from duckdb_differ import CATALOG, Both, assert_same
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from metaflow_core.errors import QueryError
 from metaflow_core.model.expression import (
     And,
     Arithmetic,
@@ -44,6 +45,7 @@ from metaflow_core.query import (
     Sort,
     SortKey,
     TimeRange,
+    prepare,
 )
 
 S = 10**9
@@ -279,6 +281,11 @@ def refilled(both: Both, data: list[dict[str, Any]], cut: int) -> Both:
 @settings(max_examples=150, deadline=None)
 @given(rows, plans(), st.integers(0, 10))
 def test_random_plans(both: Both, data: list[dict[str, Any]], plan: Plan, cut: int) -> None:
+    try:
+        prepare(plan, CATALOG)
+    except QueryError:
+        # an address compared with a text that is none: the core refuses it before any storage is asked
+        assume(False)
     if "op='last'" in repr(plan):
         # Rows in order of time: the memory storage sorts them for this fold, and then has its groups in another order.
         data = sorted(data, key=lambda row: row["end_time"])
