@@ -98,9 +98,9 @@ def test_printed_configuration_is_valid(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "metaflow_core", "validate", str(path)], check=True)
 
 
-def test_a_capture_is_shown_and_it_ends(tmp_path: Path) -> None:
+def test_a_capture_is_shown_until_the_time_is_over(tmp_path: Path) -> None:
     out = subprocess.run(
-        [*COMMAND, "--pcap", str(SHOP), "--data", str(tmp_path / "data"), "--port", "18999"],
+        [*COMMAND, "--pcap", str(SHOP), "--data", str(tmp_path / "data"), "--port", "18999", "--for", "15"],
         capture_output=True, text=True, check=True, timeout=120,
     ).stdout  # fmt: skip
     assert "MetaFlow is up." in out
