@@ -5,7 +5,6 @@
 
 mod check;
 mod chunked;
-mod endpoint;
 mod fields;
 mod head;
 mod message;
@@ -16,7 +15,6 @@ mod scan;
 mod session;
 mod side;
 mod start_line;
-mod status;
 
 use message::Sink;
 use metaflow_parser_sdk::trace::Trace;

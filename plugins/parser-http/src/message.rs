@@ -5,7 +5,7 @@ use crate::options::Options;
 use crate::pending::Asked;
 use crate::scan;
 use crate::start_line::{self, RequestLine, StartLine, StatusLine};
-use crate::status;
+use metaflow_parser_sdk::http::status;
 use metaflow_parser_sdk::trace::Trace;
 use metaflow_parser_sdk::{abi_generated as abi, Direction, RecordType, Records, Status, Text};
 

@@ -4,7 +4,6 @@
 //! are passed over without being kept. The README says what is extracted and which options there are.
 
 mod check;
-mod endpoint;
 mod exchange;
 mod fields;
 mod frame;
@@ -16,7 +15,6 @@ mod options;
 mod report;
 mod resync;
 mod session;
-mod status;
 mod streams;
 
 use metaflow_parser_sdk::{export_parser, Check, Kind, Parser, Records, Segment, Sessions};

@@ -1,7 +1,7 @@
 //! The options of the parser; names, types and defaults also stand in `http2.metaflow.toml`.
 
-use crate::endpoint::EndpointRules;
 use crate::fields::Fields;
+use metaflow_parser_sdk::http::endpoint::EndpointRules;
 use metaflow_parser_sdk::trace::TraceRules;
 
 /// What an operator can change.

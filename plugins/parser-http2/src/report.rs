@@ -5,8 +5,8 @@ use crate::grpc::{self, Speech};
 use crate::head::Head;
 use crate::hpack::Wrong;
 use crate::options::Options;
-use crate::status;
 use crate::streams::{Place, Stream};
+use metaflow_parser_sdk::http::status;
 use metaflow_parser_sdk::trace::Trace;
 use metaflow_parser_sdk::{abi_generated as abi, RecordType, Records, Status, Text};
 

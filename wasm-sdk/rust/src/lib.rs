@@ -11,6 +11,7 @@
 //! | state for each session, bounded | [`Sessions`] |
 //! | a contiguous view of one direction | [`StreamBuffer`] |
 //! | trace ids from headers | [`trace`] |
+//! | endpoints and status codes of HTTP | [`http`] |
 //! | your parser tested on every split | [`testing`] (feature `testing`) |
 
 #[rustfmt::skip]
@@ -18,6 +19,7 @@ pub mod abi_generated;
 mod check;
 mod column;
 mod host;
+pub mod http;
 pub mod native;
 mod records;
 mod segment;

@@ -1,9 +1,9 @@
 //! What a status code means (RFC 9110, 15; IANA HTTP status code registry).
 
-use metaflow_parser_sdk::Status;
+use crate::Status;
 
 /// The response status of a final code.
-pub(crate) const fn of(code: u16) -> Status {
+pub const fn of(code: u16) -> Status {
     match code {
         100..=399 => Status::Ok,
         400..=499 => Status::ClientError,
@@ -13,7 +13,7 @@ pub(crate) const fn of(code: u16) -> Status {
 }
 
 /// The registered phrase of an error code, "" for one that is not registered.
-pub(crate) const fn phrase(code: u16) -> &'static str {
+pub const fn phrase(code: u16) -> &'static str {
     match code {
         400 => "Bad Request",
         401 => "Unauthorized",

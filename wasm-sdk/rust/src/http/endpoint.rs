@@ -1,7 +1,7 @@
 //! From a path to an endpoint: the part that stands for the operation rather than for the thing.
 
 /// How many segments of a path make the endpoint: by the longest prefix that has a rule, else the default.
-pub(crate) struct EndpointRules {
+pub struct EndpointRules {
     /// Segments kept where no rule says otherwise; 0 keeps none.
     pub keep: usize,
     /// Path prefix and segments to keep, longest prefix first.
