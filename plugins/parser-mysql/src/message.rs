@@ -6,6 +6,8 @@
 use std::io::Write;
 use std::ops::Range;
 
+pub use metaflow_parser_sdk::sql::Trace;
+
 /// The side that sent some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -54,17 +56,6 @@ pub enum Status {
     ClientError = 4,
     /// The response was not seen whole.
     Unknown = 5,
-}
-
-/// Trace context found in a statement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trace {
-    /// Trace id.
-    pub trace_id: String,
-    /// Span id of the caller.
-    pub span_id: String,
-    /// X-Request-ID.
-    pub x_request_id: String,
 }
 
 /// Name and value pairs, reused from message to message.

@@ -12,6 +12,7 @@
 //! | a contiguous view of one direction | [`StreamBuffer`] |
 //! | trace ids from headers | [`trace`] |
 //! | endpoints and status codes of HTTP | [`http`] |
+//! | the verb, table, literals and trace ids of SQL | [`sql`] |
 //! | your parser tested on every split | [`testing`] (feature `testing`) |
 
 #[rustfmt::skip]
@@ -24,6 +25,7 @@ pub mod native;
 mod records;
 mod segment;
 mod sessions;
+pub mod sql;
 mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -1,6 +1,15 @@
 //! Trace context in the comments of a statement: sqlcommenter (`/*traceparent='00-...'*/`), plain pairs, and JSON.
 
-use crate::message::Trace;
+/// Trace context found in a statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// Trace id.
+    pub trace_id: String,
+    /// Span id of the caller.
+    pub span_id: String,
+    /// X-Request-ID.
+    pub x_request_id: String,
+}
 
 /// Longest comment that is read.
 const MAX_COMMENT: usize = 1024;

@@ -1,6 +1,7 @@
 //! The verb of a statement and the table it is about.
 
 use super::token::{Token, Tokens};
+use super::Dialect;
 
 /// Longest name that is shown.
 const MAX_NAME: usize = 128;
@@ -37,7 +38,39 @@ enum Where {
 }
 
 const INSERT: &[&str] = &["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO"];
-const UPDATE: &[&str] = &["LOW_PRIORITY", "IGNORE"];
+const UPDATE: &[&str] = &["LOW_PRIORITY", "IGNORE", "ONLY"];
+
+/// Words that only PostgreSQL begins statements with.
+const POSTGRESQL: &[(&str, Where)] = &[
+    ("COPY", Where::Behind(&[])),
+    ("MERGE", Where::Behind(&["INTO"])),
+    ("VACUUM", Where::Behind(&["FULL", "FREEZE", "VERBOSE", "ANALYZE"])),
+    ("REFRESH", Where::Object),
+    ("REINDEX", Where::Object),
+    ("CLUSTER", Where::Behind(&["VERBOSE"])),
+    ("COMMENT", Where::Object),
+    ("DECLARE", Where::From),
+    ("FETCH", Where::Nowhere),
+    ("MOVE", Where::Nowhere),
+    ("CLOSE", Where::Nowhere),
+    ("LISTEN", Where::Behind(&[])),
+    ("UNLISTEN", Where::Behind(&[])),
+    ("NOTIFY", Where::Behind(&[])),
+    ("DISCARD", Where::Nowhere),
+    ("END", Where::Nowhere),
+    ("ABORT", Where::Nowhere),
+    ("CHECKPOINT", Where::Nowhere),
+    ("REASSIGN", Where::Nowhere),
+    ("SECURITY", Where::Nowhere),
+    // The commands of a replication connection.
+    ("IDENTIFY_SYSTEM", Where::Nowhere),
+    ("START_REPLICATION", Where::Nowhere),
+    ("CREATE_REPLICATION_SLOT", Where::Nowhere),
+    ("DROP_REPLICATION_SLOT", Where::Nowhere),
+    ("READ_REPLICATION_SLOT", Where::Nowhere),
+    ("TIMELINE_HISTORY", Where::Nowhere),
+    ("BASE_BACKUP", Where::Nowhere),
+];
 
 const VERBS: &[(&str, Where)] = &[
     ("SELECT", Where::From),
@@ -102,23 +135,29 @@ const VERBS: &[(&str, Where)] = &[
     ("BACKUP", Where::Nowhere),
 ];
 
-fn verb(word: &[u8]) -> Option<&'static (&'static str, Where)> {
-    VERBS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()))
+/// The words that statements of a dialect begin with.
+fn verbs(dialect: Dialect) -> impl Iterator<Item = &'static (&'static str, Where)> {
+    let own = if dialect == Dialect::PostgreSql { POSTGRESQL } else { &[] };
+    VERBS.iter().chain(own)
+}
+
+fn verb(word: &[u8], dialect: Dialect) -> Option<&'static (&'static str, Where)> {
+    verbs(dialect).find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// Whether a text begins with a word of SQL, behind comments and brackets; `None` when it ends before a whole word.
-pub fn is_statement(text: &[u8]) -> Option<bool> {
-    let mut tokens = Tokens::new(text);
+pub fn is_statement(text: &[u8], dialect: Dialect) -> Option<bool> {
+    let mut tokens = Tokens::new(text, dialect);
     loop {
         match tokens.next() {
             Some(Token::Mark(b'(')) => {}
-            Some(Token::Word(word)) if tokens.end() == text.len() && verb(word).is_none() => {
-                let may_grow = VERBS.iter().any(|(name, _)| {
+            Some(Token::Word(word)) if tokens.end() == text.len() && verb(word, dialect).is_none() => {
+                let may_grow = verbs(dialect).any(|(name, _)| {
                     name.len() > word.len() && name.as_bytes()[..word.len()].eq_ignore_ascii_case(word)
                 });
                 return if may_grow { None } else { Some(false) };
             }
-            Some(Token::Word(word)) => return Some(verb(word).is_some()),
+            Some(Token::Word(word)) => return Some(verb(word, dialect).is_some()),
             Some(_) => return Some(false),
             None => return None,
         }
@@ -126,16 +165,16 @@ pub fn is_statement(text: &[u8]) -> Option<bool> {
 }
 
 /// Writes `VERB table` (or `VERB`) to `out`, nothing when the text is no statement.
-pub fn endpoint(text: &[u8], out: &mut Vec<u8>) -> Class {
-    let mut tokens = Tokens::new(text);
+pub fn endpoint(text: &[u8], dialect: Dialect, out: &mut Vec<u8>) -> Class {
+    let mut tokens = Tokens::new(text, dialect);
     let mut token = tokens.next();
     while token == Some(Token::Mark(b'(')) {
         token = tokens.next();
     }
     let Some(Token::Word(word)) = token else { return Class::Other };
-    let Some((name, place)) = verb(word) else { return Class::Other };
+    let Some((name, place)) = verb(word, dialect) else { return Class::Other };
     if *place == Where::With {
-        return with(&mut tokens, text, out);
+        return with(&mut tokens, text, dialect, out);
     }
     out.extend_from_slice(name.as_bytes());
     let table = match place {
@@ -145,14 +184,14 @@ pub fn endpoint(text: &[u8], out: &mut Vec<u8>) -> Class {
         Where::Object => object(&mut tokens),
         Where::IntoTable => words(&mut tokens, &["INTO"]).then(|| behind(&mut tokens, &["TABLE"])).flatten(),
         Where::Show => words(&mut tokens, &["FROM", "TABLE", "IN"]).then(|| behind(&mut tokens, &[])).flatten(),
-        Where::Explain => explain(&mut tokens),
+        Where::Explain => explain(&mut tokens, dialect),
     };
     if let Some(table) = table {
         out.push(b' ');
         out.extend_from_slice(&table[..table.len().min(MAX_NAME)]);
     }
     match *name {
-        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" => Class::Change,
+        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "MERGE" => Class::Change,
         _ => Class::Other,
     }
 }
@@ -217,7 +256,7 @@ fn from(tokens: &mut Tokens<'_>) -> Option<Vec<u8>> {
 /// The object of CREATE, DROP, ALTER and their like. Users and other accounts are not named.
 fn object(tokens: &mut Tokens<'_>) -> Option<Vec<u8>> {
     const NAMED: &[&str] =
-        &["TABLE", "TABLES", "VIEW", "DATABASE", "SCHEMA", "PROCEDURE", "FUNCTION", "EVENT", "SEQUENCE"];
+        &["TABLE", "TABLES", "VIEW", "DATABASE", "SCHEMA", "PROCEDURE", "FUNCTION", "EVENT", "SEQUENCE", "TYPE"];
     const HIDDEN: &[&str] = &["USER", "ROLE", "SERVER", "INSTANCE", "TABLESPACE", "LOGFILE", "RESOURCE"];
     loop {
         let token = tokens.next()?;
@@ -234,14 +273,14 @@ fn object(tokens: &mut Tokens<'_>) -> Option<Vec<u8>> {
 }
 
 /// `EXPLAIN t` or `EXPLAIN SELECT ... FROM t`.
-fn explain(tokens: &mut Tokens<'_>) -> Option<Vec<u8>> {
+fn explain(tokens: &mut Tokens<'_>, dialect: Dialect) -> Option<Vec<u8>> {
     loop {
         match tokens.next()? {
-            Token::Word(word) => match verb(word) {
+            Token::Word(word) => match verb(word, dialect) {
                 Some((_, Where::From)) => return from(tokens),
                 Some((_, Where::Behind(skip))) => return behind(tokens, skip),
                 Some(_) => return None,
-                None if [&b"EXTENDED"[..], b"PARTITIONS", b"FORMAT", b"JSON", b"TREE", b"TRADITIONAL"]
+                None if [&b"EXTENDED"[..], b"VERBOSE", b"PARTITIONS", b"FORMAT", b"JSON", b"TREE", b"TRADITIONAL"]
                     .iter()
                     .any(|option| word.eq_ignore_ascii_case(option)) => {}
                 None => return dotted(Token::Word(word), tokens),
@@ -253,14 +292,14 @@ fn explain(tokens: &mut Tokens<'_>) -> Option<Vec<u8>> {
 }
 
 /// The statement behind the common table expressions.
-fn with(tokens: &mut Tokens<'_>, text: &[u8], out: &mut Vec<u8>) -> Class {
+fn with(tokens: &mut Tokens<'_>, text: &[u8], dialect: Dialect, out: &mut Vec<u8>) -> Class {
     let mut depth = 0u32;
     while let Some(token) = tokens.next() {
         match token {
             Token::Mark(b'(') => depth += 1,
             Token::Mark(b')') => depth = depth.saturating_sub(1),
             token if depth == 0 && is_one_of(&token, &["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE"]) => {
-                return endpoint(&text[tokens.start..], out);
+                return endpoint(&text[tokens.start..], dialect, out);
             }
             _ => {}
         }
@@ -304,18 +343,46 @@ mod tests {
             ("hello world", ""),
         ] {
             let mut out = Vec::new();
-            endpoint(text.as_bytes(), &mut out);
+            endpoint(text.as_bytes(), Dialect::MySql, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), expected, "{text}");
         }
     }
 
     #[test]
     fn a_cut_text_is_judged_late() {
-        assert_eq!(is_statement(b"SEL"), None);
-        assert_eq!(is_statement(b"select"), Some(true));
-        assert_eq!(is_statement(b"/* long comm"), None);
-        assert_eq!(is_statement(b"XY"), Some(false));
-        assert_eq!(is_statement(b"'a'"), Some(false));
-        assert_eq!(is_statement(b""), None);
+        assert_eq!(is_statement(b"SEL", Dialect::MySql), None);
+        assert_eq!(is_statement(b"select", Dialect::MySql), Some(true));
+        assert_eq!(is_statement(b"/* long comm", Dialect::MySql), None);
+        assert_eq!(is_statement(b"XY", Dialect::MySql), Some(false));
+        assert_eq!(is_statement(b"'a'", Dialect::MySql), Some(false));
+        assert_eq!(is_statement(b"", Dialect::MySql), None);
+    }
+
+    #[test]
+    fn verb_and_table_of_postgresql_are_found() {
+        for (text, expected) in [
+            ("delete  from test;", "DELETE test"),
+            ("COPY public.orders (id) FROM STDIN", "COPY public.orders"),
+            ("COPY (SELECT 1) TO STDOUT", "COPY"),
+            ("SELECT * FROM \"Shop\".\"Orders\" WHERE id = $1", "SELECT Shop.Orders"),
+            ("SELECT $q$ FROM a $q$ FROM b", "SELECT b"),
+            ("SELECT '\\' FROM c", "SELECT c"),
+            ("MERGE INTO t USING s ON true WHEN MATCHED THEN DELETE", "MERGE t"),
+            ("VACUUM (VERBOSE) t", "VACUUM"),
+            ("VACUUM ANALYZE t", "VACUUM t"),
+            ("REFRESH MATERIALIZED VIEW v", "REFRESH v"),
+            ("LISTEN news", "LISTEN news"),
+            ("DECLARE c CURSOR FOR SELECT * FROM t", "DECLARE t"),
+            ("UPDATE ONLY t SET a = 1", "UPDATE t"),
+            ("EXPLAIN (ANALYZE, VERBOSE) SELECT * FROM t", "EXPLAIN"),
+            ("END", "END"),
+            ("START_REPLICATION SLOT s LOGICAL 0/0", "START_REPLICATION"),
+        ] {
+            let mut out = Vec::new();
+            endpoint(text.as_bytes(), Dialect::PostgreSql, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{text}");
+        }
+        assert_eq!(is_statement(b"LISTEN a", Dialect::MySql), Some(false));
+        assert_eq!(is_statement(b"LISTEN a", Dialect::PostgreSql), Some(true));
     }
 }

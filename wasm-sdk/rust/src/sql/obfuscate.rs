@@ -1,10 +1,11 @@
 //! Statements without their data.
 
 use super::token::{Token, Tokens};
+use super::Dialect;
 
 /// Appends `text` to `out` with every literal as `?`, comments left out, and nothing else changed.
-pub fn obfuscate(text: &[u8], out: &mut Vec<u8>) {
-    let mut tokens = Tokens::new(text);
+pub fn obfuscate(text: &[u8], dialect: Dialect, out: &mut Vec<u8>) {
+    let mut tokens = Tokens::new(text, dialect);
     let mut from = 0;
     while let Some(token) = tokens.next() {
         if tokens.start > from && !out.is_empty() {
@@ -32,7 +33,26 @@ mod tests {
             ("SELECT /* secret 'x */ 1", "SELECT ?"),
         ] {
             let mut out = Vec::new();
-            obfuscate(text.as_bytes(), &mut out);
+            obfuscate(text.as_bytes(), Dialect::MySql, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn literals_of_postgresql_become_question_marks() {
+        for (text, expected) in [
+            (
+                "SELECT $1::int, \"Odd Name\".x FROM t WHERE a = $2",
+                "SELECT $1::int, \"Odd Name\".x FROM t WHERE a = $2",
+            ),
+            ("SELECT 'back\\' , 'next'", "SELECT ? , ?"),
+            ("SELECT E'it\\'s', B'01', $$a 'b' $$, $q$ $$ x $q$", "SELECT ?, ?, ?, ?"),
+            ("DO $body$ BEGIN RAISE 'x'; END $body$", "DO ?"),
+            ("SELECT /* a /* b */ 'c' */ 1 -- x", "SELECT ?"),
+            ("SELECT $$ cut", "SELECT ?"),
+        ] {
+            let mut out = Vec::new();
+            obfuscate(text.as_bytes(), Dialect::PostgreSql, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }
