@@ -24,6 +24,7 @@ from metaflow_core.api.components import (
 from metaflow_core.api.config import Config, Field, SecretStr, field_validator, model_validator
 from metaflow_core.api.context import BuildContext, Resource
 from metaflow_core.api.counters import Counters, CounterSample
+from metaflow_core.api.examination import Examination, Finding, FindingState, Surroundings
 from metaflow_core.api.factories import (
     ArtifactLoader,
     CollectorFactory,
@@ -70,11 +71,14 @@ __all__ = [
     "Emitted",
     "Engine",
     "EngineFactory",
+    "Examination",
     "Exporter",
     "ExporterFactory",
     "Factory",
     "Field",
     "FileSupport",
+    "Finding",
+    "FindingState",
     "Kind",
     "NativeParserRuntime",
     "PacketBlock",
@@ -100,6 +104,7 @@ __all__ = [
     "Stability",
     "Storage",
     "StorageFactory",
+    "Surroundings",
     "SystemClock",
     "Tagger",
     "TaggerFactory",

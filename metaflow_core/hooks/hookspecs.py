@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CollectorFactory,
         DialectFactory,
         EngineFactory,
+        Examination,
         ExporterFactory,
         ParserFactory,
         ServiceFactory,
@@ -141,6 +142,17 @@ def metaflow_commands(cli: click.Group) -> None:
 
     .. versionadded:: 0.1
     """
+
+
+@hookspec
+def metaflow_examinations() -> Iterable[Examination]:
+    """Offer looks at the machine: what the plugin needs of it, what is there, and what to do.
+
+    Called once per plugin, when somebody asks (``mflow doctor``, ``GET /v1/doctor``).
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError
 
 
 @hookspec(firstresult=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pluggy
 
+from metaflow_core.api.examination import Examination
 from metaflow_core.errors import IncompatiblePlugin, PluginError, PluginLoadError
 from metaflow_core.hooks import checks, hookspecs
 from metaflow_core.hooks.discovery import Candidate, find_distributions, find_files, from_object
@@ -201,3 +202,20 @@ class PluginHost:
             except Exception as error:  # noqa: BLE001 - one plugin's broken command must not take the others away
                 failed.append((implementation.plugin_name, error))
         return failed
+
+    def examinations(self) -> list[tuple[str, Examination | Exception]]:
+        """What the plugins offer to look at, with the plugin's name; an exception in place of what could not be had."""
+        found: list[tuple[str, Examination | Exception]] = []
+        implementations = self._manager.hook.metaflow_examinations.get_hookimpls()
+        for implementation in sorted(implementations, key=lambda each: each.plugin_name):
+            try:
+                offered = list(cast("Iterable[object]", implementation.function()))
+            except Exception as error:  # noqa: BLE001 - the fence around foreign code
+                found.append((implementation.plugin_name, error))
+                continue
+            wrong = next((each for each in offered if not isinstance(each, Examination)), None)
+            if wrong is not None:
+                said = f"hook metaflow_examinations returned a {type(wrong).__name__}; it may only return Examination"
+                found.append((implementation.plugin_name, PluginLoadError(said)))
+            found.extend((implementation.plugin_name, each) for each in offered if isinstance(each, Examination))
+        return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from metaflow_querier.service import QuerierService
 
 from metaflow_core.api import Kind, QueryResult
 from metaflow_core.errors import QuerySyntaxError, StorageError, UnsupportedQuery
+from metaflow_core.hooks.host import PluginHost
 from metaflow_core.testing import build_context
 
 CAPTURE = Path(__file__).resolve().parents[3] / "tests" / "captures" / "shop.pcap"
@@ -28,6 +30,8 @@ class FakeApp:
         self.cancelled = asyncio.Event()
         self.begun = asyncio.Event()
         self.states = {"storage": "running", "dialect": "running"}
+        self.host = PluginHost()
+        self.config = SimpleNamespace(pipelines={}, service=SimpleNamespace(data_dir=None))
 
     async def query(self, dialect: str, text: str, /, **params: Any) -> QueryResult:
         self.asked.append((dialect, text, params))

@@ -265,3 +265,86 @@ async def test_stop_ends_it(serve: Any) -> None:
     await client.service.stop()
     with pytest.raises(httpx.ConnectError):
         await client.get("/v1/health/")
+
+
+CAPTURE = Path(__file__).resolve().parents[3] / "tests" / "captures" / "shop.pcap"
+
+
+class Following:
+    """A tap that gives what it is given, then ends."""
+
+    def __init__(self, batches: list[Any]) -> None:
+        self.batches = batches
+        self.closed = False
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self.batches:
+            raise StopAsyncIteration
+        return self.batches.pop(0)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_tail_sends_rows_as_they_are_made(serve: Any, fake: Any) -> None:
+    from metaflow_core import read_pcap
+
+    capture = read_pcap(CAPTURE)
+    batches = [each for each in capture.stream_all() if each.table == "flow_log.l7_flow_log"]
+    taps: list[Following] = []
+
+    def tap(name: str) -> Following:
+        taps.append(Following(list(batches)))
+        return taps[-1]
+
+    fake.tap = tap
+    fake.config.pipelines["live"] = None
+    client = await serve()
+    parameters = {"where": "l7_protocol = 'HTTP'", "columns": "start_time,endpoint", "rows_per_s": "20"}
+    answer = await client.get("/v1/tail", params=parameters)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    rows = [row for event in events for row in event.get("rows", ())]
+    assert sum(event.get("skipped", 0) for event in events) + len(rows) == 48
+    assert len(rows) <= 20
+    assert set(rows[0]) == {"start_time", "endpoint"}
+    assert taps[0].closed
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "part"),
+    [
+        ({"table": "l7_flow_logg"}, 400, "did you mean 'l7_flow_log'"),
+        ({"where": "endpont = 1"}, 400, "endpoint"),
+        ({"columns": "nothing"}, 422, "has no column 'nothing'"),
+        ({"rows_per_s": "0"}, 400, "from 1 to 500"),
+        ({"rows_per_s": "many"}, 400, "from 1 to 500"),
+    ],
+)
+async def test_tail_refuses_before_it_begins(serve: Any, parameters: dict[str, str], status: int, part: str) -> None:
+    client = await serve()
+    answer = await client.get("/v1/tail", params=parameters)
+    assert (answer.status_code, part in answer.text) == (status, True), answer.text
+
+
+async def test_doctor_gives_what_the_plugins_find(serve: Any, fake: Any, tmp_path: Path) -> None:
+    from metaflow_core.api import Examination, Finding, FindingState
+    from metaflow_core.hooks.host import PluginHost
+    from metaflow_core.hooks.markers import hookimpl
+
+    class Mine:
+        @hookimpl
+        def metaflow_examinations(self) -> list[Examination]:
+            missing = Finding(FindingState.MISSING, "<b>licence</b>", "not there", "buy one")
+            return [Examination("mine", lambda surroundings: [missing])]
+
+    fake.host = PluginHost()
+    fake.host.load(autoload=False, objects=[Mine()])
+    fake.config.service.data_dir = tmp_path
+    client = await serve()
+    document = (await client.get("/v1/doctor")).json()
+    assert document["counts"]["missing"] == 1
+    assert document["findings"][-1]["remedy"] == "buy one"

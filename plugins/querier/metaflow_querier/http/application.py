@@ -19,9 +19,11 @@ from metaflow_core.errors import QueryError
 from metaflow_querier.config import QuerierConfig
 from metaflow_querier.http.asking import Asking
 from metaflow_querier.http.describe import describe, describe_table
+from metaflow_querier.http.doctor import Doctor
 from metaflow_querier.http.errors import DEFECT, error_response
 from metaflow_querier.http.openapi import openapi
 from metaflow_querier.http.page import routes_page
+from metaflow_querier.http.tail import Tail
 
 __all__ = ["Application"]
 
@@ -29,6 +31,8 @@ _PATHS = (
     ("POST", "/v1/query", "Ask in SQL: db, sql; JSON, CSV or Arrow."),
     ("GET", "/v1/catalog", "Tables, tags, metrics, functions, enumerations."),
     ("GET", "/v1/status", "State of every component, every counter."),
+    ("GET", "/v1/doctor", "What this machine has and lacks, each with its remedy."),
+    ("GET", "/v1/tail", "Rows as they are made (server-sent events)."),
     ("GET", "/v1/health/", "Whether the process answers."),
     ("GET", "/v1/ready", "Whether questions can be answered."),
     ("GET", "/openapi.json", "Description of these paths (OpenAPI 3.1)."),
@@ -51,6 +55,8 @@ class Application:
             "/v1/query": self._asking,
             "/v1/catalog": self._catalog,
             "/v1/status": self._status,
+            "/v1/doctor": Doctor(context, config),
+            "/v1/tail": Tail(context),
             "/v1/health/": self._health,
             "/v1/ready": self._ready,
             "/openapi.json": self._openapi,

@@ -113,6 +113,21 @@ def openapi(*, version: str, has_token: bool) -> dict[str, Any]:
                                 {"404": _error("There is no such table."), **token},
                                 [{"name": "table", "in": "query", "required": False, "schema": _TEXT}]),
             "/v1/status": _get("State of every component, every counter.", "status", token),
+            "/v1/doctor": _get("What this machine has and lacks, each with its remedy.", "doctor", token),
+            "/v1/tail": {"get": {
+                "summary": "Rows as they are made, as server-sent events: data is {rows, skipped}.",
+                "operationId": "tail",
+                "parameters": [
+                    {"name": "table", "in": "query", "schema": {**_TEXT, "default": "l7_flow_log"}},
+                    {"name": "where", "in": "query", "schema": _TEXT},
+                    {"name": "columns", "in": "query", "schema": {**_TEXT, "description": "Names with commas between."}},
+                    {"name": "rows_per_s", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}},
+                ],
+                "responses": {
+                    "200": {"description": "Events until one side ends it.", "content": {"text/event-stream": {"schema": _TEXT}}},
+                    "400": errors["400"], "422": errors["422"], "503": errors["503"], **token,
+                },
+            }},
             "/v1/health/": _get("The process answers.", "health", {}),
             "/v1/ready": _get("Questions can be answered.", "ready", {"503": {"description": "Not yet.", "content": {"application/json": {"schema": {"type": "object"}}}}}),
         },
