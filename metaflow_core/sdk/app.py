@@ -75,6 +75,7 @@ class App:
             "storages": _Live(self, Kind.STORAGE),
             "dialects": _Live(self, Kind.DIALECT),
             "services": _Live(self, Kind.SERVICE),
+            "collectors": _Live(self, Kind.COLLECTOR),
         }
         loaded = self._loading.load(document, self._host)
         self._runtime = Runtime(loaded, self._host, self._catalog, clock=clock, policy=policy, services=services)
