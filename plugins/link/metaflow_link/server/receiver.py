@@ -1,0 +1,177 @@
+"""The component: listens for agents and emits what they send."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from metaflow_core.api import BuildContext, Emit, Resource
+from metaflow_core.errors import StartError
+from metaflow_link.addresses import address
+from metaflow_link.identity import kept_id
+from metaflow_link.server.agents import Agents
+from metaflow_link.server.config import ReceiverConfig
+from metaflow_link.server.intake import Intake
+from metaflow_link.server.session import Aborted, Session
+from metaflow_link.wire.messages import METHOD
+
+__all__ = ["Receiver"]
+
+_SAVE_EVERY_S = 10.0
+_SLACK = 1 << 20
+
+
+class Receiver:
+    """Takes batches of any number of agents. An agent hears that a batch is stored when the pipeline says so."""
+
+    def __init__(self, context: BuildContext, config: ReceiverConfig) -> None:
+        self._context = context
+        self._config = config
+        folder = context.data_dir
+        self._agents = Agents(None if folder is None else folder / "agents.json", config.remembered_agents)
+        self._server: Any = None
+        self._intake: Intake | None = None
+        self._served = False
+        self._server_id = ""
+        self._port = address(config.listen)[1]
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, once started."""
+        return self._port
+
+    def resources(self) -> Iterable[Resource]:
+        """The port."""
+        host, port = address(self._config.listen)
+        return (Resource("tcp", f"{f'[{host}]' if ':' in host else host}:{port}"),) if port else ()
+
+    def agents(self) -> Iterable[Mapping[str, Any]]:
+        """Every agent that was seen."""
+        return self._agents.rows()
+
+    async def start(self) -> None:
+        """Bind the port.
+
+        :raises StartError: it is taken, or a certificate cannot be read.
+        """
+        from metaflow_link.grpcio import grpc
+
+        if self._server is not None:
+            return
+        self._served = False
+        folder = self._context.data_dir
+        if folder is not None:
+            self._server_id = await asyncio.to_thread(kept_id, folder, "server-id")
+        if said := self._agents.load():
+            self._context.logger.warning("%s.", said)
+        credentials = self._credentials()
+        server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", self._config.max_batch_bytes + _SLACK),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.keepalive_time_ms", 20_000),
+                ("grpc.keepalive_timeout_ms", 20_000),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
+                ("grpc.http2.max_ping_strikes", 0),
+            ]
+        )
+        server.add_generic_rpc_handlers((self._handlers(),))
+        listen = self._config.listen
+        try:
+            port = server.add_secure_port(listen, credentials) if credentials else server.add_insecure_port(listen)
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise StartError(
+                f"cannot listen on {listen} for agents: the port is taken, or the address is not this machine's"
+            )
+        self._server, self._port = server, port
+
+    def _credentials(self) -> Any:
+        from metaflow_link.grpcio import grpc
+
+        config = self._config
+        if config.tls_cert is None or config.tls_key is None:
+            return None
+        pair = (_content(config.tls_key, "tls_key"), _content(config.tls_cert, "tls_cert"))
+        authority = None if config.tls_client_ca is None else _content(config.tls_client_ca, "tls_client_ca")
+        return grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
+
+    def _handlers(self) -> Any:
+        from metaflow_link.grpcio import grpc
+
+        serve = self._serve
+
+        class Handlers(grpc.GenericRpcHandler):
+            """The one method, with bytes on both sides."""
+
+            def service(self, details: Any) -> Any:
+                if details.method != METHOD:
+                    return None
+                return grpc.stream_stream_rpc_method_handler(serve)
+
+        return Handlers()
+
+    async def _serve(self, requests: Any, call: Any) -> None:
+        from metaflow_link.grpcio import grpc
+
+        intake = self._intake
+        if intake is None:
+            await call.abort(grpc.StatusCode.UNAVAILABLE, "the server is starting or stopping")
+        assert intake is not None
+        session = Session(self._context, self._config, self._agents, intake, self._server_id, call)
+        try:
+            await session.run()
+        except Aborted as aborted:
+            await call.abort(getattr(grpc.StatusCode, aborted.code), str(aborted))
+
+    async def run(self, emit: Emit) -> None:
+        """Serve until cancelled."""
+        assert self._server is not None, "run() comes after start()"
+        intake = Intake(
+            self._context,
+            emit,
+            max_bytes=self._config.max_pending_bytes,
+            max_batch_bytes=self._config.max_batch_bytes,
+        )
+        self._intake = intake
+        self._served = True
+        await self._server.start()
+        self._context.report("running", "no agent connected yet")
+        try:
+            while True:
+                await asyncio.sleep(_SAVE_EVERY_S)
+                await self._save()
+        finally:
+            self._intake = None
+            await self._server.stop(None)
+            await intake.stop()
+
+    async def _save(self) -> None:
+        try:
+            await asyncio.to_thread(self._agents.save)
+        except OSError as error:
+            self._context.logger.warning("The list of agents was not written: %s.", error)
+
+    async def stop(self) -> None:
+        """Give the port back. Idempotent."""
+        self._intake = None
+        server, self._server = self._server, None
+        if server is not None:
+            if not self._served:
+                # what never ran does not give its port back
+                await server.start()
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(server.stop(None), 5)
+            await self._save()
+
+
+def _content(path: Path, option: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StartError(f"the file {path} (option {option}) cannot be read: {error.strerror}") from None

@@ -1,0 +1,181 @@
+"""One agent's connection."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from typing import Any
+
+from metaflow_core.api import BuildContext
+from metaflow_link.identity import is_agent_id, product_version
+from metaflow_link.server.agents import Agent, Agents
+from metaflow_link.server.config import ReceiverConfig
+from metaflow_link.server.intake import Intake, NeverStored
+from metaflow_link.wire.messages import PROTOCOL, messages
+
+__all__ = ["Aborted", "Session"]
+
+
+class Aborted(Exception):
+    """The connection ends with a gRPC status. :ivar code: its name."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Session:
+    """From hello to the end. The call is read no faster than batches are stored.
+
+    :param call: gRPC's context of the call.
+    """
+
+    def __init__(
+        self, context: BuildContext, config: ReceiverConfig, agents: Agents, intake: Intake, server_id: str, call: Any
+    ) -> None:
+        self._context = context
+        self._config = config
+        self._agents = agents
+        self._intake = intake
+        self._server_id = server_id
+        self._call = call
+        self._window = asyncio.Semaphore(config.window_batches)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stored: list[int] = []
+        self._refused: list[Any] = []
+        self._answerable = asyncio.Event()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Serve the call.
+
+        :raises Aborted: with the status that the agent is told.
+        """
+        self._authorise()
+        hello = await self._hello()
+        agent = self._agents.registered(hello, self._call.peer(), self._context.clock.time_ns())
+        self._context.logger.info("Agent %s (%s, MetaFlow %s) is here.", agent.id, agent.hostname, agent.version)
+        self._tell()
+        tasks = [asyncio.create_task(self._read(agent)), asyncio.create_task(self._answer())]
+        try:
+            await self._call.write(self._welcome())
+            done, _ = await asyncio.wait({*tasks, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        finally:
+            for task in (*tasks, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            self._failed.cancel()
+            self._agents.left(agent, self._context.clock.time_ns())
+            self._tell()
+
+    def _tell(self) -> None:
+        count = self._agents.connected
+        self._context.report("running", f"{count} agent{'' if count == 1 else 's'} connected")
+
+    def _authorise(self) -> None:
+        token = self._config.token
+        if token is None:
+            return
+        given = next((value for name, value in self._call.invocation_metadata() or () if name == "authorization"), "")
+        given = given if isinstance(given, str) else ""
+        wanted = f"Bearer {token.get_secret_value()}"
+        if not hmac.compare_digest(given.encode(), wanted.encode()):
+            self._context.counters.add("refused", reason="token", unit="connections")
+            text = "its token is not this server's" if given else "this server wants a token, and it has none"
+            raise Aborted("UNAUTHENTICATED", f"{text} (mflow agent --token-file FILE)")
+
+    async def _hello(self) -> Any:
+        try:
+            async with asyncio.timeout(self._config.hello_s):
+                data = await self._call.read()
+        except TimeoutError:
+            raise Aborted("INVALID_ARGUMENT", f"no hello within {self._config.hello_s:g} s") from None
+        frame = self._frame(data)
+        if frame is None or not frame.HasField("hello"):
+            raise Aborted("INVALID_ARGUMENT", "a connection begins with hello")
+        hello = frame.hello
+        if hello.protocol != PROTOCOL:
+            self._context.counters.add("refused", reason="protocol", unit="connections")
+            older = "the agent first" if hello.protocol < PROTOCOL else "the server first"
+            raise Aborted(
+                "FAILED_PRECONDITION",
+                f"agent {hello.hostname[:64]} (MetaFlow {hello.version[:32]}) speaks protocol {hello.protocol}, this server (MetaFlow "
+                f"{product_version()}) {PROTOCOL}; bring both to one version, {older}",
+            )
+        if not is_agent_id(hello.agent_id):
+            raise Aborted("INVALID_ARGUMENT", "an agent's id has 1 to 64 letters, digits, dots, dashes and underscores")
+        if self._agents.connected >= self._config.max_agents:
+            self._context.counters.add("refused", reason="too_many_agents", unit="connections")
+            raise Aborted(
+                "RESOURCE_EXHAUSTED", f"{self._config.max_agents} agents are connected already (option max_agents)"
+            )
+        return hello
+
+    def _frame(self, data: Any) -> Any:
+        from google.protobuf.message import DecodeError
+
+        from metaflow_link.grpcio import grpc
+
+        if data is grpc.aio.EOF:
+            return None
+        try:
+            return messages()["Frame"].FromString(data)
+        except DecodeError as error:
+            self._context.counters.add("refused", reason="malformed", unit="frames")
+            raise Aborted("INVALID_ARGUMENT", f"a frame that is none: {error}") from None
+
+    def _welcome(self) -> bytes:
+        answer = messages()["Answer"]()
+        answer.welcome.protocol = PROTOCOL
+        answer.welcome.server_id = self._server_id
+        answer.welcome.version = product_version()
+        answer.welcome.window_batches = self._config.window_batches
+        answer.welcome.window_bytes = self._config.window_bytes
+        answer.welcome.max_batch_bytes = self._config.max_batch_bytes
+        return bytes(answer.SerializeToString())
+
+    async def _read(self, agent: Agent) -> None:
+        """Until the agent has no more and everything was answered."""
+        while (frame := self._frame(await self._call.read())) is not None:
+            if frame.HasField("report"):
+                self._agents.reported(agent, frame.report, self._context.clock.time_ns())
+            elif frame.HasField("parcel"):
+                await self._window.acquire()
+                task = asyncio.create_task(self._store(agent, frame.parcel))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        while self._tasks or self._stored or self._refused:
+            await asyncio.sleep(0.01)
+
+    async def _store(self, agent: Agent, parcel: Any) -> None:
+        try:
+            rows = await self._intake.take(agent.id, parcel.batch)
+        except NeverStored as never:
+            self._context.counters.add("refused", reason=never.reason, unit="batches")
+            self._agents.refused(agent)
+            self._refused.append(
+                messages()["Refusal"](sequence=parcel.sequence, reason=never.reason, sentence=str(never))
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, the agent keeps the batch
+            self._context.logger.warning("A batch of agent %s was not stored: %s.", agent.id, error)
+            if not self._failed.done():
+                self._failed.set_exception(Aborted("UNAVAILABLE", f"batches are not stored now: {error}"))
+        else:
+            self._agents.took(agent, rows, len(parcel.batch), self._context.clock.time_ns())
+            self._stored.append(parcel.sequence)
+        finally:
+            self._window.release()
+        self._answerable.set()
+
+    async def _answer(self) -> None:
+        """Tell what was stored, many at once when it goes fast."""
+        while True:
+            await self._answerable.wait()
+            self._answerable.clear()
+            stored, self._stored = self._stored, []
+            refused, self._refused = self._refused, []
+            if stored or refused:
+                answer = messages()["Answer"](stored=stored, refused=refused)
+                await self._call.write(answer.SerializeToString())

@@ -1,0 +1,1 @@
+"""Keeps serialised batches on disk, in order, until they are acknowledged. Knows nothing of the network."""
