@@ -1,0 +1,1 @@
+"""``mflow check``: assertions on traffic, for continuous integration."""

@@ -1,0 +1,1 @@
+"""What is expected: the file, its words, its mistakes."""

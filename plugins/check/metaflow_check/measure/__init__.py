@@ -1,0 +1,1 @@
+"""What is found: one measure for each kind of check, fed with batches."""

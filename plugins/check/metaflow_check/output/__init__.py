@@ -1,0 +1,1 @@
+"""Verdicts for people, machines and build servers."""
