@@ -24,6 +24,9 @@ __all__ = [
     "Emitted",
     "Engine",
     "Exporter",
+    "Names",
+    "NamesKeeper",
+    "NamesSource",
     "QueryRequest",
     "QueryResult",
     "RecordBatch",
@@ -54,6 +57,20 @@ Emitted: TypeAlias = PacketBlock | SegmentBlock | TickBlock | RecordBatch
 
 Emit: TypeAlias = Callable[[Emitted], Awaitable[None]]
 """Hands something to the pipeline; waits while the pipeline is full (back-pressure)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of numbers that stand in rows, for tags that are resolved through a dictionary of the catalogue.
+
+    :ivar names: by number; of a tag that is a map its JSON text.
+    :ivar valid_from_s: seconds since 1970 from which they are valid; None for names that always were. The first name that a number
+        ever gets is valid for all earlier rows too.
+    """
+
+    dictionary: str
+    names: Mapping[int, str]
+    valid_from_s: int | None = None
 
 
 @runtime_checkable
@@ -124,6 +141,33 @@ class Tagger(Component, Protocol):
 
     def tag(self, batch: RecordBatch) -> RecordBatch:
         """Return the batch with more columns filled. Synchronous and vectorised; called in a worker thread."""
+        ...
+
+
+@runtime_checkable
+class NamesSource(Protocol):
+    """What a tagger offers besides when it puts numbers on rows: the names of the numbers."""
+
+    def names(self, after: int) -> tuple[int, Sequence[Names]]:
+        """What it named after a position, and the position to ask from next time. From 0 it is everything that rows may need.
+
+        Called from the event loop before rows are written, so it answers at once; safe while :meth:`Tagger.tag` runs. A number that was
+        put on a row has its name from then on.
+        """
+        ...
+
+
+@runtime_checkable
+class NamesKeeper(Protocol):
+    """What a storage offers besides when it keeps names: they are shown for the numbers in rows."""
+
+    def learn(
+        self, dictionary: str, names: Mapping[int, str], valid_from_s: int | None = None
+    ) -> Awaitable[None] | None:
+        """Add names; see :class:`Names`. When it returns (or is awaited), they are as safe as rows.
+
+        :raises StorageError: they are not kept; it is asked again before more rows are written.
+        """
         ...
 
 

@@ -59,7 +59,7 @@ class Line:
         self.config = config
         self.engine = engine
         self.taggers = tuple(taggers)
-        self.sinks = tuple(Sink(unit, config.queue, clock, policy) for unit in sinks)
+        self.sinks = tuple(Sink(unit, config.queue, clock, policy, self.taggers) for unit in sinks)
         self.counters = counters
         self.finished = asyncio.Event()
         self.is_leaving = False

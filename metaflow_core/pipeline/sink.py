@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metaflow_core.api.clock import Clock
-from metaflow_core.api.components import RecordBatch
+from metaflow_core.api.components import NamesKeeper, NamesSource, RecordBatch
 from metaflow_core.api.identity import Kind
 from metaflow_core.config.sections import QueueSection
 from metaflow_core.errors import StorageError
@@ -71,10 +73,21 @@ class Sink:
 
     A storage that raises :class:`StorageError` is asked again until it takes the batch: the queue fills, and the
     collectors wait. What raises anything else has a fault; it is restarted, and the batch tried again a few times.
+
+    :param taggers: those of the pipeline; what they name is told to a storage before the rows that need it.
     """
 
-    def __init__(self, unit: Unit, queue: QueueSection, clock: Clock, policy: SupervisionPolicy) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        queue: QueueSection,
+        clock: Clock,
+        policy: SupervisionPolicy,
+        taggers: Sequence[Unit] = (),
+    ) -> None:
         self.unit = unit
+        self._taggers = tuple(taggers)
+        self._told: dict[Unit, tuple[object, object, int]] = {}
         self.is_storage = unit.key[0] is Kind.STORAGE
         self.queue: BoundedQueue[Delivery] = BoundedQueue(queue.max_batches, queue.max_bytes)
         self._clock = clock
@@ -137,6 +150,7 @@ class Sink:
             try:
                 # one batch at a time, also when several pipelines share the storage
                 async with unit.write_lock:
+                    await self._tell(instance)
                     await instance.write(delivery.batch)
             except StorageError as error:
                 refusals += 1
@@ -151,6 +165,22 @@ class Sink:
                 if refusals:
                     unit.state(ComponentState.RUNNING)
                 return ""
+
+    async def _tell(self, storage: object) -> None:
+        """Tell a storage the names that it does not have yet; a new instance of it, or of a tagger, is told all."""
+        if not isinstance(storage, NamesKeeper):
+            return
+        for unit in self._taggers:
+            source = unit.component
+            if not isinstance(source, NamesSource):
+                continue
+            of, to, position = self._told.get(unit, (None, None, 0))
+            after, found = source.names(position if of is source and to is storage else 0)
+            for each in found:
+                answer = storage.learn(each.dictionary, each.names, each.valid_from_s)
+                if inspect.isawaitable(answer):
+                    await answer
+            self._told[unit] = (source, storage, after)
 
     async def _export(self, delivery: Delivery) -> str:
         refusals = 0

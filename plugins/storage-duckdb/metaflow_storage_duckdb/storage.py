@@ -188,11 +188,13 @@ class DuckdbStorage:
                 writer.close()
             self._database.close()
 
-    def learn(self, dictionary: str, names: Mapping[int, str]) -> None:
+    def learn(self, dictionary: str, names: Mapping[int, str], valid_from_s: int | None = None) -> None:
         """Adds names of ids, to be shown for tags that are resolved through ``dictionary``; they are kept in the file.
 
+        :param valid_from_s: passed over: a number has one name here, the last that was told.
         :raises StorageError: they are not stored, with the reason.
         """
+        del valid_from_s
         rows = pa.table(
             {
                 "dictionary": pa.array([dictionary] * len(names), pa.utf8()),

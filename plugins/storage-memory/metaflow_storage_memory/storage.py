@@ -50,8 +50,12 @@ class MemoryStorage:
         """Nothing that another component could want."""
         return ()
 
-    def learn(self, dictionary: str, names: Mapping[int, str]) -> None:
-        """Adds names of ids, to be shown for tags that are resolved through ``dictionary``."""
+    def learn(self, dictionary: str, names: Mapping[int, str], valid_from_s: int | None = None) -> None:
+        """Adds names of ids, to be shown for tags that are resolved through ``dictionary``.
+
+        :param valid_from_s: passed over: a number has one name here, the last that was told.
+        """
+        del valid_from_s
         self._names.learn(dictionary, names)
 
     async def write(self, batch: RecordBatch) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
-from metaflow_core.api import BuildContext, RecordBatch
+from metaflow_core.api import BuildContext, Names, RecordBatch
 from metaflow_core.errors import ConfigError, QueryError, StartError, StorageError
 from metaflow_core.model.catalog import Table
 from metaflow_tagger_file.checking import check_files
@@ -18,10 +16,7 @@ from metaflow_tagger_file.filling import fill
 from metaflow_tagger_file.ids import IdBook
 from metaflow_tagger_file.knowledge import Lookup, build, dictionaries
 
-__all__ = ["NAMES_TABLE", "FileTagger"]
-
-NAMES_TABLE = "flow_tag.names"
-"""The table that :meth:`FileTagger.dictionary_batches` names."""
+__all__ = ["FileTagger"]
 
 
 class FileTagger:
@@ -37,6 +32,7 @@ class FileTagger:
         self._book = IdBook(context.data_dir / "ids.json" if context.data_dir is not None else None)
         self._lookup: Lookup | None = None
         self._seen: tuple[object, ...] = ()
+        self._version = 0
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -79,6 +75,7 @@ class FileTagger:
         # First the ids, then the rows that hold them: a row never refers to a number that could be given again.
         self._book.save()
         self._lookup = lookup
+        self._version += 1
         return len(entries)
 
     async def _watch(self) -> None:
@@ -147,19 +144,9 @@ class FileTagger:
         """
         return {} if self._lookup is None else dictionaries(self._book, self._lookup)
 
-    def dictionary_batches(self) -> list[RecordBatch]:
-        """The same as rows ``dictionary, id, valid_from, name`` of :data:`NAMES_TABLE`, for a pipeline to hand to its storages."""
-        rows = [
-            (dictionary, number, name)
-            for dictionary, names in self.dictionaries().items()
-            for number, name in names.items()
-        ]
-        data = pa.RecordBatch.from_pydict(
-            {
-                "dictionary": pa.array([row[0] for row in rows], pa.utf8()),
-                "id": pa.array([row[1] for row in rows], pa.uint64()),
-                "valid_from": pa.array([0] * len(rows), pa.int64()),
-                "name": pa.array([row[2] for row in rows], pa.utf8()),
-            }
-        )
-        return [RecordBatch(NAMES_TABLE, data)] if rows else []
+    def names(self, after: int) -> tuple[int, Sequence[Names]]:
+        """The names for the pipeline to hand to its storages: all of them whenever the files were read again."""
+        version = self._version
+        if after == version or self._lookup is None:
+            return after, ()
+        return version, [Names(dictionary, names) for dictionary, names in self.dictionaries().items()]

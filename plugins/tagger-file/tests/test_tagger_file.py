@@ -487,16 +487,15 @@ async def test_broken_ids_are_told(tmp_path: Path) -> None:
         await tagger(tmp_path, SHOP).start()
 
 
-def test_dictionaries_as_rows(tmp_path: Path) -> None:
+def test_names_for_storages(tmp_path: Path) -> None:
     made = tagger(tmp_path, SHOP)
-    assert made.dictionary_batches() == []
+    assert made.names(0) == (0, ())
     made.load()
-    (batch,) = made.dictionary_batches()
-    assert batch.table == "flow_tag.names"
-    rows = {(row["dictionary"], row["id"]): row["name"] for row in batch.data.to_pylist()}
-    assert rows == {
-        (kind, number): name for kind, names in made.dictionaries().items() for number, name in names.items()
-    }
+    position, found = made.names(0)
+    assert {each.dictionary: each.names for each in found} == made.dictionaries()
+    assert made.names(position) == (position, ())
+    made.load()
+    assert made.names(position)[1]
 
 
 @pytest.fixture
