@@ -36,12 +36,14 @@ from metaflow_core.api.factories import (
     ExporterFactory,
     Factory,
     FileSupport,
+    LinkRuleFactory,
     ParserFactory,
     ServiceFactory,
     StorageFactory,
     TaggerFactory,
 )
 from metaflow_core.api.identity import ComponentId, Kind, Stability
+from metaflow_core.api.links import LinkEnd, LinkRule, LinkSpan, Lookup, Match, Relation, Verdict
 from metaflow_core.api.manifest import ParserConfig, ParserManifest, parser_from_manifest
 from metaflow_core.api.parsing import (
     NativeParserRuntime,
@@ -83,6 +85,12 @@ __all__ = [
     "Finding",
     "FindingState",
     "Kind",
+    "LinkEnd",
+    "LinkRule",
+    "LinkRuleFactory",
+    "LinkSpan",
+    "Lookup",
+    "Match",
     "Names",
     "NamesKeeper",
     "NamesSource",
@@ -100,6 +108,7 @@ __all__ = [
     "QueryRequest",
     "QueryResult",
     "RecordBatch",
+    "Relation",
     "Resource",
     "Route",
     "RuntimeKind",
@@ -115,6 +124,7 @@ __all__ = [
     "Tagger",
     "TaggerFactory",
     "TickBlock",
+    "Verdict",
     "field_validator",
     "model_validator",
     "parser_from_manifest",

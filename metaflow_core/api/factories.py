@@ -19,6 +19,7 @@ from metaflow_core.api.components import (
 from metaflow_core.api.config import Config
 from metaflow_core.api.context import BuildContext
 from metaflow_core.api.identity import TYPE_PATTERN, Kind, Stability
+from metaflow_core.api.links import LinkRule, Relation
 from metaflow_core.api.parsing import (
     ParserBinding,
     ParserDescription,
@@ -35,6 +36,7 @@ __all__ = [
     "ExporterFactory",
     "Factory",
     "FileSupport",
+    "LinkRuleFactory",
     "ParserFactory",
     "ServiceFactory",
     "StorageFactory",
@@ -216,6 +218,18 @@ class ArtifactLoader(_Described):
     load: Callable[[Path, Mapping[str, str], ParserLimits], Callable[[], ParserRuntime]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRuleFactory(_Described):
+    """Describes a rule by which traces are put together.
+
+    :ivar relation: what a match means. :ivar create: builds one from its options; it has no state and acquires nothing.
+    """
+
+    kind: ClassVar[Kind] = Kind.LINK_RULE
+    relation: Relation
+    create: Callable[[Any], LinkRule]
+
+
 Factory: TypeAlias = (
     CollectorFactory
     | EngineFactory
@@ -226,6 +240,7 @@ Factory: TypeAlias = (
     | ExporterFactory
     | ServiceFactory
     | ArtifactLoader
+    | LinkRuleFactory
 )
 """Any factory."""
 

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     EXPORTER = "exporter"
     SERVICE = "service"
     LOADER = "loader"
+    LINK_RULE = "link_rule"
 
     @property
     def section(self) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from metaflow_core.cli.extendable import ExtendableGroup
 from metaflow_core.cli.options import json_option
 from metaflow_core.cli.output import print_json, print_table
 
 
-@click.group()
+@click.group(cls=ExtendableGroup)
 def explain() -> None:
-    """Tell why: how the protocol of a flow was recognised."""
+    """Tell why: how the protocol of a flow was recognised, and what plugins can tell of theirs."""
 
 
 @explain.command("flow")

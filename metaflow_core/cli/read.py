@@ -13,11 +13,14 @@ from metaflow_core.cli import exits
 from metaflow_core.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from metaflow_core.report import Summary
     from metaflow_core.sdk import Capture
     from metaflow_core.sdk.rows import Rows
 
 _FORMATS = ("table", "jsonl", "csv", "parquet", "arrow")
+_REPORT = "html"
 _BINARY = frozenset({"parquet", "arrow"})
+_TOP, _TOP_OF_REPORT = 5, 25
 _PROGRESS_AFTER_S = 1.0
 _NOTHING: tuple[Any, ...] = (None, "", 0, [], False)
 
@@ -29,7 +32,10 @@ _NOTHING: tuple[Any, ...] = (None, "", 0, [], False)
     help="Print the rows of a table instead of the summary, e.g. l7_flow_log, l7_message, l4_flow_log, network.1s.",
 )
 @click.option(
-    "--format", "layout", type=click.Choice(_FORMATS), help="Form of the rows; default table on a terminal, else jsonl."
+    "--format",
+    "layout",
+    type=click.Choice((*_FORMATS, _REPORT)),
+    help="Form of the rows; default table on a terminal, else jsonl. html is the summary as one page, for sending.",
 )
 @click.option(
     "--filter",
@@ -44,7 +50,9 @@ _NOTHING: tuple[Any, ...] = (None, "", 0, [], False)
 )
 @click.option("--columns", metavar="A,B", help="Only these columns, in this order.")
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many rows.")
-@click.option("--out", metavar="FILE", type=click.Path(), help="Write to a file; its suffix chooses the format.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(), help="Write to a file; its suffix chooses the format, .html a report."
+)
 @click.option("--parsers", metavar="A,B", help="Only these parsers, in this order of priority.")
 @click.option("--engine", metavar="TYPE", help="Another flow engine than the only one there is.")
 @click.option("--collector", metavar="TYPE", help="Another reader of files, e.g. pyshark.")
@@ -58,9 +66,12 @@ _NOTHING: tuple[Any, ...] = (None, "", 0, [], False)
 @click.option(
     "--top",
     type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="How many of the slowest and of the failed the summary shows.",
+    help=f"How many of the slowest and of the failed the summary shows; default {_TOP}, in a report {_TOP_OF_REPORT}.",
+)
+@click.option(
+    "--traces",
+    is_flag=True,
+    help="Put the requests together into traces, across the captures of several hosts (needs a plugin that does it).",
 )
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON; its shape is stable.")
 def read(
@@ -77,7 +88,8 @@ def read(
     engine: str | None,
     collector: str | None,
     sets: tuple[str, ...],
-    top: int,
+    top: int | None,
+    traces: bool,
     as_json: bool,
 ) -> int:
     """See what happened in captures: no root, no server, no configuration.
@@ -91,12 +103,21 @@ def read(
     mflow read a.pcap b.pcap.gz --table l7_flow_log --where "response_status != 'ok'"
     tcpdump -w - -c 1000 | mflow read - --table l7_message --format jsonl
     mflow read capture.pcap --table l7_flow_log --out requests.parquet
+    mflow read capture.pcap --out report.html
     """
     from metaflow_core.sdk import read_pcap
 
+    is_report = layout == _REPORT or (
+        table is None and layout is None and str(out or "").lower().endswith((".html", ".htm"))
+    )
+    _check_report(is_report=is_report, table=table, out=out, as_json=as_json)
     for name, value in (("--format", layout), ("--where", where), ("--columns", columns), ("--out", out)):
-        if table is None and value is not None:
+        if table is None and value is not None and not (is_report and name in ("--format", "--out")):
             raise click.UsageError(f"{name} is about rows; name the table they come from, e.g. --table l7_flow_log.")
+    if traces:
+        if table is not None:
+            raise click.UsageError("--traces and --table show different things; give one of them.")
+        return _traces(files, capture_filter, as_json=as_json)
     bar = _Progress()
     capture = read_pcap(
         files,
@@ -109,7 +130,9 @@ def read(
     )
     try:
         if table is None:
-            _summary(capture, top=top, as_json=as_json)
+            if is_report:
+                return _report(capture, top=top or _TOP_OF_REPORT, out=out)
+            _summary(capture, top=top or _TOP, as_json=as_json)
             return exits.OK
         rows = capture.stream(table)
         if where:
@@ -123,6 +146,20 @@ def read(
         bar.close()
 
 
+def _traces(files: tuple[str, ...], capture_filter: str | None, *, as_json: bool) -> int:
+    """Hand over to the command 'trace', which a plugin has."""
+    from metaflow_core.cli.root import plugin_commands
+
+    command = plugin_commands(warn=True).get("trace")
+    if command is None:
+        raise click.UsageError("--traces needs a plugin with the command 'trace'; none is installed.")
+    words = [word for name in files for word in ("--file", name)]
+    words += ["--filter", capture_filter] if capture_filter else []
+    words += ["--json"] if as_json else []
+    code = command.main(args=words, prog_name="mflow trace", standalone_mode=False)
+    return code if isinstance(code, int) else exits.OK
+
+
 def _options(sets: tuple[str, ...]) -> dict[str, Any]:
     from metaflow_core.config import read_document
 
@@ -130,14 +167,51 @@ def _options(sets: tuple[str, ...]) -> dict[str, Any]:
     return dict(plain) if isinstance(plain, dict) else {}
 
 
-def _summary(capture: Capture, *, top: int, as_json: bool) -> None:
+def _check_report(*, is_report: bool, table: str | None, out: str | None, as_json: bool) -> None:
+    if not is_report:
+        return
+    if table is not None:
+        raise click.UsageError("html is the form of the summary; leave out --table, or choose another --format.")
+    if as_json:
+        raise click.UsageError("--json and html are two forms; give one of them.")
+    if out is None and sys.stdout.isatty():
+        raise click.UsageError("a report is a file for a browser; write it with --out report.html, or into a pipe.")
+
+
+def _summarised(capture: Capture, top: int) -> Summary:
     from metaflow_core.report import Summariser
-    from metaflow_core.report.text import summary_lines, summary_tables
 
     summariser = Summariser(capture.catalog, top=top)
     for batch in capture.stream_all():
         summariser.add(batch.table, batch.data)
-    summary = summariser.summary(capture.paths, capture.counters(), capture.notes)
+    return summariser.summary(capture.paths, capture.counters(), capture.notes)
+
+
+def _report(capture: Capture, *, top: int, out: str | None) -> int:
+    import importlib.metadata
+    from pathlib import Path
+
+    from metaflow_core.errors import InputError
+    from metaflow_core.report.html import page
+
+    body = page(_summarised(capture, top), version=importlib.metadata.version("metaflow-core")).encode(
+        "utf-8", "replace"
+    )
+    if out is None:
+        sys.stdout.buffer.write(body)
+        return exits.OK
+    try:
+        Path(out).write_bytes(body)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from error
+    print(f"Report written to {out}.", file=sys.stderr)
+    return exits.OK
+
+
+def _summary(capture: Capture, *, top: int, as_json: bool) -> None:
+    from metaflow_core.report.text import summary_lines, summary_tables
+
+    summary = _summarised(capture, top)
     if as_json:
         print_json(dataclasses.asdict(summary))
         return

@@ -71,15 +71,37 @@ class Root(click.Group):
 
 def plugin_commands(*, warn: bool) -> dict[str, click.Command]:
     """Load the plugins and let them add commands to a group of their own; what fails is named on standard error."""
+    return {name: command for name, command in _added(warn=warn).items() if name not in BUILT_IN}
+
+
+def plugin_subcommands(group: str) -> dict[str, click.Command]:
+    """What plugins add to a built-in group, by adding a group of the same name."""
+    found = _added(warn=False).get(group)
+    return dict(found.commands) if isinstance(found, click.Group) else {}
+
+
+def _added(*, warn: bool) -> dict[str, click.Command]:
     from metaflow_core.hooks.host import PluginHost
 
-    group = click.Group("mflow")
+    group = _Collecting("mflow")
     host = PluginHost()
     host.load(disable=_disabled())
     for plugin, error in host.add_commands(group):
         if warn:
             print(f"mflow: the commands of plugin {plugin!r} are not there: {error}", file=sys.stderr)
-    return {name: command for name, command in group.commands.items() if name not in BUILT_IN}
+    return dict(group.commands)
+
+
+class _Collecting(click.Group):
+    """Takes the commands of several plugins; groups of one name become one."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        known = self.commands.get(name or cmd.name or "")
+        if isinstance(known, click.Group) and isinstance(cmd, click.Group):
+            for each in cmd.commands.values():
+                known.add_command(each)
+        else:
+            super().add_command(cmd, name)
 
 
 def _disabled() -> tuple[str, ...]:

@@ -26,8 +26,8 @@ __all__ = [
 VERSION = 1
 """The version of the configuration's format."""
 
-COMPONENT_KINDS = tuple(kind for kind in Kind if kind is not Kind.LOADER)
-"""Kinds with a section of their own; loaders are chosen by the suffix of a file."""
+COMPONENT_KINDS = tuple(kind for kind in Kind if kind not in (Kind.LOADER, Kind.LINK_RULE))
+"""Kinds with a section of their own; loaders are chosen by the suffix of a file, rules by whoever assembles traces."""
 
 
 class StartupError(StrEnum):

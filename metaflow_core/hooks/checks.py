@@ -18,6 +18,7 @@ from metaflow_core.api.factories import (
     EngineFactory,
     ExporterFactory,
     Factory,
+    LinkRuleFactory,
     ParserFactory,
     ServiceFactory,
     StorageFactory,
@@ -40,6 +41,7 @@ COMPONENT_HOOKS: Mapping[str, type] = {
     "metaflow_dialects": DialectFactory,
     "metaflow_exporters": ExporterFactory,
     "metaflow_services": ServiceFactory,
+    "metaflow_link_rules": LinkRuleFactory,
 }
 """Hooks that return factories, and the factory each must return; loaders come first."""
 

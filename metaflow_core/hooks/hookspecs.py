@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         EngineFactory,
         Examination,
         ExporterFactory,
+        LinkRuleFactory,
         ParserFactory,
         ServiceFactory,
         StorageFactory,
@@ -124,6 +125,17 @@ def metaflow_exporters() -> Iterable[ExporterFactory]:
 @hookspec
 def metaflow_services() -> Iterable[ServiceFactory]:
     """Offer long-running server modules (controller, querier, web) with their routes.
+
+    Called once per plugin while it is loaded, before any configuration is read.
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def metaflow_link_rules() -> Iterable[LinkRuleFactory]:
+    """Offer rules that say which rows of a trace belong together, with the evidence of it.
 
     Called once per plugin while it is loaded, before any configuration is read.
 

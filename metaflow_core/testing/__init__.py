@@ -2,7 +2,7 @@
 
 * contract suites to inherit: :class:`CollectorContract`, :class:`EngineContract`, :class:`ParserContract`,
   :class:`TaggerContract`, :class:`StorageContract`, :class:`DialectContract`, :class:`ExporterContract`,
-  :class:`ServiceContract`, :class:`LoaderContract`
+  :class:`ServiceContract`, :class:`LoaderContract`, :class:`LinkRuleContract` (with :class:`FakeSpan`)
 * doubles: :class:`FakeClock`, :class:`MemoryCollector`, :class:`MemoryStorage`, :class:`MemoryExporter`
 * :func:`build_context` and :func:`replay`
 * pytest fixtures, by the plugin that comes with the core: ``clock``, ``plugin_host``, ``build_context``, ``metaflow_app``,
@@ -19,6 +19,7 @@ from metaflow_core.testing.contracts import (
     DialectContract,
     EngineContract,
     ExporterContract,
+    LinkRuleContract,
     LoaderContract,
     ParserContract,
     ServiceContract,
@@ -27,6 +28,7 @@ from metaflow_core.testing.contracts import (
 )
 from metaflow_core.testing.doubles import MemoryCollector, MemoryExporter, MemoryStorage
 from metaflow_core.testing.golden import Golden
+from metaflow_core.testing.links import FakeSpan
 from metaflow_core.testing.replay import replay
 from metaflow_core.testing.rows import plain_rows
 
@@ -37,7 +39,9 @@ __all__ = [
     "EngineContract",
     "ExporterContract",
     "FakeClock",
+    "FakeSpan",
     "Golden",
+    "LinkRuleContract",
     "LoaderContract",
     "MemoryCollector",
     "MemoryExporter",

@@ -7,6 +7,7 @@ from metaflow_core.testing.contracts.collector import CollectorContract
 from metaflow_core.testing.contracts.dialect import DialectContract
 from metaflow_core.testing.contracts.engine import EngineContract
 from metaflow_core.testing.contracts.exporter import ExporterContract
+from metaflow_core.testing.contracts.link_rule import LinkRuleContract
 from metaflow_core.testing.contracts.loader import LoaderContract
 from metaflow_core.testing.contracts.parser import ParserContract
 from metaflow_core.testing.contracts.service import ServiceContract
@@ -19,6 +20,7 @@ __all__ = [
     "DialectContract",
     "EngineContract",
     "ExporterContract",
+    "LinkRuleContract",
     "LoaderContract",
     "ParserContract",
     "ServiceContract",
