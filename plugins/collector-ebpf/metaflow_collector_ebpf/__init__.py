@@ -1,0 +1,1 @@
+"""What processes send and receive, seen from the Linux kernel by eBPF."""

@@ -1,0 +1,127 @@
+"""The collector: kernel segments by the block."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import threading
+import time
+from collections.abc import Iterable
+
+from metaflow_collector_ebpf.clock import BootClock
+from metaflow_collector_ebpf.config import EbpfConfig
+from metaflow_collector_ebpf.session import Session
+from metaflow_collector_ebpf.watch import Watch
+from metaflow_core.api import BuildContext, Emit, Resource, SegmentBlock, TickBlock
+
+__all__ = ["EbpfCollector"]
+
+_TICK_EVERY_S = 1.0
+
+
+class EbpfCollector:
+    """Watches the sockets of this machine's processes until it is stopped."""
+
+    def __init__(self, context: BuildContext, config: EbpfConfig) -> None:
+        self._context = context
+        self._config = config
+        self._session: Session | None = None
+        self._watch: Watch | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    def resources(self) -> Iterable[Resource]:
+        """Nothing exclusive: any number of programs may watch."""
+        return ()
+
+    @property
+    def backend(self) -> str:
+        """The backend in use, empty while stopped."""
+        return self._session.backend if self._session else ""
+
+    async def start(self) -> None:
+        """Load the programs and attach them.
+
+        :raises UnavailableError: a privilege or a kernel feature is missing; each is named. :raises StartError: the kernel
+            refuses the programs; what its verifier said is in the log at level DEBUG.
+        """
+        self._stopping.clear()
+        await asyncio.to_thread(self._start)
+
+    def _start(self) -> None:
+        session = Session(self._config)
+        self._session = session
+        if session.log:
+            self._context.logger.debug("What the verifier said:\n%s", session.log)
+        watch = Watch(session, self._config, self._context.counters, self._context.logger)
+        self._watch = watch
+        watch.start()
+        self._context.logger.info("Kernel programs are attached by the backend %s.", session.backend)
+        for note in session.notes:
+            self._context.logger.warning("%s.", note[:1].upper() + note[1:])
+        if session.notes:
+            self._context.report("degraded", "; ".join(session.notes))
+
+    async def run(self, emit: Emit) -> None:
+        """Hand blocks on until cancelled."""
+        session, watch = self._session, self._watch
+        if session is None or watch is None:
+            return
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+
+        def work() -> None:
+            try:
+                self._drain(session, watch, emit, loop)
+            except (RuntimeError, asyncio.CancelledError):
+                return  # the loop or the pipeline has ended; there is nobody left to hand blocks to
+            finally:
+                loop.call_soon_threadsafe(done.set) if not loop.is_closed() else None
+
+        self._thread = threading.Thread(target=work, name=f"metaflow-{self._context.id}")
+        self._thread.start()
+        try:
+            await done.wait()
+        finally:
+            self._stopping.set()
+
+    def _drain(self, session: Session, watch: Watch, emit: Emit, loop: asyncio.AbstractEventLoop) -> None:
+        counters, clock = self._context.counters, BootClock()
+        poll = select.poll()
+        poll.register(session.loaded.maps["records"].fd, select.POLLIN)
+        ticked = time.monotonic()
+        while not self._stopping.is_set():
+            poll.poll(self._config.tick_ms)
+            began = session.processes.drain(0)
+            if began.data:
+                watch.tell(began.data)
+            drained = session.records.drain(clock.to_unix())
+            if drained.damaged:
+                counters.add("dropped", drained.damaged, reason="damaged_record")
+            if drained.data:
+                counters.add("received", drained.records)
+                counters.add("received", len(drained.data), unit="bytes")
+                # waiting here is the back-pressure: the ring fills, and the kernel counts what it drops
+                asyncio.run_coroutine_threadsafe(_emit(emit, SegmentBlock(drained.data)), loop).result()
+            now = time.monotonic()
+            if now - ticked >= _TICK_EVERY_S:
+                ticked = now
+                tick = TickBlock(self._context.clock.time_ns())
+                asyncio.run_coroutine_threadsafe(_emit(emit, tick), loop).result()
+
+    async def stop(self) -> None:
+        """End the threads and take everything out of the kernel. Idempotent."""
+        self._stopping.set()
+        thread, self._thread = self._thread, None
+        watch, self._watch = self._watch, None
+        session, self._session = self._session, None
+        if thread:
+            await asyncio.to_thread(thread.join)
+        if watch:
+            await asyncio.to_thread(watch.stop)
+        if session:
+            await asyncio.to_thread(session.close)
+
+
+async def _emit(emit: Emit, block: SegmentBlock | TickBlock) -> None:
+    await emit(block)

@@ -1,0 +1,24 @@
+"""The plugin's hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from metaflow_collector_ebpf.collector import EbpfCollector
+from metaflow_collector_ebpf.config import EbpfConfig
+from metaflow_core import CollectorFactory, Stability, hookimpl
+
+
+@hookimpl
+def metaflow_collectors() -> Iterable[CollectorFactory]:
+    """Offer the eBPF collector."""
+    return [
+        CollectorFactory(
+            type="ebpf",
+            config=EbpfConfig,
+            create=EbpfCollector,
+            emits=frozenset({"segments"}),
+            stability=Stability.BETA,
+            summary="What processes send and receive, TLS plain text included, from the Linux kernel (eBPF).",
+        )
+    ]

@@ -1,0 +1,155 @@
+"""Everything that stands in the kernel while the collector runs: made in order, taken away in reverse."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import struct
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from metaflow_collector_ebpf.attach import attach_tracepoints, close_all, find_tracefs
+from metaflow_collector_ebpf.backends.bcc import load_bcc
+from metaflow_collector_ebpf.backends.core import load_core
+from metaflow_collector_ebpf.config import EbpfConfig
+from metaflow_collector_ebpf.kernel.calls import ProgramRefused
+from metaflow_collector_ebpf.kernel.objects import Loaded
+from metaflow_collector_ebpf.layout import COUNTERS, ProgramConfig
+from metaflow_collector_ebpf.native import Ring, load_library
+from metaflow_collector_ebpf.probe import Finding, examine
+from metaflow_collector_ebpf.rules import Rules
+from metaflow_core.errors import StartError, UnavailableError
+
+__all__ = ["Session"]
+
+_ZERO = bytes(4)
+_PROCESS_RING = 256 << 10
+_BACKENDS: Mapping[str, Callable[[Mapping[str, int]], Loaded]] = {"core": load_core, "bcc": load_bcc}
+
+
+class Session:
+    """Load, attach, map the rings.
+
+    :raises UnavailableError: this machine lacks something; the sentence names it all.
+    :raises StartError: the kernel refuses the programs.
+    :ivar backend: which one was taken. :ivar notes: what does not work, a sentence each. :ivar log: what verifiers said.
+    """
+
+    def __init__(self, config: EbpfConfig) -> None:
+        self._config = config
+        self._library = load_library()
+        self.findings = examine()
+        self.notes: list[str] = [
+            item.sentence for item in self.findings if not item.ok and not item.needed and item.name != "bcc"
+        ]
+        self.log = ""
+        self._held: list[int] = []
+        self._rings: list[Ring] = []
+        tracefs = find_tracefs()
+        needed = [item for item in self.findings if item.needed and not item.ok]
+        if needed or tracefs is None:
+            raise UnavailableError(_refusal(needed))
+        self.ring_bytes = 1 << ((config.ring_mib << 20) - 1).bit_length()
+        self.backend, self.loaded = self._load()
+        try:
+            self.rules = Rules(config, self.loaded.maps)
+            self._configure()
+            self._held, missing = attach_tracepoints(self.loaded.programs, tracefs)
+            if missing:
+                self.notes.append(f"this kernel has no {', '.join(missing)}; what they tell is missing")
+            self._tell_self()
+            self.records = Ring(self._library, self.loaded.maps["records"].fd, self.ring_bytes)
+            self._rings.append(self.records)
+            self.processes = Ring(
+                self._library, self.loaded.maps["processes"].fd, _PROCESS_RING, plain=True, block=1 << 16
+            )
+            self._rings.append(self.processes)
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self) -> tuple[str, Loaded]:
+        wanted = ("core", "bcc") if self._config.backend == "auto" else (self._config.backend,)
+        refusals: list[str] = []
+        for name in wanted:
+            try:
+                return name, _BACKENDS[name]({"records": self.ring_bytes, "processes": _PROCESS_RING})
+            except ProgramRefused as error:
+                self.log += f"{name}: {error.strerror}\n{error.log}\n"
+                last = next(
+                    (line for line in reversed(error.log.splitlines()) if line and "processed" not in line), "no reason"
+                )
+                refusals.append(f"{name}: {error.strerror} ({last.strip()})")
+            except (UnavailableError, OSError) as error:
+                refusals.append(f"{name}: {error}")
+        raise StartError(
+            f"no backend loads the kernel programs: {'; '.join(refusals)}. Capture packets with the collector cbpf instead"
+        )
+
+    def _configure(self) -> None:
+        self._programs = ProgramConfig(
+            magic=secrets.randbits(30) | 1 << 30,
+            capture=self._config.capture_bytes,
+            wakeup=self._config.wakeup_bytes,
+            # ids of this run follow those of any earlier one: 16 million a second is more than any machine makes
+            id_base=(int(time.time()) & 0xFFFFFFFF) << 24,
+            self_pid=os.getpid(),
+        )
+        self.rules.fill(self._programs)
+        self.loaded.maps["config"].update(_ZERO, self._programs.pack())
+
+    def _tell_self(self) -> None:
+        """Close a descriptor that nobody has: the program at close(2) knows the number, and so learns who this is.
+
+        In a container the kernel has another number for this process than getpid(2) says.
+        """
+        try:
+            os.close(self._programs.magic)
+        except OSError:
+            return
+        raise StartError(f"file descriptor {self._programs.magic} was open; start again")
+
+    @property
+    def self_pid(self) -> int:
+        """This process as the kernel counts it."""
+        raw = self.loaded.maps["config"].lookup(_ZERO)
+        return ProgramConfig.self_pid_of(raw) if raw else 0
+
+    def counters(self) -> list[int]:
+        """Totals since the start, in the order of :data:`~metaflow_collector_ebpf.layout.COUNTERS`."""
+        processors = len(_possible_processors())
+        totals: list[int] = []
+        for index in range(len(COUNTERS)):
+            raw = self.loaded.maps["counters"].lookup(struct.pack("<I", index), 8 * processors) or b""
+            totals.append(sum(value for (value,) in struct.iter_unpack("<Q", raw)))
+        return totals
+
+    def tls_calls(self) -> dict[int, int]:
+        """Calls of TLS libraries since the start, by process."""
+        loads = self.loaded.maps["tls_loads"]
+        found: dict[int, int] = {}
+        for key in loads.keys():  # noqa: SIM118 - a map in the kernel, not a dict
+            raw = loads.lookup(key)
+            if raw:
+                found[int.from_bytes(key, "little")] = int.from_bytes(raw, "little")
+        return found
+
+    def close(self) -> None:
+        """Take everything away. Idempotent."""
+        close_all(self._held)
+        rings, self._rings = self._rings, []
+        for ring in rings:
+            ring.close()
+        self.loaded.close()
+
+
+def _possible_processors() -> range:
+    """Values of per-processor maps come for every processor that may ever be there (/sys/devices/system/cpu/possible)."""
+    last = Path("/sys/devices/system/cpu/possible").read_text().strip().replace("-", ",").split(",")[-1]
+    return range(int(last) + 1)
+
+
+def _refusal(needed: list[Finding]) -> str:
+    reasons = "; ".join(item.sentence for item in needed) or "tracefs is not mounted"
+    return f"eBPF cannot be used here: {reasons}. Without it, capture packets with the collector cbpf"

@@ -1,0 +1,97 @@
+"""A collector that runs in a thread of its own, so that tests can use blocking clients and servers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from metaflow_collector_ebpf.collector import EbpfCollector
+from metaflow_collector_ebpf.config import EbpfConfig
+from segments import Segment, read_block
+
+from metaflow_core.api import Kind, SegmentBlock
+from metaflow_core.testing import build_context
+
+
+class Watching:
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.reports: list[tuple[str, str]] = []
+        self.context = build_context(Kind.COLLECTOR, "ebpf", reports=self.reports)
+        self.collector = EbpfCollector(self.context, EbpfConfig.model_validate(options))
+        self.blocks: list[SegmentBlock] = []
+        self.hold: float = 0.0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._failed: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._main())
+
+    async def _main(self) -> None:
+        async def emit(item: Any) -> None:
+            if self.hold:
+                await asyncio.sleep(self.hold)
+            if isinstance(item, SegmentBlock):
+                self.blocks.append(item)
+
+        try:
+            await self.collector.start()
+        except BaseException as error:
+            self._failed = error
+            self._ready.set()
+            return
+        self._task = asyncio.ensure_future(self.collector.run(emit))
+        self._ready.set()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        await self.collector.stop()
+
+    def start(self) -> None:
+        self._thread.start()
+        self._ready.wait(60)
+        if self._failed:
+            self._thread.join()
+            raise self._failed
+
+    def stop(self) -> None:
+        if self._task:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(30)
+        self._loop.close()
+
+    def segments(self, wanted: Callable[[Segment], bool] = lambda item: True) -> list[Segment]:
+        return [item for block in list(self.blocks) for item in read_block(bytes(block.data)) if wanted(item)]
+
+    def wait(
+        self, enough: Callable[[list[Segment]], bool], wanted: Callable[[Segment], bool], seconds: float = 10
+    ) -> list[Segment]:
+        """Segments that are wanted, as soon as they are enough; what is there when the time is over."""
+        end = time.monotonic() + seconds
+        while True:
+            found = self.segments(wanted)
+            if enough(found) or time.monotonic() > end:
+                return found
+            time.sleep(0.05)
+
+    def counter(self, stage: str, reason: str = "", unit: str = "records") -> int:
+        return sum(
+            item.value
+            for item in self.context.counters.samples()
+            if (item.stage, item.reason, item.unit) == (stage, reason, unit)
+        )
+
+
+@contextmanager
+def watching(**options: Any) -> Iterator[Watching]:
+    made = Watching(options)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
