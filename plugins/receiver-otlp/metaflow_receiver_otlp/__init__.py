@@ -1,0 +1,1 @@
+"""Receives OpenTelemetry's OTLP. The collector itself is in ``collector.py``."""
