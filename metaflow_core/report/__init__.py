@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from metaflow_core.report.model import Failure, Path, Protocol, Service, Slow, Summary, Trouble
+from metaflow_core.report.model import Edge, Failure, Moment, Path, Protocol, Service, Slow, Summary, Trouble
 from metaflow_core.report.summarise import Summariser
 from metaflow_core.report.text import summary_lines
 
 __all__ = [
+    "Edge",
     "Failure",
+    "Moment",
     "Path",
     "Protocol",
     "Service",

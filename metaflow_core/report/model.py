@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Failure", "Path", "Protocol", "Service", "Slow", "Summary", "Trouble"]
+__all__ = ["Edge", "Failure", "Moment", "Path", "Protocol", "Service", "Slow", "Summary", "Trouble"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,32 @@ class Service:
     p99_us: int
     max_us: int
     clients: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One client address calling one server port in one protocol.
+
+    :ivar average_us: mean of the answers, 0 when none was measured.
+    """
+
+    client: str
+    address: str
+    port: int
+    protocol: str
+    requests: int
+    errors: int
+    average_us: int
+    max_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What happened in one step of time; :attr:`Summary.step_ns` is how long that is."""
+
+    time_ns: int
+    requests: int
+    errors: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +123,7 @@ class Summary:
     :ivar packets: frames decoded. :ivar bytes: on the wire, in flows.
     :ivar unparsed_bytes: payload that no parser read, with the reasons in ``unparsed``.
     :ivar dropped: what was not decoded or kept, by stage and reason.
+    :ivar timeline: at most some hundred steps, those without a request left out.
     """
 
     files: tuple[str, ...]
@@ -117,3 +144,6 @@ class Summary:
     unparsed: tuple[tuple[str, int], ...]
     dropped: tuple[tuple[str, str, int], ...]
     notes: tuple[str, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    timeline: tuple[Moment, ...] = ()
+    step_ns: int = 0

@@ -12,7 +12,8 @@ import numpy as np
 
 from metaflow_core.report.columns import Exchanges, addresses, numbers, texts, times_ns
 from metaflow_core.report.histogram import Histogram
-from metaflow_core.report.model import Failure, Path, Protocol, Service, Slow, Summary, Trouble
+from metaflow_core.report.model import Edge, Failure, Path, Protocol, Service, Slow, Summary, Trouble
+from metaflow_core.report.timeline import Timeline
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +35,8 @@ _MOST_KEYS = 100_000
 _MOST_CLIENTS = 10_000
 
 _ServiceKey = tuple[str, int, str]
+_Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
+_Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 @dataclass(slots=True)
@@ -56,6 +59,8 @@ class Summariser:
         self._closes = {member.value: (member.name, member.display) for member in catalog.enum("close_type").members}
         self._top = top
         self._services: dict[_ServiceKey, _Service] = {}
+        self._edges: dict[tuple[str, _ServiceKey], list[int]] = {}
+        self._timeline = Timeline()
         self._slow: list[tuple[int, int, Slow]] = []
         self._failures: dict[tuple[str, str, str, str, str], list[int]] = {}
         self._paths: dict[tuple[str, str], list[int]] = {}
@@ -98,11 +103,28 @@ class Summariser:
             service.names.update(domains[row] for row in rows if domains[row])
             if len(service.clients) < _MOST_CLIENTS:
                 service.clients.update(clients[row] for row in rows)
+            self._keep_edges(key, [clients[row] for row in rows], rows_of, chosen, is_request, is_error)
             counts = self._protocols.setdefault(key[2], [0, 0])
             counts[0] += int(is_request[chosen].sum())
             counts[1] += int((kinds[chosen] != _REQUEST).sum())
+        self._timeline.add(rows_of.starts_ns[is_request], is_error[is_request])
         self._keep_slowest(rows_of)
         self._keep_failures(rows_of, np.flatnonzero(is_error))
+
+    def _keep_edges(
+        self, key: _ServiceKey, clients: list[str], of: Exchanges, rows: _Rows, is_request: _Flags, is_error: _Flags
+    ) -> None:
+        answered = of.kinds[rows] == _SESSION
+        columns = (is_request[rows], is_error[rows], answered, np.where(answered, of.delays[rows], 0))
+        for client, *values in zip(clients, *(column.tolist() for column in columns), strict=True):
+            counts = self._edges.get((client, key))
+            if counts is None:
+                if len(self._edges) >= _MOST_KEYS:
+                    continue
+                counts = self._edges[client, key] = [0, 0, 0, 0, 0]
+            for place, value in enumerate(values):
+                counts[place] += value
+            counts[4] = max(counts[4], values[3])
 
     def _keep_slowest(self, of: Exchanges) -> None:
         floor = self._slow[0][0] if len(self._slow) >= self._top else 0
@@ -206,6 +228,7 @@ class Summariser:
             ((reason, value) for (stage, reason), value in total.items() if stage == "unparsed"),
             key=lambda item: -item[1],
         )
+        step_ns, timeline = self._timeline.moments()
         return Summary(
             files=tuple(files),
             start_ns=self._start_ns,
@@ -233,6 +256,9 @@ class Summariser:
                 and stage in {"dropped", "frames", "link", "ip", "transport", "tunnel", "fragment"}
             ),
             notes=tuple(notes),
+            edges=self._sorted_edges(),
+            timeline=timeline,
+            step_ns=step_ns,
         )
 
     def _service(self, item: tuple[_ServiceKey, _Service]) -> Service:
@@ -251,6 +277,22 @@ class Summariser:
             max_us=delays.largest,
             clients=len(service.clients),
         )
+
+    def _sorted_edges(self) -> tuple[Edge, ...]:
+        found = [
+            Edge(
+                client=client,
+                address=address,
+                port=port,
+                protocol=protocol,
+                requests=counts[0],
+                errors=counts[1],
+                average_us=round(counts[3] / counts[2]) if counts[2] else 0,
+                max_us=counts[4],
+            )
+            for (client, (address, port, protocol)), counts in self._edges.items()
+        ]
+        return tuple(sorted(found, key=lambda edge: (-edge.requests, edge.client, edge.address, edge.port)))
 
     def _troubled(self) -> tuple[Path, ...]:
         found = [
