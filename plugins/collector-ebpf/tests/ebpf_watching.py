@@ -11,7 +11,8 @@ from typing import Any
 
 from metaflow_collector_ebpf.collector import EbpfCollector
 from metaflow_collector_ebpf.config import EbpfConfig
-from segments import Segment, read_block
+from metaflow_collector_ebpf.probe import examine
+from ebpf_segments import Segment, read_block
 
 from metaflow_core.api import Kind, SegmentBlock
 from metaflow_core.testing import build_context
@@ -95,3 +96,8 @@ def watching(**options: Any) -> Iterator[Watching]:
         yield made
     finally:
         made.stop()
+
+
+def why_not() -> str:
+    """Why the collector cannot run here, empty when it can."""
+    return "; ".join(item.sentence for item in examine() if item.needed and not item.ok)

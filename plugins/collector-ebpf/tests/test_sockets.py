@@ -1,0 +1,321 @@
+"""What real programs send and receive, as segments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ebpf_programs import curl, free_port, needs, running, script, wait_for_port
+from ebpf_segments import CLIENT, CLOSE, CONCURRENT, DATA, IN, MIDSTREAM, OPEN, OUT, SERVER, TRUNCATED, Segment
+from ebpf_watching import Watching
+
+pytestmark = pytest.mark.root
+
+
+def at(port: int, kind: int = DATA) -> Callable[[Segment], bool]:
+    return lambda item: port in item.ports and item.kind == kind
+
+
+def text(found: list[Segment]) -> str:
+    return "\n".join(item.payload.decode(errors="replace") for item in found)
+
+
+def test_http_on_both_ends(everything: Watching) -> None:
+    port = free_port()
+    before = time.time_ns()
+    with running(*script("web.py", port), port=port) as server:
+        assert curl(f"http://127.0.0.1:{port}/hello") == "from /hello"
+        found = everything.wait(lambda items: len(items) >= 4, lambda i: at(port)(i) and i.comm in ("curl", "python", "python3"))
+        closed = everything.wait(lambda items: len(items) >= 4, lambda i: port in i.ports and i.kind == CLOSE and i.comm != "pytest")
+    client = [item for item in found if item.comm == "curl"]
+    served = [item for item in found if item.pid == server.pid and item.wire_len]
+    assert [item.direction for item in client][:2] == [OUT, IN]
+    assert {item.role for item in client} == {CLIENT}
+    assert {item.role for item in served} == {SERVER}
+    assert client[0].payload.startswith(b"GET /hello HTTP/1.1")
+    assert b"200 OK" in b"".join(item.payload for item in served if item.direction == OUT)
+    # the same message at both ends: same way, same sequence number on the wire
+    asked = next(item for item in served if item.direction == IN)
+    assert (asked.way, asked.tcp_seq, asked.payload) == (client[0].way, client[0].tcp_seq, client[0].payload)
+    # in the server's thread the answer follows from the question
+    assert asked.trace_id == next(item for item in served if item.direction == OUT).trace_id != 0
+    assert all(before < item.enter_ns <= item.time_ns or item.direction == OUT for item in found)
+    assert {item.direction for item in closed} == {IN, OUT}
+    assert len({item.socket_id for item in client}) == 1
+    assert [item.cap_seq for item in client] == sorted({item.cap_seq for item in client})
+    assert client[0].uid == os.getuid()
+    assert client[0].netns == Path("/proc/self/ns/net").stat().st_ino
+    assert 0 < client[0].process_start < time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def test_openings_tell_the_role_and_the_round_trip(everything: Watching) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)), running(*script("web.py", free_port())):
+        curl_like = subprocess.run(
+            [sys.executable, "-c", f"import socket; socket.create_connection(('127.0.0.1', {port})).close()"], check=True, timeout=20
+        )
+        assert curl_like.returncode == 0
+        [opened] = everything.wait(lambda items: bool(items), at(port, OPEN))
+    assert (opened.role, opened.remote_port) == (CLIENT, port)
+    assert opened.rtt_us > 0
+
+
+def test_ipv6_and_mapped_addresses(everything: Watching) -> None:
+    port = free_port(socket.AF_INET6)
+    code = (
+        "import socket\n"
+        f"s = socket.create_server(('::', {port}), family=socket.AF_INET6, dualstack_ipv6=True)\n"
+        "for _ in range(2):\n c, _a = s.accept(); c.sendall(c.recv(99)); c.close()\n"
+    )
+    with running(sys.executable, "-c", code) as server:
+        for host in ("::1", "127.0.0.1"):
+            _try_for(lambda host=host: _echo(host, port, b"over " + host.encode()))  # type: ignore[misc]
+        found = everything.wait(lambda items: len(items) >= 4, lambda i: at(port)(i) and i.pid == server.pid)
+    assert [(item.family, item.remote) for item in found] == [(6, "::1")] * 2 + [(4, "127.0.0.1")] * 2
+
+
+def _echo(host: str, port: int, what: bytes) -> None:
+    with socket.create_connection((host, port), 5) as connection:
+        connection.sendall(what)
+        assert connection.recv(99) == what
+
+
+def _try_for(action: Callable[[], None], seconds: float = 15) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return action()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
+CALLS = """
+import os, socket, sys
+a, b = socket.socket(), socket.create_server(("127.0.0.1", 0))
+a.connect(b.getsockname()); c, _ = b.accept()
+print(b.getsockname()[1], flush=True)
+a.send(b"by sendto"); c.recv(99)
+os.write(a.fileno(), b"by write"); os.read(c.fileno(), 99)
+os.writev(a.fileno(), [b"by ", b"", b"wri", b"tev"]); buffers = [bytearray(4), bytearray(99)]; os.readv(c.fileno(), buffers)
+a.sendmsg([b"by send", b"msg"]); c.recvmsg(99)
+a.sendall(b"peeked"); c.recv(99, socket.MSG_PEEK); c.recv(99)
+f = os.memfd_create("x"); os.write(f, b"from a file"); os.sendfile(a.fileno(), f, 0, 11); c.recv(99)
+a.sendall(b"x" * 5000); n = 0
+while n < 5000: n += len(c.recv(9999))
+a.shutdown(socket.SHUT_WR); assert c.recv(9) == b""
+"""
+
+
+def test_every_call(everything: Watching) -> None:
+    done = subprocess.run([sys.executable, "-c", CALLS], capture_output=True, check=True, timeout=30)
+    port = int(done.stdout)
+    found = everything.wait(lambda items: sum(i.wire_len for i in items) >= 2 * 5_000, at(port))
+    sent = [item for item in found if item.direction == OUT]
+    received = [item for item in found if item.direction == IN]
+    expected = [b"by sendto", b"by write", b"by writev", b"by sendmsg", b"peeked", b"", b"x" * 1024]
+    assert [item.payload for item in sent] == expected
+    assert [item.payload for item in received][:6] == [*expected[:5], b"from a file"]
+    assert [bool(item.flags & TRUNCATED) for item in sent] == [False] * 5 + [True, True]
+    assert (sent[5].wire_len, sent[6].wire_len) == (11, 5000)
+    # sequence numbers follow each other without a hole
+    at_ = sent[0].tcp_seq
+    for item in sent:
+        assert item.tcp_seq == at_
+        at_ = (at_ + item.wire_len) & 0xFFFFFFFF
+    ends = everything.wait(lambda items: len(items) >= 4, at(port, CLOSE))
+    assert sorted((item.role, item.direction) for item in ends)[:4] == [(1, IN), (1, OUT), (2, IN), (2, OUT)]
+
+
+def test_datagrams_and_many_in_one_call(everything: Watching) -> None:
+    needs("dnsmasq", "dig")
+    port = free_port(kind=socket.SOCK_DGRAM)
+    with running("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--address=/mf.test/10.1.2.3",
+                 f"--port={port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--user=root", port=port):  # fmt: skip
+        done = subprocess.run(["dig", "@127.0.0.1", "-p", str(port), "+short", "www.mf.test"], capture_output=True, check=True, timeout=30)
+        assert done.stdout == b"10.1.2.3\n"
+        found = everything.wait(lambda i: len(i) >= 4, lambda i: at(port)(i) and i.protocol == 17)
+    assert {item.comm for item in found} >= {"dnsmasq"}
+    assert {(item.role, item.direction) for item in found} == {(CLIENT, OUT), (SERVER, IN), (SERVER, OUT), (CLIENT, IN)}
+    assert all(b"mf\x04test" in item.payload and item.remote_port and item.tcp_seq == 0 for item in found)
+    ways = {item.way for item in found if item.role == CLIENT}
+    assert all(item.remote == "127.0.0.1" for item in found if item.role == SERVER)
+    assert len(ways) == 2
+
+
+SENDMMSG = """
+import ctypes, socket, struct, sys
+b = socket.socket(type=socket.SOCK_DGRAM); b.bind(("127.0.0.1", 0)); a = socket.socket(type=socket.SOCK_DGRAM); a.connect(b.getsockname())
+print(b.getsockname()[1]); libc = ctypes.CDLL(None)
+texts = [ctypes.create_string_buffer(b"first"), ctypes.create_string_buffer(b"second one")]
+iovs = [ctypes.create_string_buffer(struct.pack("QQ", ctypes.addressof(t), len(t.value))) for t in texts]
+heads = b"".join(struct.pack("QIIQQQQIIII", 0, 0, 0, ctypes.addressof(v), 1, 0, 0, 0, 0, 0, 0) for v in iovs)
+assert libc.sendmmsg(a.fileno(), ctypes.create_string_buffer(heads, len(heads)), 2, 0) == 2
+"""
+
+
+def test_sendmmsg(everything: Watching) -> None:
+    done = subprocess.run([sys.executable, "-c", SENDMMSG], capture_output=True, check=True, timeout=30)
+    found = everything.wait(lambda items: len(items) >= 2, at(int(done.stdout)))
+    assert [item.payload for item in found] == [b"first", b"second one"]
+
+
+def test_redis(everything: Watching) -> None:
+    needs("redis-server", "redis-cli")
+    port = free_port()
+    with running("redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1", port=port):
+        subprocess.run(["redis-cli", "-p", str(port), "SET", "mf:key", "a value"], check=True, capture_output=True, timeout=20)
+        found = everything.wait(lambda i: len([x for x in i if b"mf:key" in x.payload]) >= 2, at(port))
+    assert {item.comm for item in found if b"mf:key" in item.payload} == {"redis-cli", "redis-server"}
+    assert any(item.payload == b"+OK\r\n" and item.role == SERVER for item in found)
+
+
+def test_mariadb(everything: Watching, tmp_path: Path) -> None:
+    needs("mariadbd", "mariadb-install-db", "mariadb")
+    port = free_port()
+    data = tmp_path / "data"
+    subprocess.run(["mariadb-install-db", f"--datadir={data}", "--user=root", "--auth-root-authentication-method=normal"],
+                   check=True, capture_output=True, timeout=120)  # fmt: skip
+    with running("mariadbd", "--no-defaults", f"--datadir={data}", f"--port={port}", f"--socket={tmp_path}/s", "--user=root",
+                 "--bind-address=127.0.0.1", "--skip-log-bin", port=port):  # fmt: skip
+        done = subprocess.run(["mariadb", "--no-defaults", "-h127.0.0.1", f"-P{port}", "-uroot", "--skip-ssl", "-e", "select 'seen by mf'"],
+                              capture_output=True, timeout=30, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found = everything.wait(lambda i: len([x for x in i if b"seen by mf" in x.payload]) >= 3, at(port))
+    asked = [item for item in found if b"select 'seen by mf'" in item.payload]
+    assert {(item.role, item.direction) for item in asked} == {(CLIENT, OUT), (SERVER, IN)}
+
+
+def test_a_connection_from_before_is_known_as_such(everything: Watching) -> None:
+    """The collector runs already, so this asks for a connection that was made where it does not look: in its own process."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
+        port = server.getsockname()[1]
+        theirs, _ = server.accept()
+        code = f"import os; os.write({theirs.fileno()}, b'inherited')"
+        subprocess.run([sys.executable, "-c", code], pass_fds=[theirs.fileno()], check=True, timeout=20)
+        [item] = everything.wait(lambda items: bool(items), at(port))
+        theirs.close()
+        assert ours.recv(99) == b"inherited"
+    assert item.flags & MIDSTREAM
+    assert item.role == SERVER
+    assert item.payload == b"inherited"
+
+
+REUSE = """
+import os, socket
+s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True)
+fds = set()
+for n in range(20):
+    c = socket.create_connection(s.getsockname()); fds.add(c.fileno()); d, _ = s.accept()
+    c.sendall(b"round %d" % n); d.recv(99); c.close(); d.close()
+assert len(fds) == 1
+"""
+
+
+def test_a_descriptor_used_again_is_another_connection(everything: Watching) -> None:
+    done = subprocess.run([sys.executable, "-c", REUSE], capture_output=True, check=True, timeout=30)
+    found = everything.wait(lambda items: len(items) >= 40, at(int(done.stdout)))
+    assert len(found) == 40
+    assert len({item.socket_id for item in found}) == 40
+    assert len({item.way for item in found}) == 20
+
+
+def test_a_process_that_dies_inside_a_call(everything: Watching) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code = f"import socket; s = socket.create_connection(('127.0.0.1', {port})); s.sendall(b'last words'); s.recv(9)"
+        with running(sys.executable, "-c", code) as client:
+            theirs, _ = server.accept()
+            assert theirs.recv(99) == b"last words"
+            client.send_signal(signal.SIGKILL)
+            client.wait()
+            assert theirs.recv(9) == b""
+            theirs.close()
+        ends = everything.wait(lambda items: len(items) >= 2, lambda i: at(port, CLOSE)(i) and i.role == CLIENT)
+    assert {item.direction for item in ends} == {IN, OUT}
+    assert {item.pid for item in ends} == {client.pid}
+
+
+def test_the_collector_does_not_watch_itself(everything: Watching) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
+        ours.sendall(b"of its own")
+        port = server.getsockname()[1]
+        time.sleep(0.3)
+        assert everything.segments(at(port)) == []
+
+
+def test_a_threaded_server_is_no_event_loop_and_a_loop_is(everything: Watching) -> None:
+    leaf, threaded, looping = free_port(), free_port(), free_port()
+    with (
+        running(*script("web.py", leaf), port=leaf),
+        running(*script("web.py", threaded, "--backend", leaf), port=threaded) as threads,
+        running(*script("loop.py", looping, "--backend", leaf), port=looping) as loop,
+    ):
+        for port in (threaded, looping):
+            workers = [threading.Thread(target=_ask, args=(port, worker)) for worker in range(8)]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+
+        def whole(items: list[Segment]) -> bool:
+            return all(len([i for i in items if i.pid == pid and b"GET /for/" in i.payload]) >= 80 for pid in (threads.pid, loop.pid))
+
+        found = everything.wait(whole, lambda i: i.kind == DATA and i.pid in (threads.pid, loop.pid))
+    right = wrong = 0
+    received = {item.trace_id: item.payload.split()[1] for item in found if item.pid == threads.pid and item.direction == IN and item.payload[:3] == b"GET"}
+    for item in found:
+        if item.pid == threads.pid and item.direction == OUT and item.payload.startswith(b"GET /for"):
+            path = item.payload.split()[1].removeprefix(b"/for")
+            right += received.get(item.trace_id) == path
+            wrong += received.get(item.trace_id) != path
+            assert not item.flags & CONCURRENT
+    assert (right, wrong) == (80, 0)
+    # on the loop no link without the flag is wrong
+    received = {item.trace_id: item.payload.split()[1] for item in found if item.pid == loop.pid and item.direction == IN and item.payload[:3] == b"GET"}
+    unsure = {item.trace_id for item in found if item.pid == loop.pid and item.flags & CONCURRENT}
+    asked = [item for item in found if item.pid == loop.pid and item.direction == OUT and item.payload.startswith(b"GET /for")]
+    assert len(asked) == 80
+    assert any(item.flags & CONCURRENT for item in asked)
+    for item in asked:
+        if item.trace_id not in unsure:
+            assert received.get(item.trace_id) == item.payload.split()[1].removeprefix(b"/for")
+
+
+def _ask(port: int, worker: int) -> None:
+    for number in range(10):
+        with socket.create_connection(("127.0.0.1", port), 20) as connection:
+            # through a descriptor of this process, which is not watched: only the servers are
+            connection.sendall(f"GET /{worker}/{number} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            with contextlib.suppress(OSError):
+                connection.recv(999)
+
+
+def test_a_storm_of_forks_is_survived(everything: Watching) -> None:
+    started = time.monotonic()
+    subprocess.run(["/bin/sh", "-c", "i=0; while [ $i -lt 1500 ]; do /bin/true & i=$((i+1)); done; wait"], check=True, timeout=60)
+    port = free_port()
+    with running(*script("web.py", port), port=port):
+        curl(f"http://127.0.0.1:{port}/after")
+        found = everything.wait(lambda i: bool(i), lambda i: at(port)(i) and b"/after" in i.payload, seconds=20)
+    assert found
+    assert time.monotonic() - started < 60
+    wait_until = time.monotonic() + 10
+    while len(everything.collector._watch._known) > 1000 and time.monotonic() < wait_until:  # type: ignore[union-attr]
+        time.sleep(0.1)
+    assert len(everything.collector._watch._known) < 1000  # type: ignore[union-attr]
+
+
+def test_wait_for_port_is_used() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        wait_for_port(server.getsockname()[1], "127.0.0.1")
