@@ -43,6 +43,7 @@ from metaflow_core.api.factories import (
     TaggerFactory,
 )
 from metaflow_core.api.identity import ComponentId, Kind, Stability
+from metaflow_core.api.ids import IdBook
 from metaflow_core.api.links import LinkEnd, LinkRule, LinkSpan, Lookup, Match, Relation, Verdict
 from metaflow_core.api.manifest import ParserConfig, ParserManifest, parser_from_manifest
 from metaflow_core.api.parsing import (
@@ -84,6 +85,7 @@ __all__ = [
     "FileSupport",
     "Finding",
     "FindingState",
+    "IdBook",
     "Kind",
     "LinkEnd",
     "LinkRule",

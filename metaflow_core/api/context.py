@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from metaflow_core.api.clock import Clock
 from metaflow_core.api.counters import Counters
 from metaflow_core.api.identity import ComponentId, Kind
+from metaflow_core.api.ids import IdBook
 
 if TYPE_CHECKING:
     from metaflow_core.model.catalog import Catalog
@@ -51,6 +52,7 @@ class BuildContext:
     :ivar data_dir: where the component may keep files, made on demand; None where the app keeps nothing.
     :ivar services: the running app's shared objects offered by name, for services that need to reach storages,
         dialects, or the status of the app (see :class:`metaflow_core.api.components.AppView`).
+    :ivar ids: numbers for the names that taggers put on rows, shared by all components of the app.
     """
 
     kind: Kind
@@ -62,3 +64,4 @@ class BuildContext:
     report: StatusReport
     data_dir: Path | None = None
     services: Mapping[str, object] = field(default_factory=dict)
+    ids: IdBook = field(default_factory=lambda: IdBook(None))

@@ -11,6 +11,7 @@ from metaflow_core.api.clock import Clock
 from metaflow_core.api.context import BuildContext, Resource, StatusReport
 from metaflow_core.api.counters import Counters
 from metaflow_core.api.identity import Kind
+from metaflow_core.api.ids import IdBook
 from metaflow_core.api.parsing import ParserBinding
 from metaflow_core.config.components import PluginView
 from metaflow_core.config.loaded import ComponentConfig, LoadedConfig, PipelineConfig
@@ -74,6 +75,7 @@ class Builder:
         self._board = board
         self._policy = policy or SupervisionPolicy()
         self._services = services
+        self._books: dict[Path | None, IdBook] = {}
         self.counters: dict[str, Counters] = {}
 
     def unit(self, loaded: LoadedConfig, key: UnitKey) -> Unit:
@@ -143,6 +145,7 @@ class Builder:
         self, loaded: LoadedConfig, config: ComponentConfig, counters: Counters, report: StatusReport
     ) -> BuildContext:
         folder: Path | None = loaded.service.data_dir
+        book = folder.expanduser() / "ids.json" if folder is not None else None
         if folder is not None:
             folder = folder.expanduser() / config.kind.value / str(config.id).replace("/", "-")
         return BuildContext(
@@ -155,6 +158,8 @@ class Builder:
             report=report,
             data_dir=folder,
             services=self._services,
+            # a reload keeps the book; numbers on rows of the past stay what they were
+            ids=self._books.setdefault(book, IdBook(book)),
         )
 
 

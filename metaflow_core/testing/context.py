@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from metaflow_core.api import BuildContext, Clock, ComponentId, Counters, Kind
+from metaflow_core.api import BuildContext, Clock, ComponentId, Counters, IdBook, Kind
 from metaflow_core.testing.clock import FakeClock
 
 __all__ = ["build_context"]
@@ -41,4 +41,5 @@ def build_context(
         report=report,
         data_dir=data_dir,
         services=services or {},
+        ids=IdBook(data_dir / "ids.json" if data_dir is not None else None),
     )

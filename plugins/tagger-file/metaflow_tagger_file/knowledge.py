@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from metaflow_core.api import IdBook
 from metaflow_core.model.catalog import Catalog
 from metaflow_tagger_file.entries import HOST_KINDS, Entry
-from metaflow_tagger_file.ids import IdBook
 from metaflow_tagger_file.ports import Ports
 from metaflow_tagger_file.ranges import Ranges
 from metaflow_tagger_file.rows import COLUMNS, Knowledge

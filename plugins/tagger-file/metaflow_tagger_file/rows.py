@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from metaflow_core.api import IdBook
 from metaflow_tagger_file.entries import HOST_KINDS, Entry
-from metaflow_tagger_file.ids import IdBook
 
 __all__ = ["COLUMNS", "Held", "Knowledge", "Owner"]
 

@@ -13,7 +13,6 @@ from metaflow_core.model.catalog import Table
 from metaflow_tagger_file.checking import check_files
 from metaflow_tagger_file.config import FileTaggerConfig
 from metaflow_tagger_file.filling import fill
-from metaflow_tagger_file.ids import IdBook
 from metaflow_tagger_file.knowledge import Lookup, build, dictionaries
 
 __all__ = ["FileTagger"]
@@ -22,14 +21,14 @@ __all__ = ["FileTagger"]
 class FileTagger:
     """Fills the tags of addresses from files.
 
-    The numbers that it gives to names are kept in ``ids.json`` of the component's data directory; without one they hold as long as the
+    The numbers that it gives to names are the app's (``BuildContext.ids``); without a data directory they hold as long as the
     process lives.
     """
 
     def __init__(self, context: BuildContext, config: FileTaggerConfig) -> None:
         self._context = context
         self._config = config
-        self._book = IdBook(context.data_dir / "ids.json" if context.data_dir is not None else None)
+        self._book = context.ids
         self._lookup: Lookup | None = None
         self._seen: tuple[object, ...] = ()
         self._version = 0

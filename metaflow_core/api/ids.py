@@ -1,5 +1,7 @@
 """Small stable numbers for names, and the names of every number that was ever given: what rows of the past need.
 
+All taggers of an app share one book, so that two of them never give one number to different things, and agree on the number of the same.
+
 Numbers of 16 bits are kept for the kinds whose columns are that narrow; all others begin above. No number is given twice, whatever the
 kind, so that a dictionary over several kinds needs no more than the number.
 """
@@ -22,7 +24,10 @@ _LAST_NARROW = 65_533
 
 
 class IdBook:
-    """Numbers by kind and identity; kept in a file when there is one.
+    """Numbers by kind and identity; kept in a file when there is one. Safe to use from several threads.
+
+    A *kind* is a dictionary of the catalogue (``pod``, ``host``, ``gprocess``, ...). An *identity* tells a thing from all others of its
+    kind, and outlives the process: ``cluster/namespace/name``, never a counter.
 
     :param path: where to keep them; None for as long as the process lives.
     """
@@ -33,12 +38,20 @@ class IdBook:
         self._ids: dict[str, dict[str, tuple[int, str]]] = {}
         self._narrow, self._wide = 1, _FIRST_WIDE
         self._changed = False
+        self._opened = False
 
     def open(self) -> None:
-        """Reads what was given before.
+        """Reads what was given before. Idempotent: whoever needs the book first opens it.
 
         :raises StorageError: the file is not what it was written as.
         """
+        with self._lock:
+            if self._opened:
+                return
+            self._read()
+            self._opened = True
+
+    def _read(self) -> None:
         if self._path is None or not self._path.exists():
             return
         try:
@@ -53,8 +66,7 @@ class IdBook:
                 f"{self._path}: holds the ids that stored rows refer to, and cannot be read ({error}); restore a copy, or move it "
                 "away and accept that names of older rows are lost"
             ) from error
-        with self._lock:
-            self._ids, self._narrow, self._wide = ids, narrow, wide
+        self._ids, self._narrow, self._wide = ids, narrow, wide
 
     def give(self, kind: str, identity: str, name: str) -> int:
         """The number of something; a new one when it has none.
