@@ -14,15 +14,12 @@ from metaflow_core.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from metaflow_core.report import Summary
-    from metaflow_core.report import Summary
     from metaflow_core.sdk import Capture
     from metaflow_core.sdk.rows import Rows
 
 _FORMATS = ("table", "jsonl", "csv", "parquet", "arrow")
 _REPORT = "html"
-_REPORT = "html"
 _BINARY = frozenset({"parquet", "arrow"})
-_TOP, _TOP_OF_REPORT = 5, 25
 _TOP, _TOP_OF_REPORT = 5, 25
 _PROGRESS_AFTER_S = 1.0
 _NOTHING: tuple[Any, ...] = (None, "", 0, [], False)
