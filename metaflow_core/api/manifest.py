@@ -65,6 +65,7 @@ class ParserManifest(_Strict):
     pairing: Pairing = Pairing.FIFO
     session_timeout_ms: int = Field(120_000, ge=1)
     max_check_segments: int = Field(8, ge=1, le=1000)
+    ciphertext: bool = False
     checked: str = ""
     extracts: tuple[str, ...] = ()
     match: ManifestMatch = ManifestMatch()
@@ -111,6 +112,7 @@ class ParserManifest(_Strict):
             pairing=self.pairing,
             session_timeout_ms=self.session_timeout_ms,
             max_check_segments=self.max_check_segments,
+            ciphertext=self.ciphertext,
         )
 
 

@@ -50,6 +50,8 @@ class ParserDescription:
     :ivar pairing: how answers find their questions.
     :ivar session_timeout_ms: how long a question waits for its answer, in milliseconds of packet time.
     :ivar max_check_segments: how many segments it may ask for before it must decide.
+    :ivar ciphertext: it reads the encrypted bytes of TLS connections that kernel collectors see in calls (the handshake);
+        to the others they are not shown.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ParserDescription:
     pairing: Pairing = Pairing.FIFO
     session_timeout_ms: int = 120_000
     max_check_segments: int = 8
+    ciphertext: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,6 @@ class FlowEngineComponent:
         self._config = config
         self._wanted = config.wanted()
         self._all_rows = False
-        self._segments = 0
         self._engine: FlowEngine | ShardedEngine
         if config.shards == 1:
             single = self._make({})
@@ -51,10 +50,7 @@ class FlowEngineComponent:
         self._engine.close()
 
     def push(self, block: PacketBlock | SegmentBlock) -> None:
-        """Take a block; damaged frames are counted."""
-        if isinstance(block, SegmentBlock):
-            self._segments += 1
-            return
+        """Take a block of frames or of kernel segments; what is damaged is counted."""
         try:
             self._engine.push(block)
         except EngineError as error:
@@ -86,8 +82,6 @@ class FlowEngineComponent:
         component = self._context.counters.component
         for (stage, reason), value in sorted(self._engine.counters().items()):
             yield CounterSample(component, stage, reason, _unit(reason), value)
-        if self._segments:
-            yield CounterSample(component, "dropped", "segment_blocks_are_not_supported", "blocks", self._segments)
 
     def explain(self, flow_id: int) -> Sequence[Mapping[str, Any]]:
         """How the flow's protocol was inferred, a mapping a step."""

@@ -32,6 +32,7 @@ def description_lines(description: ParserDescription, options: Mapping[str, str]
         "session_timeout_ms": description.session_timeout_ms,
         "pairing": str(description.pairing),
         "max_check_segments": description.max_check_segments,
+        "ciphertext": int(description.ciphertext),
     }
     values.update((f"option.{key}", value) for key, value in options.items())
     return _lines(values)

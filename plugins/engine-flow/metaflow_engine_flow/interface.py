@@ -10,7 +10,8 @@ from metaflow_core.errors import ComponentError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from metaflow_core.api import PacketBlock, ParserDescription, ParserRuntime
+    from metaflow_core.api import ParserDescription, ParserRuntime
+    from metaflow_engine_flow.blocks import Block
 
 __all__ = ["EngineError", "FlowEngine"]
 
@@ -41,8 +42,8 @@ class FlowEngine(Protocol):
         """
         ...
 
-    def push(self, block: PacketBlock) -> int:
-        """Take a block of frames, run what parsers have to do, and return how many packets were taken.
+    def push(self, block: Block) -> int:
+        """Take a block of frames or of kernel segments, run what parsers have to do, and return how many were taken.
 
         :raises EngineError: the block's format is unknown.
         """

@@ -46,10 +46,40 @@ def merge_rows(table: str, parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
     if len(parts) == 1:
         return parts[0]
+    parts = _same_columns(parts)
     rows = pa.Table.from_batches([_plain(part) for part in parts])
     rows = _added(rows) if table in AGGREGATED else _sorted(rows)
     batches = _encoded(rows.combine_chunks(), parts[0].schema).to_batches()
     return batches[0] if batches else parts[0].slice(0, 0)
+
+
+def _same_columns(parts: Sequence[pa.RecordBatch]) -> Sequence[pa.RecordBatch]:
+    """Every part with the columns of all: a column that no row of a part set is not in that part."""
+    import pyarrow as pa
+
+    names = list(dict.fromkeys(name for part in parts for name in part.schema.names))
+    if all(part.schema.names == names for part in parts):
+        return parts
+    fields = [next(part.schema.field(name) for part in parts if name in part.schema.names) for name in names]
+    return [
+        pa.RecordBatch.from_arrays(
+            [
+                part.column(field.name) if field.name in part.schema.names else _zeros(field.type, part.num_rows)
+                for field in fields
+            ],
+            schema=pa.schema(fields),
+        )
+        for part in parts
+    ]
+
+
+def _zeros(kind: pa.DataType, rows: int) -> pa.Array:
+    """What rows have in a column that they did not set."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([""], pa.utf8()))
+    return pa.repeat(pa.scalar(0, kind), rows)
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metaflow_engine_flow.blocks import Block, push_facts
 from metaflow_engine_flow.description import Option, description_lines, option_lines
 from metaflow_engine_flow.external import ExternalParsers
 from metaflow_engine_flow.interface import EngineError
@@ -17,7 +18,7 @@ from metaflow_engine_flow.texts import counters_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from metaflow_core.api import PacketBlock, ParserDescription, ParserRuntime
+    from metaflow_core.api import ParserDescription, ParserRuntime
 
 # Sizes of struct ArrowArray and struct ArrowSchema: ten and nine words.
 _ARROW_ARRAY = 80
@@ -59,16 +60,14 @@ class NativeEngine:
             self._external.add(index, description.name, runtime)
         return index
 
-    def push(self, block: PacketBlock) -> int:
+    def push(self, block: Block) -> int:
         """See :meth:`FlowEngine.push <metaflow_engine_flow.interface.FlowEngine.push>`."""
         import pyarrow as pa
 
         # Anything with a buffer has an address this way, also a read-only memoryview.
         data = pa.py_buffer(block.data)
         handle = self._open()
-        taken: int = self._library.mfe_push(
-            handle, block.source, int(block.format), int(block.flags), block.link_type, data.address, data.size
-        )
+        taken: int = self._library.mfe_push(handle, *push_facts(block), data.address, data.size)
         if taken < 0:
             raise EngineError(self._last_error())
         self._external.run(self)

@@ -13,12 +13,14 @@ from metaflow_engine_flow.tables import TABLES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from metaflow_core.api import PacketBlock, ParserDescription, ParserRuntime
+    from metaflow_core.api import ParserDescription, ParserRuntime
+    from metaflow_engine_flow.blocks import Block
 
 T = TypeVar("T")
 
 # Counted by every shard for all packets: of these one shard's number is the truth.
 _SHARED = frozenset({"received", "decode", "frame", "link", "ip", "transport", "tunnel", "fragment"})
+_SHARED_REASONS = frozenset({("segment", "records")})
 
 
 class ShardedEngine:
@@ -49,8 +51,8 @@ class ShardedEngine:
         """
         return max(engine.add_parser(description, create(), options) for engine in self._engines)
 
-    def push(self, block: PacketBlock) -> int:
-        """Every shard takes the block at the same time; returns the number of packets in it."""
+    def push(self, block: Block) -> int:
+        """Every shard takes the block at the same time; returns the number of packets (or calls) in it."""
         return max(self._all(lambda engine: engine.push(block)))
 
     def tick(self, now_ns: int) -> None:
@@ -77,7 +79,7 @@ class ShardedEngine:
         total: dict[tuple[str, str], int] = {}
         for number, engine in enumerate(self._engines):
             for key, value in engine.counters().items():
-                if number == 0 or key[0] not in _SHARED:
+                if number == 0 or (key[0] not in _SHARED and key not in _SHARED_REASONS):
                     total[key] = total.get(key, 0) + value
         return total
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaflow_core.errors import UnavailableError
+from metaflow_engine_flow.blocks import Block, push_facts
 from metaflow_engine_flow.description import Option, description_lines, option_lines
 from metaflow_engine_flow.external import ExternalParsers
 from metaflow_engine_flow.image import read_image
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import wasmtime
 
-    from metaflow_core.api import PacketBlock, ParserDescription, ParserRuntime
+    from metaflow_core.api import ParserDescription, ParserRuntime
 
 _RAW = struct.Struct("<II")
 _WORK = struct.Struct("<IIII")
@@ -105,10 +106,9 @@ class WasmEngine:
         self._external.add(index, description.name, runtime)
         return index
 
-    def push(self, block: PacketBlock) -> int:
+    def push(self, block: Block) -> int:
         """See :meth:`FlowEngine.push <metaflow_engine_flow.interface.FlowEngine.push>`."""
-        facts = (block.source, int(block.format), int(block.flags), block.link_type)
-        taken = self._call("mfe_push", self._handle, *facts, *self._give(block.data))
+        taken = self._call("mfe_push", self._handle, *push_facts(block), *self._give(block.data))
         if taken < 0:
             raise EngineError(self._last_error())
         self._external.run(self)

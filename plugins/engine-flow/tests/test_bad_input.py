@@ -77,7 +77,7 @@ def test_memory_stays_flat() -> None:
 
 def test_unknown_formats_are_sentences() -> None:
     engine = build("native")
-    with pytest.raises(Exception, match="block format 9: expected 0 records, 1 pcap, 2 pcapng or 3 tpacket3"):
+    with pytest.raises(Exception, match="block format 9: expected 0 records, 1 pcap, 2 pcapng, 3 tpacket3 or 4 segments"):
         engine.push(PacketBlock(b"x", 9, 1))  # type: ignore[arg-type]
 
 

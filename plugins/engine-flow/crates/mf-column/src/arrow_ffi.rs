@@ -67,10 +67,10 @@ struct ArrayParts {
 /// # Safety
 /// `array` and `schema` must be valid for writes and hold nothing that still needs a release: they are overwritten.
 pub unsafe fn export(batch: Batch, array: *mut ArrowArray, schema: *mut ArrowSchema) {
-    let fields = batch.schema().fields;
     let rows = batch.rows();
-    let schemas = fields.iter().map(field_schema).map(boxed).collect();
-    let arrays = batch.columns.into_iter().map(|column| boxed(column_array(column, rows))).collect();
+    let schemas = batch.present().map(|(field, _)| boxed(field_schema(field))).collect();
+    let present = batch.columns.into_iter().filter(Column::is_there);
+    let arrays = present.map(|column| boxed(column_array(column, rows))).collect();
     // SAFETY: the caller promises that both are valid for writes.
     unsafe {
         schema.write(make_schema("+s", "", 0, schemas, null_mut()));

@@ -1,7 +1,7 @@
 //! Finished rows.
 
 use crate::column::{Column, Data};
-use crate::schema::Schema;
+use crate::schema::{Field, Schema};
 
 /// Finished rows of one table: owned buffers in Arrow's layout.
 #[derive(Debug)]
@@ -40,6 +40,11 @@ impl Batch {
     /// The schema of the rows.
     pub fn schema(&self) -> &'static Schema {
         self.schema
+    }
+
+    /// The columns that the batch has, with their fields.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (&'static Field, &Column)> {
+        self.schema.fields.iter().zip(&self.columns).filter(|(_, column)| column.is_there())
     }
 
     /// Number of rows.

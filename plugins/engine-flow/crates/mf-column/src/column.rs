@@ -112,6 +112,7 @@ impl Data {
 pub(crate) struct Column {
     ty: Type,
     nullable: bool,
+    optional: bool,
     len: usize,
     /// something was pushed since the last `take`
     touched: bool,
@@ -126,6 +127,7 @@ impl Column {
         Column {
             ty: field.ty,
             nullable: field.nullable,
+            optional: field.optional,
             len: 0,
             touched: false,
             null_count: 0,
@@ -167,6 +169,11 @@ impl Column {
         self.touched
     }
 
+    /// Whether a batch has the column.
+    pub fn is_there(&self) -> bool {
+        !self.optional || self.touched
+    }
+
     /// Counts a value that was just pushed to `data`.
     #[inline]
     pub fn pushed(&mut self) {
@@ -180,8 +187,10 @@ impl Column {
     /// Ends the column at `rows` and leaves an empty one, with room for as much again when something was pushed: the next
     /// batch is likely to be of this size, and growing by doubling would copy it several times.
     pub fn take(&mut self, rows: usize) -> Column {
-        self.align(rows);
-        let field = Field { name: "", ty: self.ty, nullable: self.nullable };
+        if self.is_there() {
+            self.align(rows);
+        }
+        let field = Field { name: "", ty: self.ty, nullable: self.nullable, optional: self.optional };
         let full = std::mem::replace(self, Column::new(&field));
         if full.touched && rows <= MOST_RESERVED {
             self.data.reserve_like(&full.data);

@@ -33,17 +33,18 @@ const BUFFERS: usize = 24;
 pub fn write(batch: &Batch, out: &mut Vec<u8>) {
     let schema = batch.schema();
     out.clear();
-    out.resize(HEADER + COLUMN * batch.columns.len(), 0);
+    let columns = batch.present().count();
+    out.resize(HEADER + COLUMN * columns, 0);
     put(out, 0, &MAGIC.to_le_bytes());
-    put(out, 4, &(batch.columns.len() as u32).to_le_bytes());
+    put(out, 4, &(columns as u32).to_le_bytes());
     put(out, 8, &(batch.rows() as u64).to_le_bytes());
     text(out, 16, schema.name);
-    for (index, field) in schema.fields.iter().enumerate() {
+    for (index, (field, _)) in batch.present().enumerate() {
         let at = HEADER + COLUMN * index;
         text(out, at, field.name);
         put(out, at + 8, &[field.ty as u8, u8::from(field.nullable)]);
     }
-    for (index, column) in batch.columns.iter().enumerate() {
+    for (index, (_, column)) in batch.present().enumerate() {
         write_column(column, HEADER + COLUMN * index, out);
     }
     out.resize(out.len().next_multiple_of(8), 0);

@@ -8,8 +8,8 @@
 //! ```
 //! use mf_column::{Field, Schema, Table, Type, Value};
 //! static SCHEMA: Schema = Schema { name: "people", fields: &[
-//!     Field { name: "age", ty: Type::U8, nullable: false },
-//!     Field { name: "name", ty: Type::Utf8, nullable: true },
+//!     Field::new("age", Type::U8),
+//!     Field::nullable("name", Type::Utf8),
 //! ] };
 //! const NAME: usize = SCHEMA.column("name"); // a wrong name fails the build
 //! let mut table = Table::new(&SCHEMA);

@@ -41,17 +41,24 @@ pub struct Field {
     pub ty: Type,
     /// whether an unset value is null (true) or zero / empty (false)
     pub nullable: bool,
+    /// whether batches in which no row set it come without it
+    pub optional: bool,
 }
 
 impl Field {
     /// A column in which an unset value is zero or empty.
     pub const fn new(name: &'static str, ty: Type) -> Self {
-        Field { name, ty, nullable: false }
+        Field { name, ty, nullable: false, optional: false }
     }
 
     /// A column in which an unset value is null.
     pub const fn nullable(name: &'static str, ty: Type) -> Self {
-        Field { name, ty, nullable: true }
+        Field { name, ty, nullable: true, optional: false }
+    }
+
+    /// A column in which an unset value is zero or empty; a batch in which no row set it comes without it.
+    pub const fn optional(name: &'static str, ty: Type) -> Self {
+        Field { name, ty, nullable: false, optional: true }
     }
 }
 

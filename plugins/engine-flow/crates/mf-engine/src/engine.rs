@@ -5,6 +5,7 @@ use mf_flow::FlowTable;
 use mf_l7::{L7Engine, L7Table, ParserDescription, Runtime, Work};
 use mf_packet::{Decoder, Format};
 
+use crate::kernel::{Sockets, SocketsConfig};
 use crate::options::Options;
 use crate::output::Output;
 use crate::sources::Sources;
@@ -13,6 +14,8 @@ use crate::wiring::{FlowExt, Wiring};
 /// Number of tables; their ids are those of `docs/explanation/data-plane.md`.
 pub const TABLES: u32 = 12;
 const SECOND: u64 = 1_000_000_000;
+/// The format of blocks of calls on sockets; the others are those of frames.
+const SEGMENTS: u32 = 4;
 
 /// An engine, or one shard of several that see the same blocks.
 pub struct Engine {
@@ -22,6 +25,7 @@ pub struct Engine {
     sources: Sources,
     decoder: Decoder,
     flows: FlowTable<FlowExt>,
+    sockets: Sockets,
     wiring: Wiring,
     clock: Clock,
     counts: Counts,
@@ -47,6 +51,14 @@ struct Counts {
 impl Engine {
     /// An engine without parsers.
     pub fn new(options: Options) -> Self {
+        let sockets = SocketsConfig {
+            most: options.flow.max_flows,
+            hole_wait_ns: options.call_wait_ns,
+            idle_ns: options.flow.timeouts.established,
+            closing_ns: options.flow.timeouts.closing,
+            datagram_idle_ns: options.datagram_idle_ns,
+            shards: (options.shards, options.shard),
+        };
         Engine {
             shards: options.shards,
             shard: options.shard,
@@ -54,6 +66,7 @@ impl Engine {
             sources: Sources::default(),
             decoder: Decoder::new(options.decoder),
             flows: FlowTable::new(options.flow.clone()),
+            sockets: Sockets::new(sockets),
             wiring: Wiring { out: Output::new(&options), l7: L7Engine::new(options.l7) },
             clock: Clock::default(),
             counts: Counts::default(),
@@ -66,16 +79,23 @@ impl Engine {
     /// # Errors
     /// A sentence when the description is wrong or there is no room.
     pub fn add_parser(&mut self, description: ParserDescription, runtime: Runtime) -> Result<u16, String> {
+        if description.ciphertext {
+            self.sockets.want_ciphertext();
+        }
         self.wiring.l7.add_parser(description, runtime)
     }
 
-    /// Takes a block and runs native parsers on what came of it. Returns the number of frames in it.
+    /// Takes a block and runs native parsers on what came of it. Returns the number of frames (of calls) in it.
     ///
     /// # Errors
     /// A sentence when the format is unknown or there are too many sources; damaged frames are counted, not errors.
     pub fn push(&mut self, source: u32, format: u32, flags: u32, link_type: u32, block: &[u8]) -> Result<u64, String> {
-        let format = Format::from_id(format)
-            .ok_or_else(|| format!("block format {format}: expected 0 records, 1 pcap, 2 pcapng or 3 tpacket3"))?;
+        if format == SEGMENTS {
+            return self.push_calls(flags, block);
+        }
+        let format = Format::from_id(format).ok_or_else(|| {
+            format!("block format {format}: expected 0 records, 1 pcap, 2 pcapng, 3 tpacket3 or 4 segments")
+        })?;
         let link_type = u16::try_from(link_type)
             .map_err(|_| format!("link type {link_type}: expected a number of the pcap registry, at most 65535"))?;
         self.settle();
@@ -107,10 +127,26 @@ impl Engine {
         Ok(frames)
     }
 
+    /// Takes a block of calls on sockets.
+    fn push_calls(&mut self, layout: u32, block: &[u8]) -> Result<u64, String> {
+        if layout != mf_segment::LAYOUT {
+            return Err(format!("segments of layout {layout}: this engine reads layout {}", mf_segment::LAYOUT));
+        }
+        self.settle();
+        self.finished = false;
+        let records = self.sockets.push(block, &mut self.wiring.target());
+        self.clock.now_ns = self.clock.now_ns.max(self.sockets.clock_ns());
+        self.counts.blocks += 1;
+        self.counts.bytes += block.len() as u64;
+        self.wiring.l7.flush_block(self.clock.now_ns, &mut self.wiring.out);
+        Ok(records)
+    }
+
     /// Lets time go on without packets.
     pub fn tick(&mut self, now_ns: u64) {
         self.clock.now_ns = self.clock.now_ns.max(now_ns);
         self.flows.tick(now_ns, &mut self.wiring);
+        self.sockets.time(now_ns, &mut self.wiring.target());
         self.wiring.l7.tick(now_ns, &mut self.wiring.out);
     }
 
@@ -118,6 +154,7 @@ impl Engine {
     pub fn finish(&mut self) {
         self.sources.finish();
         self.flows.finish(&mut self.wiring);
+        self.sockets.finish(&mut self.wiring.target());
         self.wiring.l7.finish(&mut self.wiring.out);
         self.clock = Clock::default();
         self.finished = true;
@@ -199,7 +236,9 @@ impl Engine {
         add("decode", "packets", counts.packets);
         add("decode", "packets_of_other_shards", counts.other_shards);
         add("flow", "open_flows", self.flows.len() as u64);
-        for counters in [&self.sources.counters(), self.decoder.counters(), self.flows.counters()] {
+        add("segment", "open_sockets", self.sockets.len() as u64);
+        let [damage, calls] = self.sockets.counters();
+        for counters in [&self.sources.counters(), self.decoder.counters(), self.flows.counters(), damage, calls] {
             for row in counters.sorted() {
                 add(row.stage, row.reason, row.value);
             }

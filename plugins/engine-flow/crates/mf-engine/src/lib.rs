@@ -5,6 +5,8 @@
 //!  sources           (mf-packet) (mf-flow) \
 //!                                           payload -> messages -> exchanges -> application documents
 //!                                           (mf-l7)
+//! block of calls -> sockets ---> streams  /
+//!  (mf-segment)      (kernel)
 //! ```
 //!
 //! [`Engine`] wires the crates together; [`abi`] is the C interface through which Python drives it (and the same source
@@ -13,6 +15,7 @@
 pub mod abi;
 pub mod aggregate;
 pub mod engine;
+mod kernel;
 pub mod l4;
 pub mod options;
 mod output;

@@ -33,6 +33,10 @@ pub struct Options {
     pub decoder: DecoderConfig,
     /// flow table
     pub flow: mf_flow::Config,
+    /// how long a call that is missing among those of its socket is waited for, nanoseconds
+    pub call_wait_ns: u64,
+    /// how long a datagram socket's peer may be silent, nanoseconds
+    pub datagram_idle_ns: u64,
     /// streams, parsers, pairing
     pub l7: L7Options,
 }
@@ -50,6 +54,8 @@ impl Default for Options {
             sources: 1024,
             decoder: DecoderConfig::default(),
             flow: mf_flow::Config::default(),
+            call_wait_ns: 100 * MS,
+            datagram_idle_ns: 60_000 * MS,
             l7: L7Options::default(),
         }
     }
@@ -125,6 +131,8 @@ impl Options {
             "closed_fin_timeout_ms" => flow.timeouts.closed_fin = to.number::<u64>(1, 86_400_000)? * MS,
             "single_direction_timeout_ms" => flow.timeouts.single_direction = to.number::<u64>(1, 86_400_000)? * MS,
             "opening_rst_timeout_ms" => flow.timeouts.opening_rst = to.number::<u64>(1, 86_400_000)? * MS,
+            "call_wait_ms" => self.call_wait_ns = to.number::<u64>(0, 600_000)? * MS,
+            "datagram_idle_ms" => self.datagram_idle_ns = to.number::<u64>(1, 86_400_000)? * MS,
             "explain" => l7.explain = to.flag()?,
             "l7_message" => l7.messages = to.flag()?,
             "l7_flow_log" => l7.flow_log = to.flag()?,

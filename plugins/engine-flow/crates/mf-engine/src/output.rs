@@ -68,6 +68,10 @@ impl Output {
     /// Makes room for a flow that the L7 side gets to know; returns its number.
     pub fn open(&mut self, view: &FlowView) -> u32 {
         let path = self.path(view);
+        self.keep(path)
+    }
+
+    fn keep(&mut self, path: Path) -> u32 {
         let hash = path.hash(self.seed);
         let slot = Slot { path, hash, flipped: false, last_row: None, recognised: None, ok_response: false };
         match self.free.pop() {
@@ -105,6 +109,33 @@ impl Output {
             tag: u64::from(slot),
             ..FlowInfo::new(view.flow_id, view.protocol)
         }
+    }
+
+    /// Makes room for a socket's flow whose process was seen to make calls; completes what is known of it. `ends` are
+    /// the addresses of its sides.
+    pub fn open_socket(&mut self, info: &mut FlowInfo, ends: [mf_packet::Addr; 2]) {
+        info.ip = ends.map(|address| bytes(address, info.is_ipv4));
+        info.capture_network_type_id = self.capture_network_type_id;
+        info.agent_id = self.agent_id;
+        info.observation_point = info.seen_at(false);
+        let [client, server] = ends;
+        let path = Path {
+            server,
+            client,
+            is_ipv4: info.is_ipv4,
+            server_port: info.port[1],
+            is_key_service: info.direction_certain,
+            protocol: info.transport,
+            observation_point: info.observation_point,
+            capture_nic: 0,
+            capture_nic_type: 0,
+            capture_network_type_id: self.capture_network_type_id,
+            tunnel_type: 0,
+            nat_source: 0,
+            agent_id: self.agent_id,
+            signal_source: u16::from(info.signal_source),
+        };
+        info.tag = u64::from(self.keep(path));
     }
 
     fn path(&self, view: &FlowView) -> Path {
@@ -295,20 +326,25 @@ impl L7Sink for Output {
             // The parser knows better than the flow table, which will hear of it at its next report.
             std::mem::swap(&mut path.client, &mut path.server);
             path.server_port = event.info.port[usize::from(!event.reversed)];
+            if event.info.process_side.is_some() {
+                path.observation_point = event.info.seen_at(event.reversed);
+            }
             path_hash = path.hash(self.seed);
         }
         let mut rrt = Latency::default();
         if let Some(us) = event.rrt_us {
             rrt.add(us);
         }
-        // Of the many network meters an exchange has but these.
-        let meter = network(&mut self.network, event.time_ns, &path, path_hash);
-        meter.l7_request += u64::from(event.request);
-        meter.l7_response += u64::from(event.response);
-        meter.l7_client_error += u64::from(event.client_error);
-        meter.l7_server_error += u64::from(event.server_error);
-        meter.l7_timeout += u64::from(event.timeout);
-        meter.rrt.merge(&rrt);
+        // Of the many network meters an exchange has but these. A process's calls are no part of the network's.
+        if event.info.process_side.is_none() {
+            let meter = network(&mut self.network, event.time_ns, &path, path_hash);
+            meter.l7_request += u64::from(event.request);
+            meter.l7_response += u64::from(event.response);
+            meter.l7_client_error += u64::from(event.client_error);
+            meter.l7_server_error += u64::from(event.server_error);
+            meter.l7_timeout += u64::from(event.timeout);
+            meter.rrt.merge(&rrt);
+        }
         self.application.exchange(&ExchangeCount {
             time_ns: event.time_ns,
             path: &path,

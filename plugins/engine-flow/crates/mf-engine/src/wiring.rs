@@ -3,6 +3,7 @@
 use mf_flow::{FlowReport, FlowSink, FlowView, Hints, ReportKind, Segment, Way};
 use mf_l7::{tcp_flags, L7Engine, L7Flow, L7Stats};
 
+use crate::kernel::Target;
 use crate::output::Output;
 
 /// The L7 side and the output, as the flow table's sink.
@@ -26,6 +27,11 @@ pub struct FlowExt {
 }
 
 impl Wiring {
+    /// Where the streams of sockets lead.
+    pub fn target(&mut self) -> Target<'_> {
+        Target { l7: &mut self.l7, out: &mut self.out }
+    }
+
     /// Most flows of a scan never carry payload: they cost the L7 side nothing.
     fn open(&mut self, flow: &FlowView, ext: &mut FlowExt, first: &Segment<'_>) -> L7Flow {
         let slot = self.out.open(flow);

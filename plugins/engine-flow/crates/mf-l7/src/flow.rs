@@ -21,6 +21,21 @@ pub mod tcp_flags {
     pub const ACK: u8 = 0x10;
 }
 
+/// How the bytes of a flow came to be seen. What is learned of an endpoint holds for one layer: the packets of a TLS
+/// server are unreadable, the calls of its process are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Layer {
+    /// In packets.
+    #[default]
+    Packets,
+    /// In calls of a process, in the clear.
+    Calls,
+    /// In calls of a process to its TLS library.
+    Plaintext,
+    /// In calls of a process, encrypted: only for parsers that ask for it.
+    Ciphertext,
+}
+
 /// A flow as the L4 side knows it when the L7 side first hears of it. Side 0 is the client as far as is known then.
 /// Written to rows as it stands; the two ends are swapped when a parser finds them the other way round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +56,11 @@ pub struct FlowInfo {
     pub direction_score: u8,
     /// Where the packets were seen: `c`, `s`, `rest`, ... (section 3.7).
     pub observation_point: &'static str,
+    /// How the bytes came to be seen.
+    pub layer: Layer,
+    /// The side whose process made the calls that the bytes come from; none for packets. Rows then say `c-p` or `s-p`,
+    /// whichever the side turns out to be.
+    pub process_side: Option<u8>,
     /// 0 packet, 1 xFlow, 3 eBPF, 4 OTel.
     pub signal_source: u8,
     /// 0 none, 1 VXLAN, 2 IPIP, 3 GRE, 4 Geneve, 5 VXLAN-NSH.
@@ -71,6 +91,8 @@ impl FlowInfo {
             direction_certain: false,
             direction_score: 0,
             observation_point: "rest",
+            layer: Layer::Packets,
+            process_side: None,
             signal_source: 0,
             tunnel_type: 0,
             capture_nic: 0,
@@ -79,6 +101,15 @@ impl FlowInfo {
             nat_source: 0,
             agent_id: 0,
             tag: 0,
+        }
+    }
+
+    /// Where it was seen, once it is known whether the ends are the other way round.
+    pub fn seen_at(&self, reversed: bool) -> &'static str {
+        match self.process_side {
+            Some(side) if (side & 1 == 1) == reversed => "c-p",
+            Some(_) => "s-p",
+            None => self.observation_point,
         }
     }
 }
@@ -100,6 +131,46 @@ pub struct Segment<'a> {
     /// The captured payload bytes.
     pub payload: &'a [u8],
     /// Payload bytes on the wire; more than `payload.len()` when the snap length cut the packet.
+    pub wire_len: u32,
+}
+
+/// Who made a call, as a kernel collector saw it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// Links what a thread received to what it then sent; 0 none.
+    pub trace_id: u64,
+    /// 0 none.
+    pub coroutine_id: u64,
+    /// Process.
+    pub pid: u32,
+    /// Thread.
+    pub tid: u32,
+    /// Order among the calls on the socket.
+    pub cap_seq: u32,
+    /// The thread serves several requests at once: its trace id proves nothing.
+    pub concurrent: bool,
+    /// Name of the thread, NUL-padded.
+    pub comm: [u8; 16],
+}
+
+/// The bytes of one call on a socket: they are in order already.
+#[derive(Clone, Copy, Debug)]
+pub struct CallSegment<'a> {
+    /// Who made it.
+    pub call: Call,
+    /// When, nanoseconds since the epoch.
+    pub time_ns: u64,
+    /// Which end sent the bytes, as in [`Segment::direction`].
+    pub direction: u8,
+    /// Sequence number on the wire of the first byte.
+    pub seq: u32,
+    /// The bytes are plaintext of TLS, which has a length of its own on the wire.
+    pub plaintext: bool,
+    /// The start of the connection was not seen.
+    pub mid_stream: bool,
+    /// The captured bytes.
+    pub payload: &'a [u8],
+    /// Bytes of the call; what was not captured is missing behind `payload`.
     pub wire_len: u32,
 }
 

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod abi;
+mod calls;
 mod counters;
 mod engine;
 mod flow;
@@ -27,7 +28,7 @@ pub mod stream;
 pub use abi::ids::SEGMENT_HEADER;
 pub use counters::{Count, Counters};
 pub use engine::{L7Engine, L7Table};
-pub use flow::{tcp_flags, FlowInfo, L7Flow, Segment, ICMP, ICMP6, TCP, UDP};
+pub use flow::{tcp_flags, Call, CallSegment, FlowInfo, L7Flow, Layer, Segment, ICMP, ICMP6, TCP, UDP};
 pub use options::L7Options;
 pub use parser::{Fault, Op, Pairing, ParserDescription, ParserRuntime, Runtime, Seen, Work, MAX_PARSERS};
 pub use rows::{EXPLAIN, L7_FLOW_LOG, L7_MESSAGE};

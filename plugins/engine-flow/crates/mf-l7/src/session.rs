@@ -1,5 +1,6 @@
 //! The L7 state of open flows.
 
+use crate::calls::CallLog;
 use crate::flow::{FlowInfo, L7Flow};
 use crate::infer::{Inference, Pending};
 use crate::pair::SessionPairs;
@@ -61,6 +62,8 @@ pub struct Session {
     pub dropped: u64,
     /// Why, in words; empty while nothing speaks for any parser.
     pub reason: String,
+    /// The calls that brought the bytes, of a flow that is seen in calls.
+    pub calls: Option<Box<CallLog>>,
     /// Totals since they were last taken.
     pub stats: L7Stats,
     /// The last `request_domain`.
@@ -91,6 +94,7 @@ impl Session {
             gap_time: 0,
             dropped: 0,
             reason: String::new(),
+            calls: None,
             stats: L7Stats::default(),
             domain: String::new(),
         }
@@ -191,6 +195,7 @@ impl Sessions {
             if slot.live {
                 slot.live = false;
                 slot.pending = None;
+                slot.calls = None;
                 self.free.push(index);
             }
         }

@@ -53,6 +53,8 @@ pub struct Core {
     pub learners: VecDeque<L7Flow>,
     /// Emptied memory for waiting payload.
     pub spare_pending: Vec<Pending>,
+    /// Some flow is seen in calls.
+    pub has_calls: bool,
     /// For gathering the bytes of a check.
     pub scratch: Vec<u8>,
 }
@@ -83,6 +85,7 @@ impl Core {
             work: None,
             learners: VecDeque::new(),
             spare_pending: Vec::new(),
+            has_calls: false,
             scratch: Vec::new(),
             options,
         }

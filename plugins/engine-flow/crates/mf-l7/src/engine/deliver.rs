@@ -19,13 +19,17 @@ impl Core {
     /// Takes the next ordered piece of one side's bytes.
     #[inline]
     pub fn deliver(&mut self, index: u32, side: u8, start_seen: bool, piece: Piece<'_>, sink: &mut dyn L7Sink) {
+        let tcp = self.sessions.peek(index).info.transport == crate::flow::TCP;
+        let flags = if !start_seen && tcp { FLAG_MID_STREAM } else { 0 };
+        self.deliver_flagged(index, side, flags, piece, sink);
+    }
+
+    /// Takes the next ordered piece with the segment flags that its source gives it.
+    #[inline]
+    pub fn deliver_flagged(&mut self, index: u32, side: u8, flags: u8, piece: Piece<'_>, sink: &mut dyn L7Sink) {
         let kind = if piece.gap > 0 && piece.data.is_empty() { KIND_GAP } else { KIND_DATA };
-        let session = self.sessions.at(index);
-        let mut flags = if piece.truncated { FLAG_TRUNCATED } else { 0 };
-        if !start_seen && session.info.transport == crate::flow::TCP {
-            flags |= FLAG_MID_STREAM;
-        }
-        match session.state {
+        let flags = if piece.truncated { flags | FLAG_TRUNCATED } else { flags };
+        match self.sessions.peek(index).state {
             State::Confirmed(parser) => self.hand_over(index, parser, kind, side, flags, self.arrival, &piece, sink),
             State::Inferring => self.hold_back(index, kind, side, flags, self.arrival, &piece, sink),
             State::Ignored => self.unparsed(index, piece.data.len() as u64),

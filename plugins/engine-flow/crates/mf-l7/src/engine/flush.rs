@@ -156,6 +156,9 @@ impl Core {
         if let Some(fault) = fault {
             self.lost(parser, op, batch, &fault, sink);
         }
+        if self.has_calls && op == Op::Parse {
+            self.forget_calls(batch);
+        }
         if op == Op::Parse {
             for segment in batch.segments().iter().filter(|segment| segment.head.kind == KIND_CLOSE) {
                 let Some(index) = self.sessions.by_id(segment.head.session_id) else {

@@ -15,7 +15,13 @@ impl Core {
     pub fn endpoint(&self, index: u32) -> EndpointKey {
         let session = self.sessions.peek(index);
         let (info, side) = (&session.info, session.server_side());
-        EndpointKey { ip: info.ip[side], port: info.port[side], transport: info.transport, is_ipv4: info.is_ipv4 }
+        EndpointKey {
+            ip: info.ip[side],
+            port: info.port[side],
+            transport: info.transport,
+            is_ipv4: info.is_ipv4,
+            layer: info.layer,
+        }
     }
 
     /// Whether what is learned of an endpoint is remembered.
@@ -46,7 +52,7 @@ impl Core {
             };
             let parsers = self.parsers.iter().map(|slot| &slot.description);
             let infer = &mut self.sessions.at(index).infer;
-            infer.candidates = Candidates::new(parsers, key.transport, key.port, endpoint);
+            infer.candidates = Candidates::new(parsers, key.transport, key.layer, key.port, endpoint);
             infer.prepared = true;
         }
         let session = self.sessions.at(index);

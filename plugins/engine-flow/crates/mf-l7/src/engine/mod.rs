@@ -1,5 +1,6 @@
 //! The engine: flows in, rows and events out.
 
+mod calls;
 mod core;
 mod count;
 mod decide;
@@ -114,15 +115,8 @@ impl L7Engine {
     /// Takes a packet of the flow: payload, or only its TCP flags and acknowledgement.
     #[inline]
     pub fn payload(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
+        self.arrive(segment.time_ns, sink);
         let core = &mut self.core;
-        core.arrive(segment.time_ns);
-        if core.clock >= self.next_holes {
-            self.fill_holes(sink);
-        }
-        let core = &mut self.core;
-        if core.batch_since != 0 && core.clock.saturating_sub(core.batch_since) >= core.options.batch_age_ns {
-            core.flush_native(sink);
-        }
         let len = segment.payload.len();
         let Some(session) = core.sessions.find(flow) else {
             return;
@@ -139,6 +133,20 @@ impl L7Engine {
             self.tcp(flow, segment, sink);
         } else if len > 0 || segment.wire_len > 0 {
             self.datagram(flow, segment, sink);
+        }
+    }
+
+    /// Something was captured at this time: what waited long enough is told.
+    #[inline]
+    fn arrive(&mut self, time_ns: u64, sink: &mut dyn L7Sink) {
+        let core = &mut self.core;
+        core.arrive(time_ns);
+        if core.clock >= self.next_holes {
+            self.fill_holes(sink);
+        }
+        let core = &mut self.core;
+        if core.batch_since != 0 && core.clock.saturating_sub(core.batch_since) >= core.options.batch_age_ns {
+            core.flush_native(sink);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a parser found in a batch.
 
 use super::core::Core;
-use crate::abi::ids::{col, flag, kind, text};
+use crate::abi::ids::{col, flag, kind, text, FLAG_TLS, KIND_DATA};
 use crate::abi::{Batch, Records, SegmentHead as Head, Texts};
 use crate::counters::Count;
 use crate::infer::Asking;
@@ -34,7 +34,10 @@ impl Core {
             }
             match records.u8(col::TYPE, row).unwrap_or(0) {
                 kind::REQUEST..=kind::EXCHANGE => {
-                    let message = Message::read(records, row, segment, default);
+                    let mut message = Message::read(records, row, segment, default);
+                    if self.has_calls {
+                        self.who(index, &segment.head, &mut message);
+                    }
                     let texts = records.texts(row);
                     self.message(index, parser, &message, &texts, sink);
                 }
@@ -64,6 +67,23 @@ impl Core {
         for &gap in gaps {
             self.note_gap(batch, gap);
         }
+    }
+
+    /// Who sent or received a message that was seen in calls.
+    fn who(&self, index: u32, head: &Head, message: &mut Message) {
+        let session = self.sessions.peek(index);
+        let Some(calls) = session.calls.as_ref() else { return };
+        if head.flags & FLAG_TLS != 0 {
+            message.flags |= flag::TLS;
+        }
+        // A close is of no side: what it finishes was said by the one who says such things.
+        let ends_with = (head.kind == KIND_DATA).then_some(head.offset);
+        let side = if ends_with.is_some() {
+            head.side
+        } else {
+            u8::from(message.kind == kind::RESPONSE) ^ u8::from(session.reversed)
+        };
+        calls.fill(side, ends_with, message);
     }
 
     /// Messages from before a gap are uncertain for those behind it, so a gap counts from its place in the batch on.

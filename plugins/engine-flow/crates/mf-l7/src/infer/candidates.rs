@@ -1,5 +1,6 @@
 //! The order in which parsers are offered a flow: known endpoint, port, magic, then the configured order.
 
+use crate::flow::Layer;
 use crate::parser::ParserDescription;
 
 /// Why a parser is a candidate.
@@ -41,13 +42,14 @@ impl Candidates {
     pub fn new<'a>(
         parsers: impl Iterator<Item = &'a ParserDescription>,
         transport: u8,
+        layer: Layer,
         server_port: u16,
         endpoint: Option<u16>,
     ) -> Self {
         let mut out = Candidates::default();
         for (index, parser) in parsers.enumerate().take(128) {
             let bit = 1u128 << index;
-            if !parser.takes(transport) {
+            if !parser.takes(transport) || (layer == Layer::Ciphertext && !parser.ciphertext) {
                 continue;
             }
             out.all |= bit;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::flow::Layer;
 use crate::stamp::Stamp;
 
 /// A server endpoint.
@@ -15,6 +16,8 @@ pub struct EndpointKey {
     pub transport: u8,
     /// Whether the address is IPv4.
     pub is_ipv4: bool,
+    /// How its bytes are seen.
+    pub layer: Layer,
 }
 
 /// What is known.

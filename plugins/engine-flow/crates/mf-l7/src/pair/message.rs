@@ -2,6 +2,7 @@
 
 use crate::abi::ids::{col, flag, status};
 use crate::abi::{Records, SegmentView, Texts};
+use crate::flow::Call;
 
 /// A message with its texts, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,10 @@ pub struct Message {
     pub captured: u32,
     /// `sql_affected_rows`.
     pub affected_rows: Option<u64>,
+    /// The call that brought the first byte, of a flow that is seen in calls.
+    pub call: Call,
+    /// Order of the call that brought the last byte.
+    pub last_cap_seq: u32,
 }
 
 impl Message {
@@ -83,6 +88,8 @@ impl Message {
                 .u32(col::CAPTURED_BYTES, row)
                 .unwrap_or_else(|| length.map_or(0, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX))),
             affected_rows: records.u64(col::AFFECTED_ROWS, row),
+            call: Call::default(),
+            last_cap_seq: 0,
         }
     }
 

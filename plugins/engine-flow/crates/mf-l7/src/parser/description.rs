@@ -32,6 +32,8 @@ pub struct ParserDescription {
     pub pairing: Pairing,
     /// How often the parser may ask for more bytes before that counts as a refusal.
     pub max_check_segments: u16,
+    /// It reads the encrypted bytes of TLS connections that are seen in calls (the handshake).
+    pub ciphertext: bool,
     /// `option.<key>` values, for the parser's `mf_configure`.
     pub options: Vec<(String, String)>,
 }
@@ -48,6 +50,7 @@ impl ParserDescription {
             session_timeout_ns: 120_000_000_000,
             pairing: Pairing::Fifo,
             max_check_segments: 8,
+            ciphertext: false,
             options: Vec::new(),
         }
     }
@@ -80,6 +83,13 @@ impl ParserDescription {
                 }
                 "max_check_segments" => {
                     out.max_check_segments = value.parse().map_err(|_| wrong("a number of segments"))?;
+                }
+                "ciphertext" => {
+                    out.ciphertext = match value {
+                        "1" => true,
+                        "0" => false,
+                        _ => return Err(wrong("1 or 0")),
+                    }
                 }
                 "pairing" => {
                     out.pairing = match value {

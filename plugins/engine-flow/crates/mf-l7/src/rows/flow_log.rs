@@ -6,7 +6,7 @@ use super::ends::{attributes, text, write_ends};
 use super::RowFlow;
 use crate::abi::ids::{flag, text as t};
 use crate::abi::Texts;
-use crate::pair::Half;
+use crate::pair::{Half, Message};
 
 /// `flow_log.l7_flow_log`, the columns an engine knows (deepflow-model.md section 1.4; tags come later).
 pub static L7_FLOW_LOG: Schema = Schema {
@@ -68,6 +68,18 @@ pub static L7_FLOW_LOG: Schema = Schema {
         Field::new("attribute_names", Type::ListUtf8),
         Field::new("attribute_values", Type::ListUtf8),
         Field::new("biz_type", Type::U8),
+        Field::optional("process_id_0", Type::I32),
+        Field::optional("process_id_1", Type::I32),
+        Field::optional("process_kname_0", Type::DictUtf8),
+        Field::optional("process_kname_1", Type::DictUtf8),
+        Field::optional("syscall_trace_id_request", Type::U64),
+        Field::optional("syscall_trace_id_response", Type::U64),
+        Field::optional("syscall_thread_0", Type::U32),
+        Field::optional("syscall_thread_1", Type::U32),
+        Field::optional("syscall_coroutine_0", Type::U64),
+        Field::optional("syscall_coroutine_1", Type::U64),
+        Field::optional("syscall_cap_seq_0", Type::U32),
+        Field::optional("syscall_cap_seq_1", Type::U32),
     ],
 };
 
@@ -118,6 +130,12 @@ const CAPTURED_RESPONSE_BYTE: usize = L7_FLOW_LOG.column("captured_response_byte
 const DIRECTION_SCORE: usize = L7_FLOW_LOG.column("direction_score");
 const ATTRIBUTE_NAMES: usize = L7_FLOW_LOG.column("attribute_names");
 const BIZ_TYPE: usize = L7_FLOW_LOG.column("biz_type");
+const PROCESS_ID: usize = L7_FLOW_LOG.column("process_id_0");
+const PROCESS_KNAME: usize = L7_FLOW_LOG.column("process_kname_0");
+const SYSCALL_TRACE_ID: usize = L7_FLOW_LOG.column("syscall_trace_id_request");
+const SYSCALL_THREAD: usize = L7_FLOW_LOG.column("syscall_thread_0");
+const SYSCALL_COROUTINE: usize = L7_FLOW_LOG.column("syscall_coroutine_0");
+const SYSCALL_CAP_SEQ: usize = L7_FLOW_LOG.column("syscall_cap_seq_0");
 
 /// What a row tells; at least one half is there.
 #[derive(Debug)]
@@ -152,7 +170,7 @@ pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>)
     table.u8(CAPTURE_NIC_TYPE, info.capture_nic_type);
     table.u8(CAPTURE_NETWORK_TYPE_ID, info.capture_network_type_id);
     table.u8(NAT_SOURCE, info.nat_source);
-    text(table, OBSERVATION_POINT, info.observation_point);
+    text(table, OBSERVATION_POINT, info.seen_at(flow.reversed));
     table.u16(AGENT_ID, info.agent_id);
     table.u8(DIRECTION_SCORE, info.direction_score);
     table.u8(L7_PROTOCOL, first.protocol);
@@ -189,11 +207,44 @@ pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>)
     if let Some(rows) = last.affected_rows {
         table.u64(SQL_AFFECTED_ROWS, rows);
     }
-    write_texts(table, row);
+    let concurrent = info.process_side.map_or("", |side| write_calls(table, usize::from(side & 1), flow.reversed, row));
+    write_texts(table, row, concurrent);
     table.end_row();
 }
 
-fn write_texts(table: &mut Table, row: &Exchange<'_>) {
+/// Writes who made the calls on `side` of the flow. Returns the attribute that says whose trace ids prove nothing.
+fn write_calls(table: &mut Table, side: usize, reversed: bool, row: &Exchange<'_>) -> &'static str {
+    let (request, response) = (row.request.map(|half| half.message), row.response.map(|half| half.message));
+    let Some(any) = request.or(response) else { return "" };
+    let end = side ^ usize::from(reversed);
+    table.i32(PROCESS_ID + end, any.call.pid as i32);
+    let name = any.call.comm.split(|byte| *byte == 0).next().unwrap_or_default();
+    table.text(PROCESS_KNAME + end, name);
+    let coroutine = [request, response].into_iter().flatten().map(|message| message.call.coroutine_id);
+    if let Some(coroutine) = coroutine.clone().find(|id| *id != 0) {
+        table.u64(SYSCALL_COROUTINE + end, coroutine);
+    }
+    // The request ends with the call that brought its last byte, the response begins with its first.
+    let request_seq = request.map(|message| (message, message.last_cap_seq));
+    let response_seq = response.map(|message| (message, message.call.cap_seq));
+    for (place, half) in [request_seq, response_seq].into_iter().enumerate() {
+        let Some((message, cap_seq)) = half else { continue };
+        table.u32(SYSCALL_THREAD + place, message.call.tid);
+        table.u32(SYSCALL_CAP_SEQ + place, cap_seq);
+        if !message.call.concurrent && message.call.trace_id != 0 {
+            table.u64(SYSCALL_TRACE_ID + place, message.call.trace_id);
+        }
+    }
+    let concurrent = |half: Option<&Message>| half.is_some_and(|message| message.call.concurrent);
+    match (concurrent(request), concurrent(response)) {
+        (false, false) => "",
+        (true, false) => "concurrent_thread\0request\0",
+        (false, true) => "concurrent_thread\0response\0",
+        (true, true) => "concurrent_thread\0request and response\0",
+    }
+}
+
+fn write_texts(table: &mut Table, row: &Exchange<'_>, concurrent: &str) {
     let request = row.request.as_ref().map_or(&Texts::NONE, |half| half.texts);
     let response = row.response.as_ref().map_or(&Texts::NONE, |half| half.texts);
     let (request, response) = (&request.0, &response.0);
@@ -208,7 +259,7 @@ fn write_texts(table: &mut Table, row: &Exchange<'_>) {
     }
     text(table, X_REQUEST_ID_0, request[t::X_REQUEST_ID]);
     text(table, X_REQUEST_ID_1, response[t::X_REQUEST_ID]);
-    attributes(table, ATTRIBUTE_NAMES, &[request[t::ATTRIBUTES], response[t::ATTRIBUTES]]);
+    attributes(table, ATTRIBUTE_NAMES, &[request[t::ATTRIBUTES], response[t::ATTRIBUTES], concurrent]);
     let biz_type = if request[t::BIZ_TYPE].is_empty() { response[t::BIZ_TYPE] } else { request[t::BIZ_TYPE] };
     if let Ok(number) = biz_type.parse() {
         table.u8(BIZ_TYPE, number);

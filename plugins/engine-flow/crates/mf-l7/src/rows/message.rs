@@ -60,6 +60,7 @@ pub static L7_MESSAGE: Schema = Schema {
         Field::new("observation_point", Type::Utf8),
         Field::new("capture_nic", Type::U32),
         Field::new("agent_id", Type::U16),
+        Field::optional("signal_source", Type::U8),
     ],
 };
 
@@ -102,6 +103,7 @@ const BIZ_TYPE: usize = L7_MESSAGE.column("biz_type");
 const OBSERVATION_POINT: usize = L7_MESSAGE.column("observation_point");
 const CAPTURE_NIC: usize = L7_MESSAGE.column("capture_nic");
 const AGENT_ID: usize = L7_MESSAGE.column("agent_id");
+const SIGNAL_SOURCE: usize = L7_MESSAGE.column("signal_source");
 
 /// Writes a message. `status` is what its `response_status` shall say.
 pub fn write_message(
@@ -159,9 +161,12 @@ pub fn write_message(
     if let Ok(number) = texts[t::BIZ_TYPE].parse() {
         table.u8(BIZ_TYPE, number);
     }
-    text(table, OBSERVATION_POINT, flow.info.observation_point);
+    text(table, OBSERVATION_POINT, flow.info.seen_at(flow.reversed));
     table.u32(CAPTURE_NIC, flow.info.capture_nic);
     table.u16(AGENT_ID, flow.info.agent_id);
+    if flow.info.signal_source != 0 {
+        table.u8(SIGNAL_SOURCE, flow.info.signal_source);
+    }
     table.end_row();
 }
 
