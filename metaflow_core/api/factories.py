@@ -171,11 +171,14 @@ class StorageFactory(_Described):
     """Describes a storage.
 
     :ivar create: builds one. :ivar roles: ``write``, ``read``.
+    :ivar writes_at_once: calls of ``write`` that may be under way together; a storage that puts the batches of several into one
+        insert is the faster for it.
     """
 
     kind: ClassVar[Kind] = Kind.STORAGE
     create: Callable[[BuildContext, Any], Storage]
     roles: frozenset[str] = frozenset({"write", "read"})
+    writes_at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

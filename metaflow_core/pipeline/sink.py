@@ -92,6 +92,7 @@ class Sink:
         self.queue: BoundedQueue[Delivery] = BoundedQueue(queue.max_batches, queue.max_bytes)
         self._clock = clock
         self._policy = policy
+        self._max_bytes = queue.max_bytes
 
     async def take(self, delivery: Delivery) -> None:
         """Queue a delivery: waits before a full storage, drops the oldest before a full exporter."""
@@ -110,11 +111,26 @@ class Sink:
             raise
 
     async def run(self) -> None:
-        """Deliver until the queue is closed and empty."""
+        """Deliver until the queue is closed and empty: one after the other, or as many at once as the storage takes."""
+        at_once = self.unit.writes_at_once if self.is_storage else 1
+        flying: dict[asyncio.Task[None], int] = {}
         try:
             while (delivery := await self.queue.get()) is not None:
-                await self._deliver(delivery)
+                if at_once == 1:
+                    await self._deliver(delivery)
+                    continue
+                while len(flying) >= at_once or (flying and sum(flying.values()) + delivery.size > self._max_bytes):
+                    await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+                task = asyncio.create_task(self._deliver(delivery))
+                flying[task] = delivery.size
+                task.add_done_callback(flying.pop)
+            if flying:
+                await asyncio.wait(flying)
         finally:
+            left_flying = list(flying)
+            for task in left_flying:
+                task.cancel()
+            await asyncio.gather(*left_flying, return_exceptions=True)
             self.queue.close()
             for left in self.queue.clear():
                 self._drop(left, "stopped")
@@ -148,9 +164,10 @@ class Sink:
                 return unit.why_dead
             instance = unit.component
             try:
-                # one batch at a time, also when several pipelines share the storage
-                async with unit.write_lock:
-                    await self._tell(instance)
+                # as many at a time as the storage says, also when several pipelines share it
+                async with unit.write_slots:
+                    async with unit.write_lock:
+                        await self._tell(instance)
                     await instance.write(delivery.batch)
             except StorageError as error:
                 refusals += 1

@@ -58,6 +58,8 @@ class Unit:
         self.component: Any = None
         self.worker = Worker(f"metaflow-{config.id}") if key[0] in _THREADED else None
         self.write_lock = asyncio.Lock()
+        self.writes_at_once = max(int(getattr(config.factory, "writes_at_once", 1)), 1)
+        self.write_slots = asyncio.Semaphore(self.writes_at_once)
         self.is_shown = True
         self.is_dead = False
         self.why_dead = "stopped"

@@ -29,6 +29,8 @@ def metaflow_storages() -> Iterable[StorageFactory]:
             type="clickhouse",
             config=ClickHouseConfig,
             create=_create,
+            # batches that come while an insert runs go into the next one together
+            writes_at_once=64,
             stability=Stability.BETA,
             summary="ClickHouse: embedded in a directory (chDB), or a server or cluster",
         )
