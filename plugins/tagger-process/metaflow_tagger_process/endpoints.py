@@ -1,0 +1,92 @@
+"""Which process held an end of a connection at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metaflow_tagger_process.processes import Process
+
+__all__ = ["Endpoints", "Key", "Tenure"]
+
+Key = tuple[int, bytes, int, bytes, int]
+"""Protocol, local address and port, remote address and port; no remote for one that waits for anybody."""
+
+_NOBODY = b""
+
+
+@dataclass(slots=True)
+class Tenure:
+    """A process held an end from one look to another."""
+
+    process: Process
+    first_ns: int
+    last_ns: int
+
+
+class Endpoints:
+    """Tenures by end. A look is :meth:`begin`, any number of :meth:`held`, and :meth:`done`.
+
+    Between two looks an end may have been held before it was first seen: rows of the time of one look before are given to it too,
+    unless somebody else was seen then.
+    """
+
+    def __init__(self, most: int, history_ns: int, slack_ns: int) -> None:
+        self._most = most
+        self._history_ns = history_ns
+        self._slack_ns = slack_ns
+        self._held: dict[Key, tuple[Tenure, ...]] = {}
+        self._now = 0
+        self._previous = 0
+        self.refused = 0
+
+    def begin(self, now_ns: int) -> None:
+        """A look at this time begins."""
+        self._previous, self._now = self._now, now_ns
+
+    def held(
+        self, protocol: int, local: bytes, local_port: int, remote: bytes, remote_port: int, process: Process
+    ) -> None:
+        """A process holds an end now."""
+        key = (protocol, local, local_port, remote, remote_port)
+        known = self._held.get(key, ())
+        if known and known[-1].process is process:
+            known[-1].last_ns = self._now
+            return
+        if known and known[-1].last_ns == self._now:
+            return  # two network namespaces show the same end: the first that was looked at is meant
+        if not known and len(self._held) >= self._most:
+            self.refused += 1
+            return
+        self._held[key] = (*known[-3:], Tenure(process, self._now, self._now))
+
+    def done(self) -> None:
+        """The look is over: forget what ended too long ago."""
+        oldest = self._now - self._history_ns
+        gone = [key for key, tenures in self._held.items() if tenures[-1].last_ns < oldest]
+        for key in gone:
+            del self._held[key]
+
+    def at(
+        self, protocol: int, local: bytes, local_port: int, remote: bytes, remote_port: int, time_ns: int
+    ) -> Process | None:
+        """Who held an end: the connection itself if it was seen, else who waited for it."""
+        exact = self._held.get((protocol, local, local_port, remote, remote_port))
+        if exact:
+            found = self._among(exact, time_ns)
+            if found:
+                return found
+        waiting = self._held.get((protocol, local, local_port, _NOBODY, 0))
+        return self._among(waiting, time_ns) if waiting else None
+
+    def _among(self, tenures: tuple[Tenure, ...], time_ns: int) -> Process | None:
+        for index in range(len(tenures) - 1, -1, -1):
+            tenure = tenures[index]
+            earliest = tenure.first_ns - self._slack_ns
+            if index and earliest <= tenures[index - 1].last_ns:
+                earliest = tenures[index - 1].last_ns + 1
+            if max(earliest, tenure.process.start_ns - 50_000_000) <= time_ns <= tenure.last_ns + self._slack_ns:
+                return tenure.process
+        return None
+
+    def __len__(self) -> int:
+        return len(self._held)

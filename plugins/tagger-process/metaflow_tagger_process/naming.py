@@ -1,0 +1,62 @@
+"""What a process is called, for people: the program, or what an interpreter runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+__all__ = ["masked", "program_name"]
+
+_INTERPRETERS = re.compile(r"^(python|pypy|node|nodejs|ruby|perl|php|lua|bash|sh|dash|zsh|deno|bun|Rscript)[0-9.]*$")
+_SECRET = re.compile(
+    r"(?i)((?:pass(?:word|wd)?|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?|auth)[^\s=:]*)([=:]\s*|\s+)(\S+)"
+)
+_IN_ADDRESS = re.compile(r"(://[^/\s:@]+:)[^@\s/]+@")
+
+
+def program_name(kernel_name: str, program: str, arguments: Sequence[str]) -> str:
+    """The name that tells what the process is.
+
+    :param kernel_name: 15 bytes that the kernel keeps (``comm``). :param program: name of the executed file, empty when unknown.
+    """
+    name = program.removesuffix(" (deleted)") or kernel_name
+    if _INTERPRETERS.match(name):
+        return _interpreted(arguments) or name
+    if name == "java":
+        return _java(arguments) or name
+    # a worker that calls itself something ("postgres: walwriter") is still its program
+    return name
+
+
+def _interpreted(arguments: Sequence[str]) -> str:
+    rest = list(arguments[1:])
+    while rest:
+        argument = rest.pop(0)
+        if argument in ("-m", "-W", "-X", "-r", "--require"):
+            if argument == "-m":
+                return rest[0] if rest else ""
+            rest = rest[1:]
+        elif argument in ("-c", "-e", "-"):
+            return ""
+        elif not argument.startswith("-"):
+            return PurePosixPath(argument).name
+    return ""
+
+
+def _java(arguments: Sequence[str]) -> str:
+    rest = list(arguments[1:])
+    while rest:
+        argument = rest.pop(0)
+        if argument == "-jar":
+            return PurePosixPath(rest[0]).name if rest else ""
+        if argument in ("-cp", "-classpath", "--class-path", "-p", "--module-path"):
+            rest = rest[1:]
+        elif not argument.startswith(("-", "@")):
+            return argument.rsplit(".", 1)[-1]
+    return ""
+
+
+def masked(text: str) -> str:
+    """A command line without the values that look like secrets."""
+    return _IN_ADDRESS.sub(r"\1***@", _SECRET.sub(r"\1\2***", text))
