@@ -37,7 +37,7 @@ class IdBook:
         self._lock = threading.Lock()
         self._ids: dict[str, dict[str, tuple[int, str]]] = {}
         self._narrow, self._wide = 1, _FIRST_WIDE
-        self._changed = False
+        self._new: list[tuple[str, str, int, str]] = []
         self._opened = False
 
     def open(self) -> None:
@@ -55,18 +55,24 @@ class IdBook:
         if self._path is None or not self._path.exists():
             return
         try:
-            held = json.loads(self._path.read_text(encoding="utf-8"))
-            ids = {
-                kind: {identity: (int(number), str(name)) for identity, (number, name) in names.items()}
-                for kind, names in held["ids"].items()
-            }
-            narrow, wide = int(held["narrow"]), int(held["wide"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            lines = self._path.read_text(encoding="utf-8").split("\n")
+            # What comes after the last line's end was being written when the process died; no row holds its numbers.
+            torn = lines.pop()
+            for line in lines:
+                kind, identity, number, name = json.loads(line)
+                self._ids.setdefault(str(kind), {})[str(identity)] = (int(number), str(name))
+            if torn and torn[:2] not in ('["', "["):
+                raise ValueError(f"its end is {torn[:40]!r}, which is no line of it")
+            if torn:
+                os.truncate(self._path, self._path.stat().st_size - len(torn.encode()))
+        except (OSError, ValueError, TypeError) as error:
             raise StorageError(
                 f"{self._path}: holds the ids that stored rows refer to, and cannot be read ({error}); restore a copy, or move it "
                 "away and accept that names of older rows are lost"
             ) from error
-        self._ids, self._narrow, self._wide = ids, narrow, wide
+        given = [number for known in self._ids.values() for number, _ in known.values()]
+        self._narrow = max((number for number in given if number < _FIRST_WIDE), default=0) + 1
+        self._wide = max((number for number in given if number >= _FIRST_WIDE), default=_FIRST_WIDE - 1) + 1
 
     def give(self, kind: str, identity: str, name: str) -> int:
         """The number of something; a new one when it has none.
@@ -86,7 +92,7 @@ class IdBook:
             else:
                 number, self._wide = self._wide, self._wide + 1
             known[identity] = (number, name)
-            self._changed = True
+            self._new.append((kind, identity, number, name))
             return number
 
     def names(self) -> dict[str, dict[int, str]]:
@@ -95,22 +101,26 @@ class IdBook:
             return {kind: dict(known.values()) for kind, known in sorted(self._ids.items())}
 
     def save(self) -> None:
-        """Writes the file anew, so that it is always whole.
+        """Writes what was given since the last time to the end of the file: a number stands there before any row holds it.
 
-        :raises StorageError: it cannot be written.
+        :raises StorageError: it cannot be written; it is tried again with the next call.
         """
         with self._lock:
-            if self._path is None or not self._changed:
+            if self._path is None or not self._new:
                 return
-            text = json.dumps({"narrow": self._narrow, "wide": self._wide, "ids": self._ids}, ensure_ascii=False)
-            draft = self._path.with_suffix(".new")
+            text = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in self._new)
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                with draft.open("w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.replace(self._path)
+                with self._path.open("a", encoding="utf-8") as file:
+                    before = file.tell()
+                    try:
+                        file.write(text)
+                        file.flush()
+                        os.fsync(file.fileno())
+                    except OSError:
+                        # half of it, on a full disk, would look like a damaged file
+                        os.truncate(self._path, before)
+                        raise
             except OSError as error:
                 raise StorageError(f"{self._path}: the ids of names cannot be kept: {error.strerror}") from error
-            self._changed = False
+            self._new.clear()

@@ -17,6 +17,7 @@ PUBLIC = (
     "metaflow_core.model",
     "metaflow_core.query",
     "metaflow_core.sdk",
+    "metaflow_core.tagging",
     "metaflow_core.report",
     "metaflow_core.testing",
     "metaflow_core.hooks",

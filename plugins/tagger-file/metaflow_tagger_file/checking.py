@@ -8,17 +8,8 @@ from typing import TypeVar
 from metaflow_core.config.node import Node
 from metaflow_core.errors import Problem
 from metaflow_core.model.catalog.names import suggestion
-from metaflow_tagger_file.entries import (
-    ATTRIBUTES,
-    EARLIEST,
-    HOST_KINDS,
-    LATEST,
-    Entry,
-    Network,
-    moment_ns,
-    network,
-    port_range,
-)
+from metaflow_core.tagging import ATTRIBUTES, EARLIEST, LATEST, Network, Section, network
+from metaflow_tagger_file.entries import HOST_KINDS, FileEntry, moment_ns, port_range
 from metaflow_tagger_file.reading import read_file
 
 __all__ = ["check_files"]
@@ -33,10 +24,10 @@ _KEYS = {
 _PROTOCOLS = {"tcp": 6, "udp": 17}
 
 
-def check_files(paths: Sequence[str]) -> tuple[list[Entry], list[Problem]]:
+def check_files(paths: Sequence[str]) -> tuple[list[FileEntry], list[Problem]]:
     """The entries of all files, and everything that is wrong with them."""
     problems: list[Problem] = []
-    entries: list[Entry] = []
+    entries: list[FileEntry] = []
     for path in paths:
         for section, node in read_file(path, problems):
             entry = _Check(section, node, problems).entry()
@@ -61,7 +52,7 @@ class _Check:
             Problem(f"{self._section}.{key}" if key else self._section, message, node.mark.file, node.mark.line)
         )
 
-    def entry(self) -> Entry | None:
+    def entry(self) -> FileEntry | None:
         """The entry; None when anything in it is wrong."""
         node, section = self._node, self._section
         if section not in _KEYS:
@@ -92,7 +83,20 @@ class _Check:
         labels = self._labels()
         if len(self._problems) > self._before:
             return None
-        return Entry(section, name, networks, node.mark, kind, ports, protocol, attributes, labels, since, until)
+        return FileEntry(
+            section=Section(section),
+            name=name,
+            networks=networks,
+            dictionary=kind,
+            type=HOST_KINDS.get(kind, 0),
+            ports=ports,
+            protocol=protocol,
+            attributes=attributes,
+            tags={"pod_label" if kind == "pod" else "cloud_tag": labels} if labels else {},
+            valid_from=since,
+            valid_to=until,
+            mark=node.mark,
+        )
 
     def _text(self, key: str) -> str:
         node = self._node.map.get(key)
@@ -153,9 +157,9 @@ class _Check:
         return out
 
 
-def _find_conflicts(entries: Sequence[Entry], problems: list[Problem]) -> None:
+def _find_conflicts(entries: Sequence[FileEntry], problems: list[Problem]) -> None:
     """Two owners of the same network at the same time: nothing could say which of them it is."""
-    seen: dict[tuple[str, Network, int, tuple[int, int]], list[Entry]] = {}
+    seen: dict[tuple[str, Network, int, tuple[int, int]], list[FileEntry]] = {}
     for entry in entries:
         for owned in entry.networks:
             for ports in entry.ports or ((0, 65535),):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 from metaflow_core.config.node import Mark
+from metaflow_core.tagging import Entry
 
-__all__ = ["ATTRIBUTES", "HOST_KINDS", "Entry", "Network", "moment_ns", "network", "port_range"]
+__all__ = ["HOST_KINDS", "FileEntry", "moment_ns", "port_range"]
 
 HOST_KINDS = MappingProxyType(
     {
@@ -28,56 +27,12 @@ HOST_KINDS = MappingProxyType(
 )
 """What may own an address, by the catalogue's name of the tag, with its number in ``auto_instance_type``."""
 
-ATTRIBUTES = ("region", "az", "vpc", "host", "cluster", "namespace", "node", "workload")
-"""What else may be said of an address; the longest prefix that says it decides."""
 
-EARLIEST, LATEST = -(1 << 63), (1 << 63) - 1
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry(Entry):
+    """An entry with its place in a file."""
 
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """Addresses from ``first`` to ``last``, as numbers, of IP ``version``."""
-
-    version: int
-    first: int
-    last: int
-    prefix: int
-
-    def __str__(self) -> str:
-        kind = ipaddress.IPv4Address if self.version == 4 else ipaddress.IPv6Address
-        return f"{kind(self.first)}/{self.prefix}"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One subnet, host or service.
-
-    :ivar section: ``subnets``, ``hosts`` or ``services``. :ivar kind: of a host, a name in :data:`HOST_KINDS`.
-    :ivar ports: of a service, ranges of ports; empty for any. :ivar protocol: 6, 17, or 0 for any.
-    :ivar attributes: names, by :data:`ATTRIBUTES`. :ivar labels: custom labels.
-    :ivar valid_from: first nanosecond since 1970 at which it holds; :ivar valid_to: the first one at which it no longer does.
-    """
-
-    section: str
-    name: str
-    networks: tuple[Network, ...]
     mark: Mark
-    kind: str = ""
-    ports: tuple[tuple[int, int], ...] = ()
-    protocol: int = 0
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    valid_from: int = EARLIEST
-    valid_to: int = LATEST
-
-
-def network(text: str) -> Network:
-    """A network or an address.
-
-    :raises ValueError: it is none, or has bits set beyond its prefix.
-    """
-    found = ipaddress.ip_network(text)
-    return Network(found.version, int(found.network_address), int(found.broadcast_address), found.prefixlen)
 
 
 def moment_ns(text: str) -> int:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from metaflow_core.model.catalog import Column, Table
 from metaflow_core.model.catalog.arrow import arrow_field, arrow_type
-from metaflow_tagger_file.knowledge import Lookup
-from metaflow_tagger_file.rows import COLUMNS
+from metaflow_core.tagging.lookup import Lookup
+from metaflow_core.tagging.owners import COLUMNS
 
 __all__ = ["fill"]
 
@@ -42,7 +42,7 @@ class _Rows:
 def fill(
     batch: pa.RecordBatch, table: Table, lookup: Lookup, now_ns: int, *, unknown_is_internet: bool
 ) -> pa.RecordBatch | None:
-    """The batch with more numbers in it; None where the files say nothing of any row.
+    """The batch with more numbers in it; None where nothing is known of any row.
 
     :param now_ns: the time of rows that have none.
     """

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from metaflow_tagger_file.entries import Entry
-from metaflow_tagger_file.rows import SERVICE, Held, Owner
+from metaflow_core.tagging.entries import Entry
+from metaflow_core.tagging.owners import SERVICE, Held, Owner
 
 __all__ = ["Ports"]
 
@@ -32,7 +32,9 @@ class Ports:
                 rules = _rules(owner.services, entries, _UDP if udp else _TCP)
                 for start, entry in _cuts(rules):
                     keys.append((index * 2 + udp) * _PORTS + start)
-                    kind, number = (SERVICE, ids[entry]) if entry is not None else owner.service
+                    kind, number = (
+                        ((entries[entry].type or SERVICE), ids[entry]) if entry is not None else owner.service
+                    )
                     kinds.append(kind)
                     numbers.append(number)
                     named.append(ids[entry] if entry is not None else 0)
@@ -45,7 +47,7 @@ class Ports:
     def find(
         self, owners: NDArray[np.int32], ports: NDArray[np.uint16] | None, protocols: NDArray[np.uint8] | None
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.uint32]]:
-        """Kind and number of the service of each row, and the number of the service that the files name (0 for none).
+        """Kind and number of the service of each row, and the number of the service that an entry names (0 for none).
 
         :param ports: None where the row is not about the end that has the port: only services of any port are meant.
         """

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metaflow_tagger_file.entries import EARLIEST, LATEST, Entry
-from metaflow_tagger_file.rows import Held
+from metaflow_core.tagging.entries import EARLIEST, LATEST, Entry, Section
+from metaflow_core.tagging.owners import Held
 
 __all__ = ["Ranges"]
+
+_ORDER = {Section.HOSTS: 0, Section.SUBNETS: 1, Section.SERVICES: 2}
 
 
 class Ranges:
@@ -83,7 +85,7 @@ class Ranges:
 def _precedence(entries: Sequence[Entry], held: Held) -> tuple[int, int, int]:
     """The longest prefix first; of equal ones a host before the subnet that is no larger than it."""
     index, prefix = held
-    return -prefix, {"hosts": 0, "subnets": 1, "services": 2}[entries[index].section], index
+    return -prefix, _ORDER[entries[index].section], index
 
 
 def _pieces(order: list[Held], entries: Sequence[Entry]) -> list[tuple[int, tuple[Held, ...]]]:

@@ -1,0 +1,22 @@
+"""For authors of taggers: who owns which addresses and ports at which time, looked up for whole columns at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaflow_core.tagging.entries import ATTRIBUTES, EARLIEST, LATEST, Entry, Network, Section, network
+from metaflow_core.tagging.tags import TAGS
+
+if TYPE_CHECKING:
+    from metaflow_core.tagging.base import AddressTagger
+
+__all__ = ["ATTRIBUTES", "EARLIEST", "LATEST", "TAGS", "AddressTagger", "Entry", "Network", "Section", "network"]
+
+
+def __getattr__(name: str) -> Any:
+    # numpy and pyarrow are imported when a tagger is built, not when one is declared
+    if name == "AddressTagger":
+        from metaflow_core.tagging.base import AddressTagger
+
+        return AddressTagger
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
