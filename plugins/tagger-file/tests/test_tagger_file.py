@@ -473,7 +473,7 @@ def test_numbers_are_stable_and_never_given_twice(tmp_path: Path) -> None:
     again = tagger(
         tmp_path, "hosts: [{name: new, addresses: 10.0.0.1}]\n" + SHOP.replace("hosts:", "# hosts:").split("hosts:")[0]
     )
-    again._book.open()
+    again.context.ids.open()
     again.load()
     second = again.dictionaries()
     for kind, names in first.items():
