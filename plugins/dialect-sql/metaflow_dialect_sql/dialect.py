@@ -20,7 +20,7 @@ from metaflow_dialect_sql.guard import check_text
 from metaflow_dialect_sql.outputs import present
 from metaflow_dialect_sql.planning import bounds_plan, question_plan
 from metaflow_dialect_sql.question import Question
-from metaflow_dialect_sql.raw import checked_raw
+from metaflow_dialect_sql.raw import checked_raw, checked_settings, checked_statement
 from metaflow_dialect_sql.select import read_select
 from metaflow_dialect_sql.show import answer_show
 from metaflow_dialect_sql.statements import Explain, Select, Show, Statement, parse_statement
@@ -36,7 +36,9 @@ class SqlDialect:
     """The unified SQL over any storage.
 
     Understood parameters of a request: ``db`` (database of tables named without one), ``data_precision`` (``1s``, ``1m``, ...),
-    ``raw`` (the text is the storage's own SQL).
+    ``raw`` (the text is the storage's own SQL). With ``raw`` being ``clickhouse`` the text is what clients of ClickHouse send
+    (SHOW, DESCRIBE, FORMAT, SETTINGS, parameters and comments too), the answer bytes of a form of ClickHouse; then also ``form`` (where
+    the text names none), ``variables``, ``settings``, ``query_id``.
     """
 
     def __init__(self, catalog: Catalog, config: SqlConfig | None = None, counters: Counters | None = None) -> None:
@@ -71,8 +73,11 @@ class SqlDialect:
         return result
 
     async def _answer(self, request: QueryRequest, storage: Storage) -> QueryResult:
-        if request.params.get("raw") in (True, "true", "1", 1):
-            return await self._raw(request, storage)
+        match request.params.get("raw"):
+            case True | "true" | "1" | 1:
+                return await self._raw(request, storage)
+            case "clickhouse":
+                return await self._clickhouse(request, storage)
         # Reading is computation, and deep: a thread keeps the event loop free and gives it a fresh stack.
         statement, question = await asyncio.to_thread(self._read, request.text, request.params)
         match statement:
@@ -181,6 +186,36 @@ class SqlDialect:
         if table.num_rows > request.max_rows:
             table, warnings = table.slice(0, request.max_rows), (f"only the first {request.max_rows} rows are given",)
         return QueryResult(table=table, warnings=warnings, physical=text)
+
+    async def _clickhouse(self, request: QueryRequest, storage: Storage) -> QueryResult:
+        """An answer as bytes: one row, columns ``form`` and ``data``."""
+        if not self._config.raw:
+            raise UnsupportedQuery("raw SQL is switched off here (dialects: {sql: {raw: true}} allows it)")
+        fetch = getattr(storage, "fetch_sql", None)
+        if not callable(fetch):
+            raise UnsupportedQuery("this storage is no ClickHouse; ask in the unified SQL")
+        params = request.params
+        statement = await asyncio.to_thread(
+            checked_statement,
+            request.text,
+            self._catalog,
+            self._config,
+            database=_text(params, "db"),
+            variables=params.get("variables") or {},
+        )
+        form = statement.form or _text(params, "form") or "TabSeparated"
+        settings = {**(params.get("settings") or {}), **statement.settings}
+        data: bytes = await fetch(
+            statement.text,
+            form,
+            settings=checked_settings(settings),
+            can_set=statement.is_select,
+            query_id=_text(params, "query_id"),
+            max_rows=request.max_rows,
+            timeout_s=request.timeout_s,
+        )
+        table = pa.table({"form": pa.array([form]), "data": pa.array([data], pa.large_binary())})
+        return QueryResult(table=table, kind="bytes", physical=statement.text)
 
 
 def _text(params: Mapping[str, Any], name: str) -> str:

@@ -45,6 +45,9 @@ class ClickHouseConfig(Config):
     max_query_memory: int = Field(default=2 << 30, ge=16 << 20, description="Bytes that one query may use.")
     max_execution_s: float = Field(default=60.0, gt=0, description="Seconds that one query may take.")
     max_result_rows: int = Field(default=10_000_000, ge=1, description="Rows that one query may return.")
+    max_result_bytes: int = Field(
+        default=256 << 20, ge=1 << 20, description="Bytes of an answer in ClickHouse's own SQL."
+    )
     query_threads: int = Field(default=4, ge=1, le=64, description="How many queries run at once; the others wait.")
     flush_rows: int = Field(default=100_000, ge=1, description="Rows that are stored together at most.")
     linger_ms: int = Field(

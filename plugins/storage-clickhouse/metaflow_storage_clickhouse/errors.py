@@ -6,11 +6,11 @@ import re
 
 from metaflow_core.errors import MetaFlowError, QueryError, StorageError, UnsupportedQuery
 
-__all__ = ["ClickHouseError", "as_query_error", "as_storage_error"]
+__all__ = ["ClickHouseError", "RefusedQuery", "as_query_error", "as_storage_error", "too_long"]
 
 _CODE = re.compile(r"Code: (\d+)\.? ?(?:DB::)?(?:Exception: )?")
 _NOISE = re.compile(
-    r"\s*(\(version [^)]*\)|\([A-Z0-9_]+\)|: In scope .*|: while executing .*|Stack trace:.*)\s*", re.DOTALL
+    r"\s*(\(version [^)]*\)|\([A-Z0-9_]+\)|[.:] In scope .*|: while executing .*|Stack trace:.*)\s*", re.DOTALL
 )
 
 _FULL = {243, 74, 75}
@@ -45,17 +45,33 @@ class ClickHouseError(MetaFlowError):
         super().__init__(_NOISE.sub(" ", text).strip()[:2000] or message[:2000])
 
 
+class RefusedQuery(QueryError):
+    """A query that the engine refused.
+
+    :ivar number: ClickHouse's code, for clients that know it.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        self.number = number
+        super().__init__(message)
+
+
+def too_long(max_bytes: int) -> ClickHouseError:
+    """The answer has more bytes than it may."""
+    return ClickHouseError(f"the answer has more than {max_bytes} bytes", 396)
+
+
 def as_query_error(error: ClickHouseError, place: str) -> QueryError:
     """For the caller of a query."""
     if error.number in _LIMITS:
-        return QueryError(_LIMITS[error.number])
+        return RefusedQuery(_LIMITS[error.number], error.number)
     if error.number in (427, 36) and "regular" in str(error).lower():
-        return QueryError(f"a pattern is no regular expression of RE2: {error}")
+        return RefusedQuery(f"a pattern is no regular expression of RE2: {error}", error.number)
     if error.number in _GONE:
-        return QueryError(f"ClickHouse at {place} cannot be reached: {error}; try again when it is back")
+        return RefusedQuery(f"ClickHouse at {place} cannot be reached: {error}; try again when it is back", 210)
     if error.number == 46:
         return UnsupportedQuery(f"the ClickHouse at {place} lacks a function: {error}")
-    return QueryError(f"ClickHouse refused the query (code {error.number}): {error}")
+    return RefusedQuery(f"ClickHouse refused the query (code {error.number}): {error}", error.number)
 
 
 def as_storage_error(error: ClickHouseError, place: str) -> StorageError:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -32,6 +32,23 @@ from metaflow_storage_clickhouse.sql.result import as_table
 from metaflow_storage_clickhouse.writer import Item, Writer, batch_number
 
 __all__ = ["ClickHouseStorage"]
+
+_OWN_SQL: Settings = {
+    "enable_positional_arguments": 1,
+    "allow_introspection_functions": 0,
+    "allow_experimental_analyzer": 1,
+}
+"""Where ClickHouse's own SQL is asked, it has ClickHouse's own meaning."""
+_NARROWED = frozenset({"max_result_rows", "max_execution_time", "max_memory_usage"})
+
+
+def _least(asked: object, limit: Any) -> Any:
+    """The narrower of two limits; 0 and what is no number ask for none."""
+    try:
+        number = float(str(asked))
+    except ValueError:
+        return limit
+    return min(type(limit)(number), limit) if number > 0 else limit
 
 
 class ClickHouseStorage:
@@ -157,9 +174,63 @@ class ClickHouseStorage:
         """
         if self._readers is None:
             raise QueryError("the storage is not started")
-        query_id = uuid.uuid4().hex
+        table: pa.Table = await self._reading(lambda query_id, stopped: self._answer(plan, query_id, stopped))
+        return table
+
+    async def execute_sql(self, text: str) -> pa.Table:
+        """Rows of one SELECT of ClickHouse's own SQL. The caller has checked that it only reads.
+
+        :raises QueryError: ClickHouse refused it, or it met a limit; with a sentence.
+        """
+        table: pa.Table = await self._reading(
+            lambda query_id, stopped: self._engine.query(text, {**self._limits(), **_OWN_SQL}, query_id)
+        )
+        return table
+
+    async def fetch_sql(
+        self,
+        text: str,
+        form: str,
+        *,
+        settings: Mapping[str, str],
+        can_set: bool,
+        query_id: str,
+        max_rows: int,
+        timeout_s: float,
+    ) -> bytes:
+        """A reading statement's rows in one of ClickHouse's forms. The caller has checked statement, form and settings.
+
+        :param settings: limits among them count as far as they are narrower than the storage's own.
+        :param can_set: settings may follow the statement. :raises QueryError: as :meth:`execute_sql`.
+        """
+        limits: dict[str, Any] = {**self._limits(), **_OWN_SQL}
+        own = {**settings, "max_result_rows": _least(settings.get("max_result_rows"), max_rows)}
+        own["max_execution_time"] = _least(settings.get("max_execution_time"), timeout_s)
+        for name, value in own.items():
+            limits[name] = _least(value, limits[name]) if name in _NARROWED else value
+        form_limits = limits if can_set else None
+        data: bytes = await self._reading(
+            lambda mark, stopped: self._engine.fetch(text, form, form_limits, mark, self._config.max_result_bytes),
+            query_id,
+        )
+        return data
+
+    async def _reading(self, run: Callable[[str, threading.Event], Any], name: str = "") -> Any:
+        """Runs beside the event loop; when the caller is cancelled, so is the query."""
+        if self._readers is None:
+            raise QueryError("the storage is not started")
+        query_id = f"{name}{'-' if name else ''}{uuid.uuid4().hex}"
         stopped = threading.Event()
-        running = asyncio.get_running_loop().run_in_executor(self._readers, self._answer, plan, query_id, stopped)
+
+        def told() -> Any:
+            if stopped.is_set():
+                raise QueryError("the query was cancelled")
+            try:
+                return run(query_id, stopped)
+            except ClickHouseError as error:
+                raise as_query_error(error, self._engine.place) from error
+
+        running = asyncio.get_running_loop().run_in_executor(self._readers, told)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:

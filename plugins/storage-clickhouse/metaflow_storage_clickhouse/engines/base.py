@@ -63,6 +63,14 @@ class Engine(Protocol):
         """Rows of a SELECT. A result without rows may come without columns too."""
         ...
 
+    def fetch(self, sql: str, form: str, settings: Settings | None, query_id: str, max_bytes: int) -> bytes:
+        """The rows of a reading statement in one of ClickHouse's forms.
+
+        :param settings: None for a statement that takes none (SHOW, DESCRIBE).
+        :raises ClickHouseError: among others with the number 396 when the answer has more bytes than it may.
+        """
+        ...
+
     def command(self, sql: str) -> None:
         """A statement without a result."""
         ...

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from metaflow_core.errors import StartError, UnavailableError
 from metaflow_storage_clickhouse.engines.base import Insert, Settings, settings_clause
 from metaflow_storage_clickhouse.engines.lock import DirectoryLock
-from metaflow_storage_clickhouse.errors import ClickHouseError
+from metaflow_storage_clickhouse.errors import ClickHouseError, too_long
 from metaflow_storage_clickhouse.sql.quote import text
 
 if TYPE_CHECKING:
@@ -150,6 +150,31 @@ class EmbeddedEngine:
             # What is left of a stream that broke off would be read as the answer of the next query.
             self._discard(session)
             raise ClickHouseError(str(error)) from error
+
+    def fetch(self, sql: str, form: str, settings: Settings | None, query_id: str, max_bytes: int) -> bytes:
+        """Rows of a reading statement in one of ClickHouse's forms."""
+        session = self._session()
+        try:
+            if settings is None:
+                held = bytes(session.query(sql, form).bytes())
+                if len(held) > max_bytes:
+                    raise too_long(max_bytes)
+                return held
+            mark = {"log_comment": query_id} if query_id else {}
+            parts, size = [], 0
+            for part in session.send_query(sql + settings_clause({**settings, **mark}), form):
+                data = bytes(part.bytes())
+                size += len(data)
+                if size > max_bytes:
+                    raise too_long(max_bytes)
+                parts.append(data)
+            if not parts and form != "Null":
+                # A stream without rows comes without the form's head, too.
+                return bytes(session.query(sql + settings_clause({**settings, **mark}), form).bytes())
+        except (RuntimeError, OSError, ClickHouseError) as error:
+            self._discard(session)
+            raise error if isinstance(error, ClickHouseError) else ClickHouseError(str(error)) from error
+        return b"".join(parts)
 
     def _discard(self, session: Any) -> None:
         """End this thread's session; the next statement gets a new one."""

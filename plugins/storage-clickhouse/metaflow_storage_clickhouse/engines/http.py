@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from metaflow_core.errors import StartError, UnavailableError
 from metaflow_storage_clickhouse.engines.base import Insert, Settings
 from metaflow_storage_clickhouse.engines.urls import Endpoint, Server
-from metaflow_storage_clickhouse.errors import ClickHouseError
+from metaflow_storage_clickhouse.errors import ClickHouseError, too_long
 from metaflow_storage_clickhouse.sql.quote import text
 
 if TYPE_CHECKING:
@@ -92,6 +92,16 @@ class HttpEngine:
             return pa.ipc.open_stream(io.BytesIO(data)).read_all()
         except pa.ArrowException as error:
             raise ClickHouseError(f"the answer of {self.place} is no Arrow stream: {error}") from error
+
+    def fetch(self, sql: str, form: str, settings: Settings | None, query_id: str, max_bytes: int) -> bytes:
+        """Rows of a reading statement in one of ClickHouse's forms; the server's own limit of bytes is set, too."""
+        options: dict[str, Any] = {**(settings or {}), "wait_end_of_query": 1}
+        if query_id:
+            options["query_id"] = query_id
+        data: bytes = self._anywhere(lambda client: client.raw_query(sql, settings=options, fmt=form))
+        if len(data) > max_bytes:
+            raise too_long(max_bytes)
+        return data
 
     def command(self, sql: str) -> None:
         """A statement without a result; all of ours bear being run twice."""

@@ -1,0 +1,1 @@
+"""ClickHouse's HTTP interface over a store of MetaFlow, read only."""

@@ -1,0 +1,1 @@
+"""The HTTP side: requests as ClickHouse's clients send them, answers as they expect them."""
