@@ -9,6 +9,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from metaflow_dialect_promql.api.chunks import crc32c
 from metaflow_dialect_promql.api.wire import messages
 from metaflow_dialect_promql.plugin import metaflow_dialects, metaflow_services
 
@@ -179,6 +180,55 @@ async def test_remote_read(api: Any) -> None:
 
     bits = [struct.unpack("<Q", struct.pack("<d", sample.value))[0] for sample in series.samples]
     assert 0x7FF0000000000002 in bits
+
+
+def _unframed(data: bytes) -> list[Any]:
+    """Messages out of their frames, each checked."""
+    import struct
+
+    found, at = [], 0
+    while at < len(data):
+        size = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            size |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        (checksum,) = struct.unpack_from(">I", data, at)
+        message = data[at + 4 : at + 4 + size]
+        assert crc32c(message) == checksum
+        found.append(messages()["ChunkedReadResponse"].FromString(message))
+        at += 4 + size
+    return found
+
+
+async def test_remote_read_in_chunks(api: Any) -> None:
+    """What the chunks hold is decided by a real Prometheus, in receiver-prometheus' tests; here the frames and their order."""
+    request = messages()["ReadRequest"](accepted_response_types=[1, 0])
+    for name in ("gappy", "limits"):
+        query = request.queries.add(start_timestamp_ms=BASE * 1000, end_timestamp_ms=(BASE + 7200) * 1000)
+        query.matchers.add(type=0, name="__name__", value=name)
+    answer = await _read(api, bytes(cramjam.snappy.compress_raw(request.SerializeToString())))
+    assert answer.headers["content-type"].startswith(
+        "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
+    )
+    found = _unframed(answer.content)
+    assert [each.query_index for each in found] == sorted(each.query_index for each in found)
+    rows = [tuple((label.name, label.value) for label in each.chunked_series[0].labels) for each in found]
+    assert len(rows) > 2
+    assert rows == sorted(rows)
+    first = found[0].chunked_series[0].chunks[0]
+    assert first.type == 1
+    assert BASE * 1000 <= first.min_time_ms <= first.max_time_ms
+    unknown = messages()["ReadRequest"](accepted_response_types=[7])
+    assert (await _read(api, bytes(cramjam.snappy.compress_raw(unknown.SerializeToString())))).status_code == 400
+
+
+def test_checksum() -> None:
+    assert crc32c(b"123456789") == 0xE3069283  # RFC 3720, appendix B.4 and the catalogue of checksums
+    assert crc32c(bytes(32)) == 0x8A9136AA
 
 
 @given(st.binary(max_size=200))

@@ -183,8 +183,41 @@ async def test_a_real_prometheus_fills_the_store_and_reads_it(setup: _Setup) -> 
     ]
     assert "warnings" not in read
 
+    # Numbers and steps of every kind come through its own decoder of chunks bit by bit, several frames of them.
+    await _store_many(setup.app)
+    for window in ("59m", "1h"):
+        query = f"odd_numbers[{window}]"
+        mine = (await setup.get(setup.ours, "/prom/api/v1/query", query=query, time=at))["data"]["result"]
+        theirs = (await setup.get(setup.theirs, "/api/v1/query", query=query, time=at))["data"]["result"]
+        assert len(mine[0]["values"]) > 3000
+        assert mine == theirs
+
     metadata = await setup.get(setup.ours, "/prom/api/v1/metadata", metric="prometheus_http_requests_total")
     assert metadata["data"]["prometheus_http_requests_total"][0]["type"] == "counter"
+
+
+async def _store_many(app: _App) -> None:
+    import random
+
+    from metaflow_receiver_prometheus.decode import Received
+
+    from metaflow_core.api import RecordBatch
+
+    made = random.Random(1)
+    now = SystemClock().time_ns() // 1_000_000
+    at, samples = now - 3_500_000, []
+    while at < now - 5000:
+        value = made.choice(
+            [0.0, 1.5, -1e300, 5e-324, float("inf"), made.random(), float(made.randrange(10**6)), float("nan")]
+        )
+        samples.append((at, value))
+        at += made.choice([1, 15, 1000, 1000, 1000, 1000, 1017, 9000 if made.random() < 0.02 else 1000])
+    received = Received()
+    received.add((("__name__", "odd_numbers"), ("kind", "y")), samples)
+    received.add((("__name__", "odd_numbers"), ("kind", "x")), samples)
+    batch = received.batch()
+    assert batch is not None
+    await app.storage.write(RecordBatch("prometheus.samples", batch))
 
 
 async def _store_one(app: _App) -> None:

@@ -176,7 +176,7 @@ class Application:
             except MetaFlowError:
                 return "0", "UTC", "MetaFlow"
             told: list[str] = bytes(found.table["data"][0].as_py()).decode().rstrip("\n").split("\t")
-            version, zone, name = (told + ["", "", ""])[:3]
+            version, zone, name = [*told, "", "", ""][:3]
             self._server = (version, zone, f"{name} (MetaFlow)")
         return self._server
 

@@ -1,22 +1,36 @@
-"""Remote read: samples by the raw, in the response type ``SAMPLES``."""
+"""Remote read: samples as they are stored, in the response types ``SAMPLES`` and ``STREAMED_XOR_CHUNKS``."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from metaflow_core.api import QueryResult
+from metaflow_dialect_promql.api.chunks import CONTENT_TYPE, frames
 from metaflow_dialect_promql.api.wire import messages
 from metaflow_dialect_promql.errors import BadParameter
 from metaflow_dialect_promql.syntax.nodes import Matcher, Selector
 from metaflow_dialect_promql.syntax.text import format_query
 
-__all__ = ["remote_read"]
+__all__ = ["Answer", "remote_read"]
 
 Ask = Callable[..., Awaitable[QueryResult]]
 _OPS = ("=", "!=", "=~", "!~")
+_SAMPLES, _STREAMED = 0, 1
+_NONE = pa.table({"labels": pa.array([], pa.list_(pa.utf8())), "times": [], "values": []})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer: a body packed with snappy, or frames to be sent as they come."""
+
+    content_type: str
+    body: bytes = b""
+    frames: Iterator[bytes] | None = None
 
 
 def _unpacked(body: bytes, limit: int) -> bytes:
@@ -32,12 +46,11 @@ def _unpacked(body: bytes, limit: int) -> bytes:
         raise BadParameter(f"the body is not packed with snappy: {error}") from None
 
 
-async def remote_read(body: bytes, limit: int, ask: Ask) -> bytes:
-    """The answer to a packed ``ReadRequest``, packed.
+async def remote_read(body: bytes, limit: int, ask: Ask) -> Answer:
+    """The answer to a packed ``ReadRequest``, in the first response type that the client lists and that is known.
 
     :param ask: asks the dialect. :raises BadParameter: the body is no such request.
     """
-    import cramjam
     from google.protobuf.message import DecodeError
 
     types = messages()
@@ -45,11 +58,15 @@ async def remote_read(body: bytes, limit: int, ask: Ask) -> bytes:
         request = types["ReadRequest"].FromString(_unpacked(body, limit))
     except DecodeError as error:
         raise BadParameter(f"the body is no ReadRequest: {error}") from None
-    response = types["ReadResponse"]()
+    wanted = list(request.accepted_response_types) or [_SAMPLES]
+    chosen = next((each for each in wanted if each in (_SAMPLES, _STREAMED)), None)
+    if chosen is None:
+        raise BadParameter(f"none of the response types {wanted} is known; there are SAMPLES and STREAMED_XOR_CHUNKS")
+    tables: list[pa.Table] = []
     for query in request.queries:
         matchers = tuple(_matcher(each) for each in query.matchers)
-        result = response.results.add()
         if not matchers:
+            tables.append(_NONE)
             continue
         text = format_query(Selector("", (matchers,)))
         found = await ask(
@@ -58,7 +75,18 @@ async def remote_read(body: bytes, limit: int, ask: Ask) -> bytes:
             start=query.start_timestamp_ms / 1000,
             end=query.end_timestamp_ms / 1000,
         )
-        _fill(result, found.table)
+        tables.append(found.table)
+    if chosen == _STREAMED:
+        return Answer(CONTENT_TYPE, frames=frames(types, tables))
+    return Answer("application/x-protobuf", body=await asyncio.to_thread(_packed, types, tables))
+
+
+def _packed(types: dict[str, Any], tables: list[pa.Table]) -> bytes:
+    import cramjam
+
+    response = types["ReadResponse"]()
+    for table in tables:
+        _fill(response.results.add(), table)
     return bytes(cramjam.snappy.compress_raw(response.SerializeToString()))
 
 

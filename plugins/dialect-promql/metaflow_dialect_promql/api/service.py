@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route as Path
 
 from metaflow_core.api import AppView, BuildContext, QueryResult, Resource, Route
@@ -250,14 +250,16 @@ class PrometheusApi:
     async def _read(self, request: Request) -> Response:
         try:
             body = await read_body(request, self._config.max_body_bytes)
-            packed = await remote_read(body, self._config.max_body_bytes, self._ask)
+            answer = await remote_read(body, self._config.max_body_bytes, self._ask)
         except (BadParameter, QuerySyntaxError) as error:
             return PlainTextResponse(f"{error}\n", status_code=400)
         except BodyTooLarge as error:
             return PlainTextResponse(f"{error}\n", status_code=413)
         except MetaFlowError as error:
             return PlainTextResponse(f"{error}\n", status_code=500)
-        return Response(packed, media_type="application/x-protobuf", headers={"Content-Encoding": "snappy"})
+        if answer.frames is not None:
+            return StreamingResponse(answer.frames, media_type=answer.content_type)
+        return Response(answer.body, media_type=answer.content_type, headers={"Content-Encoding": "snappy"})
 
 
 async def _alive(request: Request) -> Response:

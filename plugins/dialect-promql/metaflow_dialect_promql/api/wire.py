@@ -21,8 +21,16 @@ _MESSAGES: dict[str, tuple[tuple[str, int, str, bool], ...]] = {
     "TimeSeries": (("labels", 1, "Label", True), ("samples", 2, "Sample", True)),
     "QueryResult": (("timeseries", 1, "TimeSeries", True),),
     "ReadResponse": (("results", 1, "QueryResult", True),),
+    "Chunk": (
+        ("min_time_ms", 1, "int64", False),
+        ("max_time_ms", 2, "int64", False),
+        ("type", 3, "int32", False),
+        ("data", 4, "bytes", False),
+    ),
+    "ChunkedSeries": (("labels", 1, "Label", True), ("chunks", 2, "Chunk", True)),
+    "ChunkedReadResponse": (("chunked_series", 1, "ChunkedSeries", True), ("query_index", 2, "int64", False)),
 }
-_TYPES = {"double": 1, "int64": 3, "int32": 5, "string": 9, "message": 11}
+_TYPES = {"double": 1, "int64": 3, "int32": 5, "string": 9, "message": 11, "bytes": 12}
 
 
 @cache
