@@ -1,0 +1,1 @@
+"""``mflow top``: services, requests, flows, edges and drops live in a terminal."""
