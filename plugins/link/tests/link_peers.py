@@ -102,22 +102,22 @@ class Agent:
             each.value for each in self.context.counters.samples() if (each.stage, each.reason, each.unit) == wanted
         )
 
-    async def said(self, text: str, seconds: float = 20) -> str:
+    async def said(self, text: str, seconds: float = 60) -> str:
         """Wait until the agent says something with this text in it."""
         return await until(lambda: next((said for _, said in self.reports if text in said), ""), seconds)
 
-    async def empty(self) -> None:
+    async def empty(self, seconds: float = 60) -> None:
         async def waiting() -> bool:
             return (await self.forwarder.health())["spool_batches"] == 0
 
-        for _ in range(1000):
+        for _ in range(int(seconds / 0.02)):
             if await waiting():
                 return
             await asyncio.sleep(0.02)
         raise AssertionError(f"the spool does not empty: {await self.forwarder.health()}; it said {self.reports}")
 
 
-async def until(check: Callable[[], Any], seconds: float = 20) -> Any:
+async def until(check: Callable[[], Any], seconds: float = 60) -> Any:
     """Wait for a true value."""
     for _ in range(int(seconds / 0.02)):
         if found := check():
