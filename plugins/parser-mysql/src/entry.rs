@@ -1,7 +1,8 @@
 //! Where to begin in a stream whose beginning or middle was not seen: also the heart of inference.
 
 use crate::proto::{command_at, Found, Login};
-use crate::wire::{Codec, Inflater};
+use crate::wire::Codec;
+use metaflow_parser_sdk::inflate::Inflater;
 
 /// What the client's bytes begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

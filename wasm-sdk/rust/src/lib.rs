@@ -10,8 +10,10 @@
 //! | to report messages | [`Records`] |
 //! | state for each session, bounded | [`Sessions`] |
 //! | a contiguous view of one direction | [`StreamBuffer`] |
+//! | that, and what to do after a loss | [`Lane`](lane::Lane) |
 //! | trace ids from headers | [`trace`] |
 //! | endpoints and status codes of HTTP | [`http`] |
+//! | compressed bodies, in bounded memory | [`inflate`] |
 //! | the verb, table, literals and trace ids of SQL | [`sql`] |
 //! | your parser tested on every split | [`testing`] (feature `testing`) |
 
@@ -21,6 +23,8 @@ mod check;
 mod column;
 mod host;
 pub mod http;
+pub mod inflate;
+pub mod lane;
 pub mod native;
 mod records;
 mod segment;

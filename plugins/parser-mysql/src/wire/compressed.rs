@@ -1,8 +1,8 @@
 //! The compressed protocol: packets of a 7-byte header and a zlib stream, stored bytes or a zstd frame
 //! (<https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_compression.html>).
 
-use super::inflate::Inflater;
 use crate::message::At;
+use metaflow_parser_sdk::inflate::Inflater;
 
 /// What client and server agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

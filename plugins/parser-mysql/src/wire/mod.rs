@@ -2,9 +2,6 @@
 
 mod compressed;
 mod framer;
-mod huffman;
-mod inflate;
 
 pub use compressed::{Codec, Inflow, Piece, CUT};
 pub use framer::{Framer, Packet};
-pub use inflate::Inflater;

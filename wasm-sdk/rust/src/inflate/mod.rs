@@ -1,10 +1,12 @@
-//! Inflate (RFC 1951) behind a zlib header (RFC 1950), as a stream: input in any pieces, output in pieces.
+//! Inflate (RFC 1951), alone or behind a zlib header (RFC 1950), as a stream: input in any pieces, output in pieces.
 //!
 //! A step (a block header, a symbol, a run of stored bytes) is done as a whole or, when its input is not there yet, not
 //! at all; the unread bytes, never more than a block header's few hundred, wait for the next call. Memory is the 32 KiB
 //! window and the tables, whatever the input says. The checksum at the end is not verified: TCP had one.
 
-use super::huffman::{Bits, Code};
+mod huffman;
+
+use huffman::{Bits, Code};
 
 const WINDOW: usize = 32 * 1024;
 const LENGTH_BASE: [u16; 29] =
@@ -27,7 +29,7 @@ enum Stage {
     Done,
 }
 
-/// Inflates one zlib stream.
+/// Inflates one stream.
 #[derive(Debug)]
 pub struct Inflater {
     stage: Stage,
@@ -62,7 +64,12 @@ impl Inflater {
         }
     }
 
-    /// Begins a new stream.
+    /// An inflater of a bare stream, as it stands behind a gzip header (RFC 1952).
+    pub fn raw() -> Self {
+        Self { stage: Stage::Block, ..Self::new() }
+    }
+
+    /// Begins a new stream behind a zlib header.
     pub fn reset(&mut self) {
         self.stage = Stage::Zlib;
         self.last = false;
@@ -320,6 +327,15 @@ mod tests {
             let single: Vec<&[u8]> = packed.chunks(1).collect();
             assert_eq!(inflate(&single, u64::MAX).unwrap(), whole);
         }
+    }
+
+    #[test]
+    fn a_bare_stream_has_no_header() {
+        let mut output = Vec::new();
+        // One stored block of two bytes.
+        let stored = [1, 2, 0, 0xfd, 0xff, b'h', b'i'];
+        Inflater::raw().feed(&stored, 100, |part| output.extend_from_slice(part)).unwrap();
+        assert_eq!(output, b"hi");
     }
 
     #[test]
