@@ -1,0 +1,1 @@
+"""Traces from rows: what belongs together, why, and how sure that is."""

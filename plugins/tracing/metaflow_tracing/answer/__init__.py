@@ -1,0 +1,1 @@
+"""A trace as documents: ours, OpenTelemetry's, Jaeger's."""

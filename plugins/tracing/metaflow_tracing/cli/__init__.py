@@ -1,0 +1,1 @@
+"""Commands: traces in a terminal, from a server or from captures."""

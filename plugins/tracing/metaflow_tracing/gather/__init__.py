@@ -1,0 +1,1 @@
+"""From a storage to rows: few plans, each by time and key."""

@@ -1,0 +1,1 @@
+"""Answers over HTTP: ours, Tempo's, Jaeger's."""

@@ -1,0 +1,1 @@
+"""Finding traces without assembling them: conditions, summaries, names of services."""
