@@ -28,8 +28,10 @@ ROOT = Path(__file__).parent.parent
 ENGINES = (
     ("native", "native", ()),
     ("native, no l7_message", "native", ("l7_message=0",)),
+    ("native, as mflow read", "native", ("l7_message=0", "metrics=0")),
     ("wasm", "wasm", ()),
     ("wasm, no l7_message", "wasm", ("l7_message=0",)),
+    ("wasm, as mflow read", "wasm", ("l7_message=0", "metrics=0")),
     ("native engine, wasm parser", "native+wasm", ()),
     ("native engine, python parser", "python", ()),
 )

@@ -182,7 +182,7 @@ def _summarised(capture: Capture, top: int) -> Summary:
     from metaflow_core.report import Summariser
 
     summariser = Summariser(capture.catalog, top=top)
-    for batch in capture.stream_all():
+    for batch in capture.stream_all(summariser.tables):
         summariser.add(batch.table, batch.data)
     return summariser.summary(capture.paths, capture.counters(), capture.notes)
 

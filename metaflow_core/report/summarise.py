@@ -51,8 +51,11 @@ class _Service:
 class Summariser:
     """Give it every batch with :meth:`add`, then ask for :meth:`summary`.
 
+    :ivar tables: the tables that it needs.
     :param top: how many of the slowest exchanges, failures and troubled paths are kept.
     """
+
+    tables = (REQUESTS, FLOWS)
 
     def __init__(self, catalog: Catalog, *, top: int = 5) -> None:
         self._statuses = {member.value: member.name for member in catalog.enum("response_status").members}

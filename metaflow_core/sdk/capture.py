@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,17 +40,16 @@ class Capture:
     paths: tuple[str, ...]
     catalog: Catalog
     _host: PluginHost = field(repr=False)
-    _load: Callable[[bool], LoadedConfig] = field(repr=False)
+    _load: Callable[[bool, Collection[str] | None], LoadedConfig] = field(repr=False)
     _progress: Progress | None = field(default=None, repr=False)
     _total_bytes: int | None = field(default=None, repr=False)
     _kept: dict[str, list[pa.RecordBatch]] | None = field(default=None, repr=False)
     _counters: list[CounterSample] = field(default_factory=list, repr=False)
     _notes: list[str] = field(default_factory=list, repr=False)
 
-    def _replay(self, *, explain: bool = False) -> Replay:
-        return Replay(
-            self._load(explain), self._host, self.catalog, progress=self._progress, total_bytes=self._total_bytes
-        )
+    def _replay(self, *, explain: bool = False, tables: Collection[str] | None = None) -> Replay:
+        config = self._load(explain, tables)
+        return Replay(config, self._host, self.catalog, progress=self._progress, total_bytes=self._total_bytes)
 
     def _read(self) -> dict[str, list[pa.RecordBatch]]:
         if self._kept is None:
@@ -97,7 +96,7 @@ class Capture:
             if self._kept is not None:
                 yield from self._kept.get(full, ())
                 return
-            replay = self._replay()
+            replay = self._replay(tables=(full,))
             for batch in replay.batches():
                 if batch.table == full:
                     yield batch.data
@@ -105,13 +104,16 @@ class Capture:
 
         return Rows(full, source, self.catalog, known)
 
-    def stream_all(self) -> Iterator[RecordBatch]:
-        """Every batch of every table, as it is stored, while the files are read; nothing is kept."""
+    def stream_all(self, tables: Collection[str] | None = None) -> Iterator[RecordBatch]:
+        """Every batch of every table, as it is stored, while the files are read; nothing is kept.
+
+        :param tables: full names of the tables that are wanted: engines that know how to leave others out do so.
+        """
         if self._kept is not None:
             for name, batches in self._kept.items():
                 yield from (RecordBatch(name, batch) for batch in batches)
             return
-        replay = self._replay()
+        replay = self._replay(tables=tables)
         yield from replay.batches()
         self._counters, self._notes = replay.counters, replay.notes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +78,14 @@ def read_pcap(
     if engine is not None:
         pipeline["engine"] = engine
 
-    def load(explain: bool) -> LoadedConfig:
+    def load(explain: bool, tables: Collection[str] | None) -> LoadedConfig:
         base: dict[str, Any] = {
             "collectors": {chosen: dict(support.configure(list(names), filter))},
             "pipelines": {"read": pipeline},
         }
-        if explain:
-            base["engines"] = _explaining(host, engine)
+        asked = {**({"explain": True} if explain else {}), **({"tables": sorted(tables)} if tables else {})}
+        if asked:
+            base["engines"] = _asked(host, engine, asked)
         tree = merge(from_plain(base), document.tree)
         try:
             return load_config(read_document(_plain(tree.plain())), host)
@@ -92,7 +93,7 @@ def read_pcap(
             # these options were arguments, not a file: say so without the word 'configuration'
             raise ConfigError(error.problems) from None
 
-    load(False)
+    load(False, None)
     return Capture(names, catalog, host, load, progress, total)
 
 
@@ -101,13 +102,16 @@ def _plain(tree: object) -> dict[str, object]:
     return tree
 
 
-def _explaining(host: PluginHost, engine: str | None) -> dict[str, Any]:
-    """Options that make engines keep the history of inference, for those that have such an option."""
+def _asked(host: PluginHost, engine: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked of engines, for those that have such an option: ``explain`` (keep the history of inference), ``tables``
+    (full names of the tables to make, the others are not looked at)."""
     wanted: dict[str, Any] = {}
     for name, factory in host.registry.factories(Kind.ENGINE).items():
         named = engine is None or engine.partition("/")[0] == name
-        if named and isinstance(factory, EngineFactory) and "explain" in factory.config.model_fields:
-            wanted[engine or name] = {"explain": True}
+        if named and isinstance(factory, EngineFactory):
+            options = {key: value for key, value in asked.items() if key in factory.config.model_fields}
+            if options:
+                wanted[engine or name] = options
     return wanted
 
 

@@ -26,7 +26,7 @@ class EngineConfig(Config):
     )
     tables: tuple[str, ...] = Field(
         ("l7_flow_log", "l7_message", "l4_flow_log", *_METRICS),
-        description="Tables to write: l7_flow_log, l7_message, l4_flow_log, network, network_map, application, application_map, explain.",
+        description="Tables to write, with or without their database and interval: l7_flow_log, l7_message, l4_flow_log, network, network_map, application, application_map, explain.",
     )
     second_metrics: bool = Field(True, description="Write metrics by second too; metrics by minute are always written.")
     batch_rows: int = Field(
@@ -41,19 +41,27 @@ class EngineConfig(Config):
         default_factory=dict, description="Further options of the engine by name; README.md lists them."
     )
 
+    @property
+    def families(self) -> frozenset[str]:
+        """The tables to write, without database and interval (``flow_metrics.network.1s``: ``network``)."""
+        return frozenset(
+            name.removeprefix("flow_log.").removeprefix("flow_metrics.").partition(".")[0] for name in self.tables
+        )
+
     def engine_options(self) -> Mapping[str, Option]:
         """The options as the engine wants them."""
+        tables = self.families
         return {
             "agent_id": self.agent_id,
-            "explain": self.explain or "explain" in self.tables,
-            "l7_message": "l7_message" in self.tables,
-            "l7_flow_log": "l7_flow_log" in self.tables,
-            "l4_flow_log": "l4_flow_log" in self.tables,
-            "metrics": any(table in _METRICS for table in self.tables),
+            "explain": self.explain or "explain" in tables,
+            "l7_message": "l7_message" in tables,
+            "l7_flow_log": "l7_flow_log" in tables,
+            "l4_flow_log": "l4_flow_log" in tables,
+            "metrics": any(table in _METRICS for table in tables),
             "second_metrics": self.second_metrics,
             **self.options,
         }
 
     def wanted(self) -> frozenset[str]:
         """The engine's tables that are handed on."""
-        return frozenset(name for name in TABLES if name.partition(".")[0] in self.tables)
+        return frozenset(name for name in TABLES if name.partition(".")[0] in self.families)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from engine_testing import PROTOCOLS, blocks, build, pcap, run
+from metaflow_engine_flow.config import EngineConfig
 
 from metaflow_core.api import BlockFormat, PacketBlock
 
@@ -77,7 +78,9 @@ def test_memory_stays_flat() -> None:
 
 def test_unknown_formats_are_sentences() -> None:
     engine = build("native")
-    with pytest.raises(Exception, match="block format 9: expected 0 records, 1 pcap, 2 pcapng, 3 tpacket3 or 4 segments"):
+    with pytest.raises(
+        Exception, match="block format 9: expected 0 records, 1 pcap, 2 pcapng, 3 tpacket3 or 4 segments"
+    ):
         engine.push(PacketBlock(b"x", 9, 1))  # type: ignore[arg-type]
 
 
@@ -89,3 +92,11 @@ def test_wrong_options_are_sentences(kind: str) -> None:
         build(kind, colour="red")
     with pytest.raises(Exception, match="shard counts from 0"):
         build(kind, shards=2, shard=2)
+
+
+def test_tables_are_named_with_or_without_database_and_interval() -> None:
+    config = EngineConfig(tables=("flow_log.l7_flow_log", "network_map", "flow_metrics.application.1s"))
+    assert config.wanted() == {"l7_flow_log", "network_map.1s", "network_map.1m", "application.1s", "application.1m"}
+    options = config.engine_options()
+    assert (options["l7_message"], options["l7_flow_log"], options["metrics"]) == (False, True, True)
+    assert not EngineConfig(tables=("flow_log.l7_flow_log",)).engine_options()["metrics"]
