@@ -20,6 +20,10 @@ class PromqlConfig(Config):
         default=50_000_000, ge=1, description="Samples or points that one query may hold at once; more is refused."
     )
     max_series: int = Field(default=100_000, ge=1, description="Series that one selector may select; more is refused.")
+    trace_metrics: bool = Field(
+        default=True,
+        description="Answer traces_service_graph_* and traces_spanmetrics_* from the request log when no such samples are stored.",
+    )
     max_points: int = Field(default=11_000, ge=1, description="Steps of a range query; more is refused.")
 
 

@@ -18,6 +18,7 @@ from metaflow_dialect_promql.errors import BadParameter, QueryTimeout, TooManySa
 from metaflow_dialect_promql.evaluate import Evaluator
 from metaflow_dialect_promql.labels import NAME, Labels
 from metaflow_dialect_promql.leaf.catalog import CatalogMetric, catalog_metrics, catalog_samples, find_metric
+from metaflow_dialect_promql.leaf.standard import STANDARD, Standard, standard_samples
 from metaflow_dialect_promql.leaf.stored import StoredSeries
 from metaflow_dialect_promql.result import Answer, matrix_table, sample_table, series_table
 from metaflow_dialect_promql.samples import Samples
@@ -230,7 +231,20 @@ class PromqlDialect:
             ]
             return parts[0]
         plain = [[_plain(matcher) for matcher in matchers] for matchers in alternatives]
-        return await self._stored.samples(storage, plain, span, limit, self._config.max_series)
+        stored = await self._stored.samples(storage, plain, span, limit, self._config.max_series)
+        standard = self._standard(alternatives)
+        if standard is None or stored.labels:
+            return stored
+        return await standard_samples(
+            standard, storage, self._catalog, alternatives, span, limit, self._config.max_series
+        )
+
+    def _standard(self, alternatives: Sequence[Sequence[Matcher]]) -> Standard | None:
+        """The name of Grafana's that is asked for, where the catalogue has the rows that it is made from."""
+        if not self._config.trace_metrics:
+            return None
+        names = {m.value for matchers in alternatives for m in matchers if m.name == NAME and m.op == "="}
+        return next((STANDARD[name] for name in sorted(names) if name in STANDARD), None)
 
     def _metrics(self, alternatives: Sequence[Sequence[Matcher]]) -> list[CatalogMetric]:
         """The metrics of the catalogue that are asked for by name."""
@@ -259,7 +273,7 @@ class PromqlDialect:
     async def _series(self, selectors: Sequence[Selector], span: Span, storage: Storage) -> list[Labels]:
         found: set[Labels] = set()
         for selector in selectors:
-            if self._metrics(selector.alternatives):
+            if self._metrics(selector.alternatives) or self._standard(selector.alternatives):
                 found.update((await self.select(storage, selector.alternatives, span)).labels)
                 continue
             plain = [[_plain(matcher) for matcher in matchers] for matchers in selector.alternatives]
@@ -272,7 +286,8 @@ class PromqlDialect:
             found = {dict(labels).get(NAME, "") for labels in await self._series(selectors, span, storage)}
             return sorted(found - {""})
         stored = await self._stored.names(storage, span)
-        return sorted({*stored, *(each.name for each in catalog_metrics(self._catalog))})
+        standard = STANDARD if self._config.trace_metrics else ()
+        return sorted({*stored, *standard, *(each.name for each in catalog_metrics(self._catalog))})
 
 
 def _one(moment: int) -> Any:
