@@ -1,0 +1,1 @@
+"""Names of addresses from what is seen in the traffic itself."""
