@@ -96,6 +96,14 @@ def main() -> int:
                 print(f"{target.relative_to(HERE.parent)}: {len(data)} bytes")
             elif not target.exists() or target.read_bytes() != data:
                 wrong.append(str(target.relative_to(HERE.parent)))
+    # the text itself goes into the wheel too: the bcc backend compiles it on the spot
+    for source in [HERE / "collector.bpf.c", *sorted((HERE / "include").glob("*.h"))]:
+        target = OBJECTS / source.relative_to(HERE)
+        if not check:
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(source.read_bytes())
+        elif not target.exists() or target.read_bytes() != source.read_bytes():
+            wrong.append(str(target.relative_to(HERE.parent)))
     if wrong:
         print(f"{', '.join(wrong)}: not what bpf/ compiles to; run: python bpf/build.py", file=sys.stderr)
     return 1 if wrong else 0

@@ -14,6 +14,12 @@ INLINE int process_passes(struct config *conf, u32 pid)
 	if (conf->check_processes) {
 		u32 *rule = MAP_GET(process_rules, &pid);
 		u32 is = rule ? *rule : 0;
+		if (!is && conf->check_names) { /* user space has not seen it yet */
+			struct name name = {};
+			bpf_get_current_comm(&name, sizeof(name));
+			rule = MAP_GET(name_rules, &name);
+			is = rule ? *rule : 0;
+		}
 		if (is == RULE_DENY || (conf->only_processes && is != RULE_ALLOW)) return 0;
 	}
 	if (conf->check_cgroups) {

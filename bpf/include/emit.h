@@ -9,7 +9,7 @@ INLINE u64 start_of_process(void)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task(), *leader = 0;
 	u64 start = 0;
 	PEEK(leader, task->group_leader);
-	if (HAS_MEMBER(leader->start_boottime)) PEEK(start, leader->start_boottime);
+	if (HAS_START_BOOTTIME) PEEK(start, leader->start_boottime);
 	else PEEK(start, leader->real_start_time);
 	return start;
 }
@@ -49,10 +49,9 @@ INLINE void fill(struct segment *to, struct connection *c)
 
 INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u32 captured)
 {
-	u64 flags = 0;
-	u32 size;
-	if (captured > CAPTURE_MAX) captured = CAPTURE_MAX;
-	size = (HEADER + captured + 7) & ~7u;
+	u64 flags = 0, size = (HEADER + (u64)captured + 7) & ~7ULL;
+	OPAQUE(size, flags);
+	if (size > HEADER + CAPTURE_MAX) return -1;
 	s->head.size = size;
 	s->head.cap_len = captured;
 	s->head.cap_seq = c->cap_seq + 1;
@@ -115,7 +114,7 @@ INLINE void emit_close(struct config *conf, struct scratch *s, struct connection
 
 INLINE u32 copy_buffer(struct config *conf, struct scratch *s, u64 from, u64 length)
 {
-	u32 part = length > conf->capture ? conf->capture : length;
+	u64 part = length > conf->capture ? conf->capture : length;
 	if (part > CAPTURE_MAX) part = CAPTURE_MAX;
 	if (!part) return 0;
 	if (bpf_probe_read_user(s->data, part, (void *)from)) {
@@ -128,11 +127,15 @@ INLINE u32 copy_buffer(struct config *conf, struct scratch *s, u64 from, u64 len
 
 INLINE u32 copy_vector(struct config *conf, struct scratch *s, u64 vectors, u64 entries, u64 length, int most)
 {
-	u32 done = 0, want = length > conf->capture ? conf->capture : length;
+	u64 done = 0, want = length > conf->capture ? conf->capture : length;
+	/* kept in memory: to the verifier a number read back is any number, so that it need not follow each sum */
+	volatile u32 *sum = &s->head.cap_len;
 	if (want > CAPTURE_MAX) want = CAPTURE_MAX;
+	*sum = 0;
 	for (int i = 0; i < most; i++) {
 		struct iovec v = {};
-		u32 part;
+		u64 part;
+		done = *sum;
 		if (i >= entries || done >= want) break;
 		if (bpf_probe_read_user(&v, sizeof(v), (void *)(vectors + i * sizeof(v)))) break;
 		part = want - done;
@@ -144,8 +147,8 @@ INLINE u32 copy_vector(struct config *conf, struct scratch *s, u64 vectors, u64 
 			count(COUNT_UNREADABLE, 1);
 			break;
 		}
-		done += part;
+		*sum = done + part;
 	}
-	return done;
+	return *sum;
 }
 #endif

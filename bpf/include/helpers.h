@@ -57,4 +57,6 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 /* reads of the kernel's memory, relocated by CO-RE */
 #define PEEK(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
 #define HAS_MEMBER(expression) __builtin_preserve_field_info(expression, 2 /* BPF_FIELD_EXISTS */)
+#define HAS_F_REF HAS_MEMBER(((struct file *)0)->f_ref)
+#define HAS_START_BOOTTIME HAS_MEMBER(((struct task_struct *)0)->start_boottime)
 #endif

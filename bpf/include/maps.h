@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
  *
- * The maps. The bcc backend has its own view of this file (MF_BCC): same names, same meaning. */
+ * The maps. The bcc backend reads this list, and declares the same ones in bcc's way in place of the mark below. */
 #ifndef MF_MAPS_H
 #define MF_MAPS_H
-#ifndef MF_BCC
+#ifdef MF_BCC
+/* maps for bcc */
+#else
 RING(records, 8 << 20); /* the loader sets the size that the configuration asks for */
 RING(processes, 256 << 10);
 MAP(config, MAP_ARRAY, 1, u32, struct config);
@@ -16,6 +18,7 @@ MAP(tls_calls, MAP_HASH, 8192, u64, struct tls_call);
 MAP(tls_sessions, MAP_LRU_HASH, 32768, struct tls_key, struct tls_session);
 MAP(tls_loads, MAP_LRU_HASH, 4096, u32, struct tls_load);
 MAP(process_rules, MAP_HASH, 4096, u32, u32);
+MAP(name_rules, MAP_HASH, 256, struct name, u32);
 MAP(port_rules, MAP_HASH, 1024, u32, u32);
 MAP(cgroup_rules, MAP_HASH, 1024, u64, u32);
 MAP(counters, MAP_PERCPU_ARRAY, COUNTERS, u32, u64);

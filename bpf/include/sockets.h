@@ -74,7 +74,7 @@ INLINE struct sock *socket_of(struct file *file)
 INLINE int is_last_reference(struct file *file)
 {
 	s64 references = 0;
-	if (HAS_MEMBER(file->f_ref)) { /* since 6.13; counts from 0 */
+	if (HAS_F_REF) { /* since 6.13; counts from 0 */
 		PEEK(references, file->f_ref.refcnt.counter);
 		return references <= 0;
 	}

@@ -38,10 +38,12 @@ struct config {
 	u32 capture; /* bytes of payload kept of a call */
 	u32 wakeup; /* user space is woken at that many queued bytes; 0: at each record */
 	u32 only_processes, only_ports, only_cgroups; /* 1: what is not marked ALLOW in the map is left out */
-	u32 check_processes, check_ports, check_cgroups; /* 1: the map has entries */
+	u32 check_processes, check_ports, check_cgroups, check_names; /* 1: the map has entries */
+	u32 pad;
 	u64 id_base; /* ids go on from here, so that a restart repeats none */
 };
 enum { RULE_ALLOW = 1, RULE_DENY = 2 };
+struct name { char text[16]; };
 
 /* A call between its entry and its return. */
 enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE, CALL_CONNECT, CALL_ACCEPT };

@@ -19,7 +19,7 @@ _UPROBE = Path("/sys/bus/event_source/devices/uprobe")
 
 def find_tracefs() -> Path | None:
     """Where the kernel's tracepoints are described, None when tracefs is not mounted or not readable."""
-    return next((path for path in _TRACEFS if (path / "events" / "syscalls").is_dir()), None)
+    return next((path for path in _TRACEFS if os.access(path / "events" / "syscalls", os.R_OK | os.X_OK)), None)
 
 
 def attach_tracepoints(programs: Mapping[str, int], tracefs: Path) -> tuple[list[int], list[str]]:

@@ -35,9 +35,11 @@ class EbpfConfig(Config):
         "auto",
         description="core: the compiled programs of this plugin; bcc: compiled here by the distribution's python3-bpfcc; auto: the first that works.",
     )
-    processes: tuple[str, ...] = Field((), description="Only programs with these names (shell patterns); empty: all.")
+    processes: tuple[str, ...] = Field(
+        (), max_length=100, description="Only programs with these names (shell patterns); empty: all."
+    )
     exclude_processes: tuple[str, ...] = Field(
-        (), description="Programs with these names are left out (shell patterns)."
+        (), max_length=100, description="Programs with these names are left out (shell patterns)."
     )
     exclude_pids: tuple[int, ...] = Field(
         (), description="Process numbers that are left out; the collector itself always is."

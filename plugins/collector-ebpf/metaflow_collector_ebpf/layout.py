@@ -29,7 +29,7 @@ COUNTERS: tuple[tuple[str, str, str], ...] = (
 ALLOW, DENY = 1, 2
 EXEC, EXIT = 0, 1
 
-_CONFIG = struct.Struct("<IIIIIIIIIIQ")
+_CONFIG = struct.Struct("<IIIIIIIIIIIIQ")
 
 
 @dataclass(slots=True)
@@ -47,12 +47,13 @@ class ProgramConfig:
     check_processes: bool = False
     check_ports: bool = False
     check_cgroups: bool = False
+    check_names: bool = False
 
     def pack(self) -> bytes:
         """As the map wants it."""
         return _CONFIG.pack(
             self.self_pid, self.magic, self.capture, self.wakeup, self.only_processes, self.only_ports, self.only_cgroups,
-            self.check_processes, self.check_ports, self.check_cgroups, self.id_base,
+            self.check_processes, self.check_ports, self.check_cgroups, self.check_names, 0, self.id_base,
         )  # fmt: skip
 
     @staticmethod

@@ -47,6 +47,12 @@ class Rules:
             self._maps["cgroup_rules"].update(_U64.pack(_cgroup_id(group)), _U32.pack(DENY))
         for pid in config.exclude_pids:
             self._maps["process_rules"].update(_U32.pack(pid), _U32.pack(DENY))
+        # a program that lives shorter than it takes to look at it is known by its plain name
+        for names, rule in ((config.processes, ALLOW), (config.exclude_processes, DENY)):
+            for name in names:
+                if not set(name) & set("*?["):
+                    self._maps["name_rules"].update(name.encode()[:15].ljust(16, b"\0"), _U32.pack(rule))
+                    programs.check_names = True
         programs.only_processes, programs.only_ports, programs.only_cgroups = (
             bool(config.processes),
             bool(config.ports),

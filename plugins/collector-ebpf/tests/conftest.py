@@ -10,8 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from ebpf_programs import certificate as certificate  # noqa: E402
-from ebpf_watching import Watching, watching, why_not  # noqa: E402
+from ebpf_programs import certificate
+from ebpf_watching import Watching, watching, why_not
+
+__all__ = ["certificate", "everything"]
 
 
 @pytest.fixture(scope="session")

@@ -30,10 +30,16 @@ def needs(*programs: str) -> None:
 
 
 @contextmanager
-def running(*command: str | Path, port: int = 0, host: str = "127.0.0.1", cwd: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    *command: str | Path, port: int = 0, host: str = "127.0.0.1", cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A program while it runs; waits until its port answers."""
     process = subprocess.Popen(
-        [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=cwd,
     )
     try:
         if port:

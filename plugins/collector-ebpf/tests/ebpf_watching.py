@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from ebpf_segments import Segment, read_block
 from metaflow_collector_ebpf.collector import EbpfCollector
 from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_collector_ebpf.probe import examine
-from ebpf_segments import Segment, read_block
 
 from metaflow_core.api import Kind, SegmentBlock
 from metaflow_core.testing import build_context

@@ -34,8 +34,12 @@ def test_http_on_both_ends(everything: Watching) -> None:
     before = time.time_ns()
     with running(*script("web.py", port), port=port) as server:
         assert curl(f"http://127.0.0.1:{port}/hello") == "from /hello"
-        found = everything.wait(lambda items: len(items) >= 4, lambda i: at(port)(i) and i.comm in ("curl", "python", "python3"))
-        closed = everything.wait(lambda items: len(items) >= 4, lambda i: port in i.ports and i.kind == CLOSE and i.comm != "pytest")
+        found = everything.wait(
+            lambda items: len(items) >= 4, lambda i: at(port)(i) and i.comm in ("curl", "python", "python3")
+        )
+        closed = everything.wait(
+            lambda items: len(items) >= 4, lambda i: port in i.ports and i.kind == CLOSE and i.comm != "pytest"
+        )
     client = [item for item in found if item.comm == "curl"]
     served = [item for item in found if item.pid == server.pid and item.wire_len]
     assert [item.direction for item in client][:2] == [OUT, IN]
@@ -61,10 +65,12 @@ def test_openings_tell_the_role_and_the_round_trip(everything: Watching) -> None
     port = free_port()
     with socket.create_server(("127.0.0.1", port)), running(*script("web.py", free_port())):
         curl_like = subprocess.run(
-            [sys.executable, "-c", f"import socket; socket.create_connection(('127.0.0.1', {port})).close()"], check=True, timeout=20
+            [sys.executable, "-c", f"import socket; socket.create_connection(('127.0.0.1', {port})).close()"],
+            check=True,
+            timeout=20,
         )
         assert curl_like.returncode == 0
-        [opened] = everything.wait(lambda items: bool(items), at(port, OPEN))
+        [opened] = everything.wait(bool, at(port, OPEN))
     assert (opened.role, opened.remote_port) == (CLIENT, port)
     assert opened.rtt_us > 0
 
@@ -142,7 +148,9 @@ def test_datagrams_and_many_in_one_call(everything: Watching) -> None:
     port = free_port(kind=socket.SOCK_DGRAM)
     with running("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--address=/mf.test/10.1.2.3",
                  f"--port={port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--user=root", port=port):  # fmt: skip
-        done = subprocess.run(["dig", "@127.0.0.1", "-p", str(port), "+short", "www.mf.test"], capture_output=True, check=True, timeout=30)
+        done = subprocess.run(
+            ["dig", "@127.0.0.1", "-p", str(port), "+short", "www.mf.test"], capture_output=True, check=True, timeout=30
+        )
         assert done.stdout == b"10.1.2.3\n"
         found = everything.wait(lambda i: len(i) >= 4, lambda i: at(port)(i) and i.protocol == 17)
     assert {item.comm for item in found} >= {"dnsmasq"}
@@ -174,7 +182,9 @@ def test_redis(everything: Watching) -> None:
     needs("redis-server", "redis-cli")
     port = free_port()
     with running("redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1", port=port):
-        subprocess.run(["redis-cli", "-p", str(port), "SET", "mf:key", "a value"], check=True, capture_output=True, timeout=20)
+        subprocess.run(
+            ["redis-cli", "-p", str(port), "SET", "mf:key", "a value"], check=True, capture_output=True, timeout=20
+        )
         found = everything.wait(lambda i: len([x for x in i if b"mf:key" in x.payload]) >= 2, at(port))
     assert {item.comm for item in found if b"mf:key" in item.payload} == {"redis-cli", "redis-server"}
     assert any(item.payload == b"+OK\r\n" and item.role == SERVER for item in found)
@@ -203,7 +213,7 @@ def test_a_connection_from_before_is_known_as_such(everything: Watching) -> None
         theirs, _ = server.accept()
         code = f"import os; os.write({theirs.fileno()}, b'inherited')"
         subprocess.run([sys.executable, "-c", code], pass_fds=[theirs.fileno()], check=True, timeout=20)
-        [item] = everything.wait(lambda items: bool(items), at(port))
+        [item] = everything.wait(bool, at(port))
         theirs.close()
         assert ours.recv(99) == b"inherited"
     assert item.flags & MIDSTREAM
@@ -233,7 +243,9 @@ def test_a_descriptor_used_again_is_another_connection(everything: Watching) -> 
 def test_a_process_that_dies_inside_a_call(everything: Watching) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        code = f"import socket; s = socket.create_connection(('127.0.0.1', {port})); s.sendall(b'last words'); s.recv(9)"
+        code = (
+            f"import socket; s = socket.create_connection(('127.0.0.1', {port})); s.sendall(b'last words'); s.recv(9)"
+        )
         with running(sys.executable, "-c", code) as client:
             theirs, _ = server.accept()
             assert theirs.recv(99) == b"last words"
@@ -269,11 +281,18 @@ def test_a_threaded_server_is_no_event_loop_and_a_loop_is(everything: Watching) 
                 worker.join()
 
         def whole(items: list[Segment]) -> bool:
-            return all(len([i for i in items if i.pid == pid and b"GET /for/" in i.payload]) >= 80 for pid in (threads.pid, loop.pid))
+            return all(
+                len([i for i in items if i.pid == pid and b"GET /for/" in i.payload]) >= 80
+                for pid in (threads.pid, loop.pid)
+            )
 
         found = everything.wait(whole, lambda i: i.kind == DATA and i.pid in (threads.pid, loop.pid))
     right = wrong = 0
-    received = {item.trace_id: item.payload.split()[1] for item in found if item.pid == threads.pid and item.direction == IN and item.payload[:3] == b"GET"}
+    received = {
+        item.trace_id: item.payload.split()[1]
+        for item in found
+        if item.pid == threads.pid and item.direction == IN and item.payload[:3] == b"GET"
+    }
     for item in found:
         if item.pid == threads.pid and item.direction == OUT and item.payload.startswith(b"GET /for"):
             path = item.payload.split()[1].removeprefix(b"/for")
@@ -282,9 +301,17 @@ def test_a_threaded_server_is_no_event_loop_and_a_loop_is(everything: Watching) 
             assert not item.flags & CONCURRENT
     assert (right, wrong) == (80, 0)
     # on the loop no link without the flag is wrong
-    received = {item.trace_id: item.payload.split()[1] for item in found if item.pid == loop.pid and item.direction == IN and item.payload[:3] == b"GET"}
+    received = {
+        item.trace_id: item.payload.split()[1]
+        for item in found
+        if item.pid == loop.pid and item.direction == IN and item.payload[:3] == b"GET"
+    }
     unsure = {item.trace_id for item in found if item.pid == loop.pid and item.flags & CONCURRENT}
-    asked = [item for item in found if item.pid == loop.pid and item.direction == OUT and item.payload.startswith(b"GET /for")]
+    asked = [
+        item
+        for item in found
+        if item.pid == loop.pid and item.direction == OUT and item.payload.startswith(b"GET /for")
+    ]
     assert len(asked) == 80
     assert any(item.flags & CONCURRENT for item in asked)
     for item in asked:
@@ -303,11 +330,13 @@ def _ask(port: int, worker: int) -> None:
 
 def test_a_storm_of_forks_is_survived(everything: Watching) -> None:
     started = time.monotonic()
-    subprocess.run(["/bin/sh", "-c", "i=0; while [ $i -lt 1500 ]; do /bin/true & i=$((i+1)); done; wait"], check=True, timeout=60)
+    subprocess.run(
+        ["/bin/sh", "-c", "i=0; while [ $i -lt 1500 ]; do /bin/true & i=$((i+1)); done; wait"], check=True, timeout=60
+    )
     port = free_port()
     with running(*script("web.py", port), port=port):
         curl(f"http://127.0.0.1:{port}/after")
-        found = everything.wait(lambda i: bool(i), lambda i: at(port)(i) and b"/after" in i.payload, seconds=20)
+        found = everything.wait(bool, lambda i: at(port)(i) and b"/after" in i.payload, seconds=20)
     assert found
     assert time.monotonic() - started < 60
     wait_until = time.monotonic() + 10

@@ -164,3 +164,9 @@ class Btf:
                 if inner is not None:
                     return member.bits // 8 + inner
         return None
+
+    def enumerators(self, kind: Type) -> Iterator[tuple[str, int]]:
+        """Names and values of an enumeration."""
+        for index in range(kind.items):
+            name, value = struct.unpack_from("<Ii", self._data, kind.details + 8 * index)
+            yield self.text(name), value

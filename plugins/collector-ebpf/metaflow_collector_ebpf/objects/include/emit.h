@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+ *
+ * From a call to a record in the ring. */
+#ifndef MF_EMIT_H
+#define MF_EMIT_H
+
+INLINE u64 start_of_process(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task(), *leader = 0;
+	u64 start = 0;
+	PEEK(leader, task->group_leader);
+	if (HAS_START_BOOTTIME) PEEK(start, leader->start_boottime);
+	else PEEK(start, leader->real_start_time);
+	return start;
+}
+
+/* Remembers in the connection who uses it. Called by programs that run in a process. */
+INLINE void used_by(struct connection *c, u64 who)
+{
+	u32 pid = who >> 32;
+	c->tid = (u32)who;
+	bpf_get_current_comm(c->comm, sizeof(c->comm));
+	if (c->pid == pid) return;
+	c->pid = pid;
+	c->process_start = start_of_process();
+	c->cgroup_id = bpf_get_current_cgroup_id();
+	c->uid_gid = bpf_get_current_uid_gid();
+}
+
+INLINE void fill(struct segment *to, struct connection *c)
+{
+	to->role = c->role;
+	to->socket_id = c->id;
+	to->coroutine_id = 0;
+	to->cgroup_id = c->cgroup_id;
+	to->pid = c->pid;
+	to->tid = c->tid;
+	to->netns = c->netns;
+	to->local_port = c->local_port;
+	to->remote_port = c->remote_port;
+	to->family = c->family;
+	to->protocol = c->protocol;
+	to->cpu = bpf_get_smp_processor_id();
+	__builtin_memcpy(to->local, c->local, 32);
+	__builtin_memcpy(to->comm, c->comm, 16);
+	to->uid_gid = c->uid_gid;
+	to->process_start = c->process_start;
+}
+
+INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u32 captured)
+{
+	u64 flags = 0, size = (HEADER + (u64)captured + 7) & ~7ULL;
+	OPAQUE(size, flags);
+	if (size > HEADER + CAPTURE_MAX) return -1;
+	s->head.size = size;
+	s->head.cap_len = captured;
+	s->head.cap_seq = c->cap_seq + 1;
+	if (conf->wakeup) flags = RING_QUEUED(records) >= conf->wakeup ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	if (RING_OUTPUT(records, s, size, flags)) return -1;
+	ATOMIC_NEXT(&c->cap_seq);
+	count(COUNT_RECORDS, 1);
+	count(COUNT_BYTES, size);
+	return 0;
+}
+
+/* One record, after one that tells of bytes that found the ring full before. What is filled in already: times, source,
+ * sequence number, trace id. */
+INLINE void emit(struct config *conf, struct scratch *s, struct connection *c, u8 kind, u8 direction, u8 flags, u32 wire, u32 captured)
+{
+	u32 lost = c->lost[direction & 1];
+	fill(&s->head, c);
+	s->head.direction = direction;
+	if (lost) {
+		s->head.kind = KIND_LOST;
+		s->head.flags = c->flags;
+		s->head.wire_len = lost;
+		if (put(conf, s, c, 0)) {
+			count(COUNT_RING_FULL, 1);
+			if (kind == KIND_DATA) c->lost[direction & 1] = lost + wire;
+			return;
+		}
+		c->lost[direction & 1] = 0;
+	}
+	s->head.kind = kind;
+	s->head.flags = c->flags | flags;
+	s->head.wire_len = wire;
+	if (kind == KIND_DATA && captured < wire) s->head.flags |= FLAG_TRUNCATED;
+	if (put(conf, s, c, captured)) {
+		count(COUNT_RING_FULL, 1);
+		if (kind == KIND_DATA) c->lost[direction & 1] += wire;
+	}
+}
+
+/* A record without payload about the connection itself. */
+INLINE void emit_event(struct config *conf, struct scratch *s, struct connection *c, u8 kind, u8 direction, u32 sequence, u32 rtt)
+{
+	u64 now = bpf_ktime_get_ns();
+	s->head.time_ns = s->head.enter_ns = now;
+	s->head.trace_id = 0;
+	s->head.source = SOURCE_SYSCALL;
+	s->head.tcp_seq = sequence;
+	s->head.rtt_us = rtt;
+	emit(conf, s, c, kind, direction, 0, 0, 0);
+}
+
+/* The connection ends in the directions of `which` (bits 1 << IN, 1 << OUT); told once each. */
+INLINE void emit_close(struct config *conf, struct scratch *s, struct connection *c, u8 which)
+{
+	which &= ~c->closed;
+	c->closed |= which;
+	if (which & (1 << IN)) emit_event(conf, s, c, KIND_CLOSE, IN, 0, 0);
+	if (which & (1 << OUT)) emit_event(conf, s, c, KIND_CLOSE, OUT, 0, 0);
+}
+
+INLINE u32 copy_buffer(struct config *conf, struct scratch *s, u64 from, u64 length)
+{
+	u64 part = length > conf->capture ? conf->capture : length;
+	if (part > CAPTURE_MAX) part = CAPTURE_MAX;
+	if (!part) return 0;
+	if (bpf_probe_read_user(s->data, part, (void *)from)) {
+		/* a page that is not in memory cannot be waited for here */
+		count(COUNT_UNREADABLE, 1);
+		return 0;
+	}
+	return part;
+}
+
+INLINE u32 copy_vector(struct config *conf, struct scratch *s, u64 vectors, u64 entries, u64 length, int most)
+{
+	u64 done = 0, want = length > conf->capture ? conf->capture : length;
+	/* kept in memory: to the verifier a number read back is any number, so that it need not follow each sum */
+	volatile u32 *sum = &s->head.cap_len;
+	if (want > CAPTURE_MAX) want = CAPTURE_MAX;
+	*sum = 0;
+	for (int i = 0; i < most; i++) {
+		struct iovec v = {};
+		u64 part;
+		done = *sum;
+		if (i >= entries || done >= want) break;
+		if (bpf_probe_read_user(&v, sizeof(v), (void *)(vectors + i * sizeof(v)))) break;
+		part = want - done;
+		if (v.len < part) part = v.len;
+		if (!part) continue;
+		OPAQUE(part, done); /* keeps the compiler from undoing the checks that the verifier wants to see */
+		if (part > CAPTURE_MAX || done >= CAPTURE_MAX) break;
+		if (bpf_probe_read_user(s->data + done, part, (void *)v.base)) {
+			count(COUNT_UNREADABLE, 1);
+			break;
+		}
+		*sum = done + part;
+	}
+	return *sum;
+}
+#endif

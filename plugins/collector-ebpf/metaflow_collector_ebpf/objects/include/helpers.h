@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+ *
+ * The helper functions of the kernel that these programs call, by their numbers (linux/bpf.h, enum bpf_func_id), and the
+ * few constants that go with them. */
+#ifndef MF_HELPERS_H
+#define MF_HELPERS_H
+
+#define SEC(name) __attribute__((section(name), used))
+#define INLINE static inline __attribute__((always_inline))
+
+static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
+static u64 (*bpf_ktime_get_ns)(void) = (void *)5;
+static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
+static u64 (*bpf_get_current_pid_tgid)(void) = (void *)14;
+static u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
+static long (*bpf_get_current_comm)(void *buffer, u32 size) = (void *)16;
+static u64 (*bpf_get_current_task)(void) = (void *)35;
+static u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
+static long (*bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
+static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static long (*bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
+
+#define BPF_ANY 0
+#define BPF_NOEXIST 1
+#define BPF_RB_NO_WAKEUP 1
+#define BPF_RB_FORCE_WAKEUP 2
+#define BPF_RB_AVAIL_DATA 0
+
+/* maps in the form that loaders read from the object's BTF */
+#define MAP_HASH 1
+#define MAP_ARRAY 2
+#define MAP_PERCPU_ARRAY 6
+#define MAP_LRU_HASH 9
+#define MAP_RINGBUF 27
+#define MAP(name, kind, entries, key_type, value_type)                                                                  \
+	struct {                                                                                                        \
+		int (*type)[kind];                                                                                      \
+		int (*max_entries)[entries];                                                                            \
+		key_type *key;                                                                                          \
+		value_type *value;                                                                                      \
+	} name SEC(".maps")
+#define RING(name, bytes)                                                                                              \
+	struct {                                                                                                        \
+		int (*type)[MAP_RINGBUF];                                                                               \
+		int (*max_entries)[bytes];                                                                              \
+	} name SEC(".maps")
+
+#define MAP_GET(name, key) bpf_map_lookup_elem(&name, key)
+#define MAP_PUT(name, key, value) bpf_map_update_elem(&name, key, value, BPF_ANY)
+#define MAP_DELETE(name, key) bpf_map_delete_elem(&name, key)
+#define RING_OUTPUT(name, data, size, flags) bpf_ringbuf_output(&name, data, size, flags)
+#define RING_QUEUED(name) bpf_ringbuf_query(&name, BPF_RB_AVAIL_DATA)
+
+/* reads of the kernel's memory, relocated by CO-RE */
+#define PEEK(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
+#define HAS_MEMBER(expression) __builtin_preserve_field_info(expression, 2 /* BPF_FIELD_EXISTS */)
+#define HAS_F_REF HAS_MEMBER(((struct file *)0)->f_ref)
+#define HAS_START_BOOTTIME HAS_MEMBER(((struct task_struct *)0)->start_boottime)
+#endif

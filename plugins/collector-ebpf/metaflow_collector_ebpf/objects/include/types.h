@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+ *
+ * What the programs keep and emit. `struct segment` is the record of docs/explanation/kernel-segments.md, format 1. */
+#ifndef MF_TYPES_H
+#define MF_TYPES_H
+
+#define CAPTURE_MAX 4096
+#define VECTORS_MAX 8 /* parts of one vector call that are looked at */
+#define MESSAGE_VECTORS_MAX 2 /* and of one of several messages */
+#define MESSAGES_MAX 4 /* datagrams of one sendmmsg or recvmmsg that are looked at */
+
+enum { KIND_DATA, KIND_CLOSE, KIND_OPEN, KIND_LOST, KIND_RETRANSMIT };
+enum { IN, OUT };
+enum { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
+enum { FLAG_TRUNCATED = 1, FLAG_PLAINTEXT = 2, FLAG_MIDSTREAM = 4, FLAG_CONCURRENT = 8, FLAG_CIPHERTEXT = 16 };
+enum { SOURCE_SYSCALL, SOURCE_OPENSSL, SOURCE_GNUTLS };
+
+struct segment {
+	u32 size;
+	u8 kind, direction, role, flags;
+	u64 time_ns, enter_ns; /* CLOCK_MONOTONIC here; the drain turns them into Unix time */
+	u64 socket_id, trace_id, coroutine_id, cgroup_id;
+	u32 pid, tid, netns, tcp_seq, wire_len, cap_len, cap_seq;
+	u16 local_port, remote_port;
+	u8 family, protocol, source, cpu;
+	u32 rtt_us;
+	u8 local[16], remote[16];
+	char comm[16];
+	u64 uid_gid, process_start;
+};
+#define HEADER 160
+struct scratch { struct segment head; u8 data[2 * CAPTURE_MAX]; };
+
+/* One value, written by user space. */
+struct config {
+	u32 self; /* this collector's own process, found by `en_close` */
+	u32 magic; /* close(magic) tells who the collector is */
+	u32 capture; /* bytes of payload kept of a call */
+	u32 wakeup; /* user space is woken at that many queued bytes; 0: at each record */
+	u32 only_processes, only_ports, only_cgroups; /* 1: what is not marked ALLOW in the map is left out */
+	u32 check_processes, check_ports, check_cgroups, check_names; /* 1: the map has entries */
+	u32 pad;
+	u64 id_base; /* ids go on from here, so that a restart repeats none */
+};
+enum { RULE_ALLOW = 1, RULE_DENY = 2 };
+struct name { char text[16]; };
+
+/* A call between its entry and its return. */
+enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE, CALL_CONNECT, CALL_ACCEPT };
+struct call { u64 time; struct sock *sk; u64 buffer, count, name; u32 fd, seq; u8 kind, direction; u16 pad; u32 pad2; };
+
+/* A connection, or for an unconnected datagram socket what goes to and from one peer. */
+struct socket_key { u64 sk, peer; };
+struct connection {
+	u64 id;
+	u32 netns, cap_seq;
+	u16 local_port, remote_port;
+	u8 family, protocol, role, flags; /* flags: those of the record that hold for all of the connection */
+	u8 local[16], remote[16];
+	u32 lost[2]; /* bytes that found the ring full, not yet reported */
+	u32 handshake[2]; /* bytes of a TLS handshake record whose header came alone */
+	u32 pid, tid; /* who used it last: state changes happen in nobody's name */
+	u32 asked_tid; /* the thread that received a request and has not answered it */
+	u8 asked, tls, plain, closed; /* closed: bit of each direction */
+	u64 process_start, cgroup_id, uid_gid;
+	char comm[16];
+};
+
+/* What a thread received last. */
+struct thread { u64 trace_id, socket_id, concurrent_until, changed; u64 tls_sk; u32 tls_seq, unanswered; u8 direction, answered, pad[6]; };
+
+/* A call of a TLS library. */
+struct tls_call { u64 time, session, buffer, length, result; u8 seen, source, handshake, pad[5]; };
+struct tls_key { u64 session; u32 pid, pad; };
+struct tls_session { struct sock *sk; u32 write_seq, read_seq; u32 by_call, pad; };
+struct tls_load { u64 calls; };
+
+/* A user probe may be preempted by another on the same processor: each takes a free one of these. */
+#define TLS_SCRATCHES 4
+struct tls_scratch { u32 busy, pad; struct scratch s; };
+
+/* A process began to run another program, or ended. */
+struct process_event { u32 kind, pid; u64 time_ns; };
+enum { PROCESS_EXEC, PROCESS_EXIT };
+
+/* Counters, read by user space by these numbers (metaflow_collector_ebpf/layout.py). */
+enum {
+	COUNT_CALLS, COUNT_RECORDS, COUNT_BYTES, COUNT_RING_FULL, COUNT_CALLS_FULL, COUNT_SOCKETS_FULL, COUNT_UNREADABLE,
+	COUNT_CIPHERTEXT, COUNT_TLS_CALLS, COUNT_TLS_NO_SOCKET, COUNT_MESSAGES_CUT, COUNT_FILTERED, COUNT_CONCURRENT,
+	COUNT_RETRANSMITS, COUNT_PROCESS_FULL, COUNTERS
+};
+#endif
