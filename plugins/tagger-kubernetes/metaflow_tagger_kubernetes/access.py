@@ -1,0 +1,165 @@
+"""Lists and watches through the ``kubernetes`` package, which knows every way to log in; objects stay plain JSON, which is a tenth of its
+model objects in time and memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from metaflow_core.errors import StartError
+
+__all__ = ["Access", "Failed", "Forbidden", "Gone", "connect"]
+
+_CONNECT_S = 10.0
+_WATCH_S = 300
+_MAX_LINE = 32 << 20
+_CONNECTIONS = 64
+
+
+class Failed(Exception):
+    """The API server could not be asked; ask again later."""
+
+
+class Gone(Failed):
+    """The version asked for is too old (410): list again."""
+
+
+class Forbidden(Failed):
+    """The rights do not allow it (401, 403)."""
+
+
+def connect(kubeconfig: Path | None, context: str) -> tuple[Access, str]:
+    """Access by the service account of a pod, or by a kubeconfig.
+
+    :returns: the access, and the context's name (empty inside a cluster). :raises StartError: there is neither, or it cannot be read.
+    """
+    import importlib
+
+    from kubernetes import client
+    from kubernetes.config.config_exception import ConfigException
+
+    # annotated in part only, which a strict check refuses to call
+    config: Any = importlib.import_module("kubernetes.config")
+
+    configuration = client.Configuration()
+    # every watch holds a connection
+    configuration.connection_pool_maxsize = _CONNECTIONS
+    if kubeconfig is None and not context:
+        try:
+            config.load_incluster_config(client_configuration=configuration)
+            return Access(client.ApiClient(configuration)), ""
+        except ConfigException:
+            pass
+    file = str(kubeconfig.expanduser()) if kubeconfig is not None else None
+    try:
+        _, current = config.list_kube_config_contexts(file)
+        config.load_kube_config(file, context or None, client_configuration=configuration)
+    except (ConfigException, OSError, TypeError, ValueError) as error:
+        where = f"the kubeconfig {file}" if file else "a service account of a pod or ~/.kube/config"
+        raise StartError(
+            f"no access to a Kubernetes cluster by {where}: {error}; give the options kubeconfig and context, or run in the cluster "
+            "with a service account"
+        ) from error
+    return Access(client.ApiClient(configuration)), context or str(current.get("name", ""))
+
+
+class Access:
+    """One API server."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+
+    @property
+    def host(self) -> str:
+        """Its address."""
+        return str(self._api.configuration.host)
+
+    def close(self) -> None:
+        """Close the connections, so that watches that wait end."""
+        self._api.rest_client.pool_manager.clear()
+
+    def pages(self, path: str, page_size: int) -> Iterator[tuple[list[dict[str, Any]], str]]:
+        """Pages of a list: the objects, and the version at which the list was true (of the last page).
+
+        :raises Gone: the token of a later page expired; begin anew. :raises Failed: it cannot be asked.
+        """
+        token = ""
+        while True:
+            query = [("limit", page_size), *([("continue", token)] if token else [])]
+            answer = self._get(path, query, _CONNECT_S + 60)
+            try:
+                document = json.loads(answer.read())
+                metadata = document.get("metadata") or {}
+                items = [each for each in document.get("items") or [] if isinstance(each, dict)]
+            except (ValueError, AttributeError, RecursionError) as error:
+                raise Failed(f"{path}: the answer is no list of objects: {error}") from error
+            finally:
+                answer.release_conn()
+            token = str(metadata.get("continue") or "")
+            yield items, str(metadata.get("resourceVersion") or "")
+            if not token:
+                return
+
+    def watch(self, path: str, version: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Events after a version: their type and object, until the server ends the watch.
+
+        :raises Gone: the version is too old. :raises Failed: the connection broke or the server said no.
+        """
+        query = [
+            ("watch", "true"),
+            ("allowWatchBookmarks", "true"),
+            ("resourceVersion", version),
+            ("timeoutSeconds", _WATCH_S),
+        ]
+        answer = self._get(path, query, _WATCH_S + 30)
+        try:
+            for line in _lines(answer):
+                event = json.loads(line)
+                if not isinstance(event, dict) or not isinstance(event.get("object"), dict):
+                    raise Failed(f"{path}: an event without an object")
+                kind, item = str(event.get("type")), event["object"]
+                if kind == "ERROR":
+                    code = item.get("code")
+                    raise (Gone if code == 410 else Failed)(f"{path}: {item.get('message') or code}")
+                yield kind, item
+        except Failed:
+            raise
+        except Exception as error:  # what urllib3 raises for broken connections has many names
+            raise Failed(f"{path}: the watch broke: {error}") from error
+        finally:
+            answer.close()
+
+    def _get(self, path: str, query: list[tuple[str, Any]], timeout_s: float) -> Any:
+        from kubernetes.client.exceptions import ApiException
+
+        try:
+            request = self._api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
+            answer = self._api.call_api(*request, _request_timeout=(_CONNECT_S, timeout_s)).response
+        except ApiException as error:
+            raise _failure(path, int(error.status or 0), str(error.reason)) from error
+        except Exception as error:
+            raise Failed(f"{self.host}{path}: {error}") from error
+        if answer.status != 200:
+            answer.close()
+            raise _failure(path, answer.status, str(answer.reason))
+        return answer
+
+
+def _failure(path: str, status: int, reason: str) -> Failed:
+    kind = {401: Forbidden, 403: Forbidden, 410: Gone}.get(status, Failed)
+    return kind(f"{path}: {status} {reason}")
+
+
+def _lines(answer: Any) -> Iterator[bytes]:
+    held = b""
+    for part in answer.stream(1 << 16):
+        held += part
+        *lines, held = held.split(b"\n")
+        yield from (line for line in lines if line.strip())
+        if len(held) > _MAX_LINE:
+            raise Failed(f"an event of more than {_MAX_LINE >> 20} MiB")
+    if held.strip():
+        yield held
