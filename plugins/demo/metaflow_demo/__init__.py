@@ -1,0 +1,1 @@
+"""``mflow demo``: a small shop of real servers under load, to be looked at."""

@@ -1,0 +1,81 @@
+"""``python -m metaflow_demo.inside PARENT HOLDER COMMAND...``: becomes a command that dies with its parent, in a network namespace.
+
+PARENT is the process that must live, HOLDER one whose network namespace is entered (0 for none). The namespaces have no names: they
+are gone with the processes in them, also when everything is killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+__all__ = ["die_with_parent", "enter", "new_network"]
+
+_PR_SET_PDEATHSIG = 1
+_CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
+_MS_BIND, _MS_REC, _MS_SLAVE, _MNT_DETACH = 0x1000, 0x4000, 0x80000, 2
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, what: str) -> None:
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def die_with_parent(parent: int) -> None:
+    """The kernel kills this process when its parent ends, however that ends."""
+    _checked(_libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    if os.getppid() != parent:
+        # it ended before the kernel knew
+        os._exit(1)
+
+
+def new_network() -> None:
+    """Leave for a network namespace that nobody else is in."""
+    _checked(_libc().unshare(_CLONE_NEWNET), "unshare")
+
+
+def enter(holder: int) -> None:
+    """Go into the network namespace of a process, with a /sys that shows its interfaces (mount namespace of our own)."""
+    libc = _libc()
+    descriptor = os.open(f"/proc/{holder}/ns/net", os.O_RDONLY)
+    try:
+        _checked(libc.setns(descriptor, _CLONE_NEWNET), "setns")
+    finally:
+        os.close(descriptor)
+    _checked(libc.unshare(_CLONE_NEWNS), "unshare")
+    _checked(libc.mount(b"none", b"/", None, _MS_REC | _MS_SLAVE, None), "mount")
+    # what limits a process is read in /sys/fs/cgroup: it is carried over to the new /sys, as far as that goes
+    kept = tempfile.mkdtemp().encode()
+    carried = not libc.mount(b"/sys/fs/cgroup", kept, None, _MS_BIND | _MS_REC, None)
+    libc.umount2(b"/sys", _MNT_DETACH)
+    _checked(libc.mount(b"sysfs", b"/sys", b"sysfs", 0, None), "mount /sys")
+    if carried:
+        libc.mount(kept, b"/sys/fs/cgroup", None, _MS_BIND | _MS_REC, None)
+        libc.umount2(kept, _MNT_DETACH)
+    Path(os.fsdecode(kept)).rmdir()
+
+
+def main() -> None:
+    """See the module."""
+    parent, holder, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    die_with_parent(parent)
+    if holder:
+        enter(holder)
+    if command == ["hold"]:
+        new_network()
+        print("ready", flush=True)
+        signal.pause()
+    os.execvp(command[0], command)  # noqa: S606 - the point of this program; no shell
+
+
+if __name__ == "__main__":
+    main()

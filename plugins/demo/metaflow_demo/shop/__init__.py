@@ -1,0 +1,1 @@
+"""The shop: services, stores and customers, each a process of its own."""
