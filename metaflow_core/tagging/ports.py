@@ -14,6 +14,7 @@ __all__ = ["Ports"]
 
 _PORTS = 1 << 16
 _TCP, _UDP = 6, 17
+_WHOLE: list[tuple[int, int | None]] = [(0, None)]
 
 
 class Ports:
@@ -29,8 +30,9 @@ class Ports:
         named: list[int] = []
         for index, owner in enumerate(owners):
             for udp in (0, 1):
-                rules = _rules(owner.services, entries, _UDP if udp else _TCP)
-                for start, entry in _cuts(rules):
+                # most owners have no services: nothing to cut
+                rules = _rules(owner.services, entries, _UDP if udp else _TCP) if owner.services else []
+                for start, entry in _cuts(rules) if rules else _WHOLE:
                     keys.append((index * 2 + udp) * _PORTS + start)
                     kind, number = (
                         ((entries[entry].type or SERVICE), ids[entry]) if entry is not None else owner.service

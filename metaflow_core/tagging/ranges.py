@@ -90,6 +90,8 @@ def _precedence(entries: Sequence[Entry], held: Held) -> tuple[int, int, int]:
 
 def _pieces(order: list[Held], entries: Sequence[Entry]) -> list[tuple[int, tuple[Held, ...]]]:
     """From which moment on which of the entries hold."""
+    if len(order) < 2 and all(entries[i].valid_from == EARLIEST and entries[i].valid_to == LATEST for i, _ in order):
+        return [(EARLIEST, tuple(order))]
     spans = {index: (entries[index].valid_from, entries[index].valid_to) for index, _ in order}
     moments = sorted({EARLIEST, *(moment for span in spans.values() for moment in span)} - {LATEST})
     return [(m, tuple(held for held in order if spans[held[0]][0] <= m < spans[held[0]][1])) for m in moments]
