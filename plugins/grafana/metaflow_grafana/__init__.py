@@ -1,0 +1,1 @@
+"""``mflow grafana``: provisioning for a stock Grafana, without a plugin of ours."""
