@@ -229,6 +229,10 @@ class App:
         """How the protocol of a flow was recognised, as far as the engines keep it."""
         return await self._runtime.explain(flow_id)
 
+    def components(self, kind: Kind) -> Mapping[str, object]:
+        """The running components of a kind by id, as they are now."""
+        return _Live(self, kind)
+
     def status(self) -> list[dict[str, Any]]:
         """The state of every component. Safe from any thread."""
         return self._runtime.status()

@@ -55,6 +55,13 @@ class PrometheusReceiver:
         """The port it listens on, once started."""
         return int(self._socket.getsockname()[1]) if self._socket is not None else self._config.port
 
+    def integrations(self) -> Iterable[tuple[str, str]]:
+        """What to write into prometheus.yml."""
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        scheme = "http" if self._config.tls_cert is None else "https"
+        url = f"{scheme}://{host}:{self.port}{self._config.path}"
+        return [("Prometheus", f"remote_write: [{{url: {url}}}]")]
+
     async def start(self) -> None:
         """Bind the port.
 

@@ -1,4 +1,4 @@
-"""The configuration that ``mflow up`` makes of what is installed."""
+"""The configurations that ``mflow up``, ``mflow agent`` and ``mflow server`` make of what is installed."""
 
 from __future__ import annotations
 
@@ -6,30 +6,88 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metaflow_core.api import Kind
+from metaflow_core.api import CollectorFactory, Kind
 from metaflow_core.hooks.host import PluginHost
 from metaflow_up.choice import STORAGES, Capture, first_installed
 
-__all__ = ["assemble"]
+__all__ = ["LINK", "agent_config", "assemble", "receivers", "server_config"]
 
 # dialect and service types that are started when they are installed, with nothing to configure
 _DIALECTS = ("sql", "promql")
-_SERVICES = ("querier", "web", "prometheus_api")
+_SERVICES = ("querier", "web", "prometheus_api", "agents")
+
+LINK = "metaflow"
+"""The type of the components that join agents and a server."""
 
 
 def assemble(host: PluginHost, capture: Capture, data_dir: Path, port: int) -> dict[str, Any]:
     """A configuration as a mapping, ready for :class:`metaflow_core.App` or a YAML file."""
-    storage = first_installed(STORAGES, host.factories(Kind.STORAGE))
-    pipeline: dict[str, Any] = {"collectors": [capture.collector], "parsers": ["*"]}
     config: dict[str, Any] = {
         "version": 1,
         "collectors": {capture.collector: _plain(capture.options)},
-        "pipelines": {"live": pipeline},
+        "pipelines": {"live": {"collectors": [capture.collector], "parsers": ["*"]}},
         "service": {"data_dir": str(data_dir)},
     }
+    for name in capture.more:
+        config["collectors"][name] = {"_startup_error": "ignore"}
+        config["pipelines"]["live"]["collectors"].append(name)
+    _store_and_answer(host, config, data_dir, port)
+    if capture.is_live:
+        _receive(host, config, ())
+    return config
+
+
+def agent_config(host: PluginHost, capture: Capture, data_dir: Path, link: Mapping[str, Any]) -> dict[str, Any]:
+    """Capture and engine; rows go to a server.
+
+    :param link: options of the sender.
+    """
+    collectors: dict[str, Any] = {capture.collector: _plain(capture.options)}
+    for name in capture.more:
+        collectors[name] = {"_startup_error": "ignore"}
+    return {
+        "version": 1,
+        "collectors": collectors,
+        "storages": {LINK: _plain(link)},
+        "pipelines": {"live": {"collectors": list(collectors), "parsers": ["*"], "storages": [LINK]}},
+        "service": {"data_dir": str(data_dir)},
+    }
+
+
+def server_config(host: PluginHost, data_dir: Path, port: int, link: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows of agents into the best storage, and everything that answers questions.
+
+    :param link: options of the receiver.
+    """
+    config: dict[str, Any] = {
+        "version": 1,
+        "collectors": {LINK: _plain(link)},
+        "pipelines": {"agents": {"collectors": [LINK]}},
+        "service": {"data_dir": str(data_dir)},
+    }
+    _store_and_answer(host, config, data_dir, port)
+    _receive(host, config, (LINK,))
+    return config
+
+
+def receivers(host: PluginHost) -> list[str]:
+    """Installed receivers of ready records that need no options, by type."""
+    return [
+        name
+        for name, factory in host.factories(Kind.COLLECTOR).items()
+        if isinstance(factory, CollectorFactory)
+        and factory.emits == {"records"}
+        and factory.files is None
+        and not any(field.is_required() for field in factory.config.model_fields.values())
+    ]
+
+
+def _store_and_answer(host: PluginHost, config: dict[str, Any], data_dir: Path, port: int) -> None:
+    storage = first_installed(STORAGES, host.factories(Kind.STORAGE))
     if storage:
         config["storages"] = {storage: _with(host, Kind.STORAGE, storage, path=str(data_dir / storage))}
-        pipeline["storages"] = [storage]
+        for pipeline in config["pipelines"].values():
+            pipeline["storages"] = [storage]
     dialects: dict[str, dict[str, Any]] = {name: {} for name in _DIALECTS if name in host.factories(Kind.DIALECT)}
     if storage and dialects:
         config["dialects"] = dialects
@@ -40,7 +98,17 @@ def assemble(host: PluginHost, capture: Capture, data_dir: Path, port: int) -> d
     }
     if services:
         config["services"] = services
-    return config
+
+
+def _receive(host: PluginHost, config: dict[str, Any], there: tuple[str, ...]) -> None:
+    """Every receiver that is installed listens on loopback; one that cannot is left out and named."""
+    storages = next(iter(config["pipelines"].values())).get("storages")
+    names = [name for name in receivers(host) if name not in there]
+    if not names or not storages:
+        return
+    for name in names:
+        config["collectors"][name] = {"_startup_error": "ignore"}
+    config["pipelines"]["received"] = {"collectors": names, "storages": list(storages)}
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

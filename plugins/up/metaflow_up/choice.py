@@ -1,4 +1,4 @@
-"""Which of the installed components ``mflow up`` uses, and why."""
+"""Which of the installed components are used for capturing, and why."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Capture", "choose_capture", "first_installed"]
+__all__ = ["Capture", "choose_capture", "first_installed", "from_files"]
 
 # best first
-LIVE_COLLECTORS = ("ebpf", "cbpf", "winpcap")
 STORAGES = ("clickhouse", "memory")
 
 
@@ -23,11 +22,15 @@ class Capture:
     :ivar collector: its type and id; empty when nothing can be captured here.
     :ivar options: for the collector.
     :ivar why: a sentence for the first lines of the output.
+    :ivar is_live: packets of now, not of files.
+    :ivar more: further collectors that are used when they can start.
     """
 
     collector: str
     options: Mapping[str, Any]
     why: str
+    is_live: bool = True
+    more: tuple[str, ...] = field(default=())
 
 
 def first_installed(wanted: tuple[str, ...], installed: Mapping[str, object]) -> str:
@@ -35,18 +38,28 @@ def first_installed(wanted: tuple[str, ...], installed: Mapping[str, object]) ->
     return next((name for name in wanted if name in installed), "")
 
 
+def from_files(files: tuple[str, ...], capture_filter: str | None) -> Capture:
+    """Packets of capture files."""
+    return Capture("pcap", {"files": list(files), "filter": capture_filter}, f"the files {', '.join(files)}", False)
+
+
 def choose_capture(
-    installed: Mapping[str, object], interfaces: tuple[str, ...], capture_filter: str | None, own_ports: tuple[int, ...]
+    installed: Mapping[str, object],
+    interfaces: tuple[str, ...],
+    capture_filter: str | None,
+    own_ports: tuple[int, ...],
+    command: str = "up",
 ) -> Capture:
     """The best live collector that works here.
 
     :param own_ports: ports that MetaFlow itself listens on; its own traffic is left out.
+    :param command: the command that asks, for the sentence that says what to do.
     """
     wanted = tuple(interfaces) or ("*",)
     if "cbpf" in installed and sys.platform.startswith("linux"):
         reason = _packet_socket_refused()
         if reason:
-            return Capture("", {}, f"{reason}; run as root (sudo mflow up), or give a capture: mflow up --pcap FILE")
+            return Capture("", {}, f"{reason}; {_instead(command)}")
         options = {"interfaces": list(wanted), "filter": capture_filter, "exclude_ports": list(own_ports)}
         return Capture(
             "cbpf",
@@ -62,8 +75,12 @@ def choose_capture(
     return Capture(
         "",
         {},
-        "no installed plugin captures live; install metaflow-collector-cbpf, or give a capture: mflow up --pcap FILE",
+        f"no installed plugin captures live; install metaflow-collector-cbpf, or give a capture: mflow {command} --pcap FILE",
     )
+
+
+def _instead(command: str) -> str:
+    return f"run as root (sudo mflow {command}), or give a capture: mflow {command} --pcap FILE"
 
 
 def _packet_socket_refused() -> str:

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from metaflow_core.cli.exits import OK
-
 __all__ = ["up"]
 
-
-def _default_data() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "metaflow"
+_PORT = 8088
 
 
 @click.command()
@@ -47,9 +37,7 @@ def _default_data() -> Path:
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    default=8088,
-    show_default=True,
-    help="Port of the HTTP service on loopback, where one is installed.",
+    help=f"Port of the HTTP service on loopback. Default: {_PORT}, or the next free one.",
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
@@ -59,7 +47,7 @@ def up(
     capture_filter: str | None,
     captures: tuple[str, ...],
     data: Path | None,
-    port: int,
+    port: int | None,
     seconds: float | None,
     print_config: bool,
 ) -> int:
@@ -71,66 +59,49 @@ def up(
     from metaflow_core.api import Kind
     from metaflow_core.errors import UnavailableError
     from metaflow_core.hooks.host import PluginHost
+    from metaflow_up import running
     from metaflow_up.assemble import assemble
-    from metaflow_up.choice import Capture, choose_capture
+    from metaflow_up.choice import choose_capture, from_files
+    from metaflow_up.place import Place, default_data, free_port
+    from metaflow_up.show import storage_text
 
     host = PluginHost()
     host.load()
-    if captures:
-        options: dict[str, Any] = {"files": list(captures), "filter": capture_filter}
-        capture = Capture("pcap", options, f"the files {', '.join(captures)}")
-    else:
-        capture = choose_capture(host.factories(Kind.COLLECTOR), interfaces, capture_filter, (port,))
-    if not capture.collector:
-        raise UnavailableError(capture.why)
-    config = assemble(host, capture, (data or _default_data()).absolute(), port)
+    folder = (data or default_data()).absolute()
     if print_config:
-        import yaml
-
-        from metaflow_up.usable import usable
-
-        config, _ = usable(config)
-        print(yaml.safe_dump(config, sort_keys=False), end="")
-        return OK
-    return asyncio.run(_run(config, capture.why, port, seconds))
-
-
-async def _run(config: dict[str, Any], why: str, port: int, seconds: float | None) -> int:
-    from metaflow_core import App
-    from metaflow_up.board import Board
-    from metaflow_up.show import banner, watch
-    from metaflow_up.usable import usable
-
-    Path(config["service"]["data_dir"]).mkdir(parents=True, exist_ok=True)
-    config, notes = usable(config)
-    for note in notes:
-        print(f"mflow: {note}", file=sys.stderr)
-    app = App(config, autoload=True)
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, ended.set)
-    async with app:
-        urls = [f"http://127.0.0.1:{port}/"] if config.get("services") else []
-        for line in banner(config, why, urls):
-            print(line, flush=True)
-        waiter = asyncio.create_task(_end(app, ended, seconds))
-        await watch(app, Board(app.catalog), ended)
-        waiter.cancel()
-        await asyncio.gather(waiter, return_exceptions=True)
-    for status in app.status():
-        if status.get("state") == "failed":
-            print(f"mflow: {status.get('kind')} {status.get('id')}: {status.get('message')}", file=sys.stderr)
-    return OK
-
-
-async def _end(app: Any, ended: asyncio.Event, seconds: float | None) -> None:
-    """Set ``ended`` when the input ends (a capture) or the time is over."""
-    tasks = [asyncio.create_task(app.wait())]
+        chosen, note = port or _PORT, ""
+    else:
+        place = Place(folder)
+        notes = place.take()
+        chosen, note = free_port(port, _PORT)
+    if captures:
+        capture = from_files(captures, capture_filter)
+    else:
+        capture = choose_capture(host.factories(Kind.COLLECTOR), interfaces, capture_filter, (chosen,))
+    if not capture.collector:
+        raise UnavailableError(f"{capture.why}{offer(host)}")
+    config = assemble(host, capture, folder, chosen)
+    if print_config:
+        return running.print_config(config)
+    said = [("capture", capture.why), ("storage", storage_text(config))]
+    if note:
+        notes.append(note)
     try:
-        await asyncio.wait(tasks, timeout=seconds)
+        return asyncio.run(
+            running.run_app(
+                config, place, "MetaFlow is up.", lambda app: said, notes=notes, seconds=seconds, shown=["live"]
+            )
+        )
     finally:
-        for task in tasks:
-            task.cancel()
-        ended.set()
+        place.release()
+
+
+def offer(host: object) -> str:
+    """A sentence that offers the demo, where that command is installed."""
+    group = click.Group("mflow")
+    add = getattr(host, "add_commands", None)
+    if callable(add):
+        add(group)
+    if "demo" not in group.commands:
+        return ""
+    return "\nOr see a recorded shop without any privilege: mflow demo --pcap"

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def metaflow_commands(cli: click.Group) -> None:
-    """Add ``mflow up``."""
+    """Add ``mflow up``, ``mflow agent`` and ``mflow server``."""
+    from metaflow_up.agent import agent
     from metaflow_up.command import up
+    from metaflow_up.server import server
 
-    cli.add_command(up)
+    for command in (up, agent, server):
+        cli.add_command(command)

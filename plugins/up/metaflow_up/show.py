@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from metaflow_core.report.text import duration_text
@@ -15,31 +15,24 @@ if TYPE_CHECKING:
     from metaflow_core import App
     from metaflow_core.api import CounterSample
 
-__all__ = ["banner", "watch"]
+__all__ = ["storage_text", "watch"]
 
 _ROWS = 25
 _LINE_EVERY_S = 10.0
 
 
-def banner(config: dict[str, Any], why: str, urls: Iterable[str]) -> Iterable[str]:
-    """The first lines: what is captured and why, where data is, every URL."""
-    pipeline = config["pipelines"]["live"]
-    yield "MetaFlow is up."
-    yield f"  capture   {why}"
-    storages = ", ".join(pipeline.get("storages", [])) or "none"
-    yield (
-        f"  storage   {storages}, data in {config['service']['data_dir']}"
-        if storages != "memory"
-        else "  storage   memory: gone when this process ends"
-    )
-    for url in urls:
-        yield f"  url       {url}"
-    yield "  stop      Ctrl-C"
+def storage_text(config: Mapping[str, Any]) -> str:
+    """Where rows are kept."""
+    names = [name for pipeline in config["pipelines"].values() for name in pipeline.get("storages", ())]
+    kept = ", ".join(dict.fromkeys(names)) or "none"
+    if kept == "memory":
+        return "memory: gone when this process ends"
+    return f"{kept}, data in {config['service']['data_dir']}"
 
 
-async def watch(app: App, board: Board, ended: asyncio.Event) -> None:
+async def watch(app: App, board: Board, ended: asyncio.Event, pipelines: Iterable[str]) -> None:
     """Feed the board and show it until the app ends: a table in a terminal, else a line now and then."""
-    feeder = asyncio.create_task(_feed(app, board))
+    feeder = asyncio.ensure_future(asyncio.gather(*(_feed(app, board, pipeline) for pipeline in pipelines)))
     try:
         if sys.stdout.isatty():
             await _table(app, board, ended)
@@ -50,8 +43,8 @@ async def watch(app: App, board: Board, ended: asyncio.Event) -> None:
         await asyncio.gather(feeder, return_exceptions=True)
 
 
-async def _feed(app: App, board: Board) -> None:
-    async for batch in app.tap("live"):
+async def _feed(app: App, board: Board, pipeline: str) -> None:
+    async for batch in app.tap(pipeline):
         board.add(batch)
 
 

@@ -62,6 +62,10 @@ class PrometheusApi:
         """No port of its own."""
         return ()
 
+    def integrations(self) -> Iterable[tuple[str, str]]:
+        """The address of Grafana's data source of type Prometheus; ``{url}`` is where the app's pages are."""
+        return [("Grafana, data source Prometheus", "{url}" + self._config.prefix)]
+
     def routes(self) -> Iterable[Route]:
         """The one application."""
         summary = "Prometheus' HTTP API: query, query_range, series, labels, metadata, remote read"

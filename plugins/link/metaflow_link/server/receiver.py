@@ -48,6 +48,12 @@ class Receiver:
         host, port = address(self._config.listen)
         return (Resource("tcp", f"{f'[{host}]' if ':' in host else host}:{port}"),) if port else ()
 
+    def integrations(self) -> Iterable[tuple[str, str]]:
+        """How an agent on this machine reaches it."""
+        host = address(self._config.listen)[0]
+        where = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return [("agents", f"mflow agent --server {where}")]
+
     def agents(self) -> Iterable[Mapping[str, Any]]:
         """Every agent that was seen."""
         return self._agents.rows()

@@ -1,0 +1,87 @@
+"""Runs an assembled configuration until it ends or is told to stop, and shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from metaflow_core.cli.exits import OK
+
+if TYPE_CHECKING:
+    from metaflow_core import App
+    from metaflow_up.place import Place
+
+__all__ = ["print_config", "run_app"]
+
+Said = Callable[["App"], Iterable[tuple[str, str]]]
+
+
+def print_config(config: dict[str, Any]) -> int:
+    """Print a configuration as it would run."""
+    import yaml
+
+    from metaflow_up.usable import usable
+
+    config, _ = usable(config)
+    print(yaml.safe_dump(config, sort_keys=False), end="")
+    return OK
+
+
+async def run_app(
+    config: dict[str, Any],
+    place: Place,
+    title: str,
+    said: Said,
+    *,
+    notes: Sequence[str] = (),
+    seconds: float | None = None,
+    shown: Sequence[str] = (),
+) -> int:
+    """Start, print the block, show pipelines until the end, stop in order.
+
+    :param place: the data directory, taken. :param title: first line of the block. :param said: the lines that come first in it.
+    :param notes: for standard error. :param seconds: stop after so many. :param shown: pipelines whose services are shown.
+    :raises MetaFlowError: it cannot start, with a sentence.
+    """
+    from metaflow_core import App
+    from metaflow_up.block import base_url, block
+    from metaflow_up.board import Board
+    from metaflow_up.show import watch
+    from metaflow_up.usable import usable
+
+    config, left_out = usable(config)
+    for note in (*notes, *left_out):
+        print(f"mflow: {note}", file=sys.stderr)
+    app = App(config, autoload=True)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, ended.set)
+    async with app:
+        place.tell(base_url(app))
+        for line in block(app, title, said(app)):
+            print(line, flush=True)
+        waiter = asyncio.create_task(_end(app, ended, seconds))
+        await watch(app, Board(app.catalog), ended, shown)
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
+    for status in app.status():
+        if status.get("state") == "failed":
+            print(f"mflow: {status.get('kind')} {status.get('id')}: {status.get('message')}", file=sys.stderr)
+    return OK
+
+
+async def _end(app: App, ended: asyncio.Event, seconds: float | None) -> None:
+    """Set ``ended`` when the input ends (a capture) or the time is over."""
+    tasks = [asyncio.create_task(app.wait())]
+    try:
+        await asyncio.wait(tasks, timeout=seconds)
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended.set()
