@@ -73,6 +73,15 @@ _NOTHING: tuple[Any, ...] = (None, "", 0, [], False)
     is_flag=True,
     help="Put the requests together into traces, across the captures of several hosts (needs a plugin that does it).",
 )
+@click.option(
+    "--into",
+    metavar="DIR",
+    type=click.Path(),
+    help="Store every table in a directory, to be asked with mflow query --data.",
+)
+@click.option(
+    "--storage", metavar="TYPE", default="", help="The storage of --into; default the best that is installed."
+)
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON; its shape is stable.")
 def read(
     files: tuple[str, ...],
@@ -90,6 +99,8 @@ def read(
     sets: tuple[str, ...],
     top: int | None,
     traces: bool,
+    into: str | None,
+    storage: str,
     as_json: bool,
 ) -> int:
     """See what happened in captures: no root, no server, no configuration.
@@ -104,6 +115,7 @@ def read(
     tcpdump -w - -c 1000 | mflow read - --table l7_message --format jsonl
     mflow read capture.pcap --table l7_flow_log --out requests.parquet
     mflow read capture.pcap --out report.html
+    mflow read capture.pcap --into store
     """
     from metaflow_core.sdk import read_pcap
 
@@ -118,6 +130,10 @@ def read(
         if table is not None:
             raise click.UsageError("--traces and --table show different things; give one of them.")
         return _traces(files, capture_filter, as_json=as_json)
+    if into is not None and (table is not None or is_report or as_json):
+        raise click.UsageError(
+            "--into stores every table and prints none; leave out --table, --out, --format and --json."
+        )
     bar = _Progress()
     capture = read_pcap(
         files,
@@ -129,6 +145,10 @@ def read(
         progress=bar.update if sys.stderr.isatty() else None,
     )
     try:
+        if into is not None:
+            from metaflow_core.cli.into import store_capture
+
+            return store_capture(capture, into, storage)
         if table is None:
             if is_report:
                 return _report(capture, top=top or _TOP_OF_REPORT, out=out)

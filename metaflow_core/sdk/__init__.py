@@ -8,6 +8,7 @@ from metaflow_core.sdk.loading import check_config, open_host
 from metaflow_core.sdk.read import read_pcap
 from metaflow_core.sdk.rows import Rows
 from metaflow_core.sdk.run import run
+from metaflow_core.sdk.stores import Store, open_store
 from metaflow_core.sdk.sync_app import SyncApp
 
-__all__ = ["App", "Capture", "Rows", "SyncApp", "check_config", "open_host", "read_pcap", "run"]
+__all__ = ["App", "Capture", "Rows", "Store", "SyncApp", "check_config", "open_host", "open_store", "read_pcap", "run"]

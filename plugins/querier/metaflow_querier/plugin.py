@@ -39,7 +39,9 @@ def metaflow_services() -> Iterable[ServiceFactory]:
 
 @hookimpl
 def metaflow_commands(cli: click.Group) -> None:
-    """``mflow query``."""
+    """``mflow query``, ``mflow export``, ``mflow import``."""
     from metaflow_querier.client.command import query
+    from metaflow_querier.client.transfer import export_rows, import_rows
 
-    cli.add_command(query)
+    for command in (query, export_rows, import_rows):
+        cli.add_command(command)

@@ -16,7 +16,6 @@ from metaflow_core.api import (
     Kind,
     QueryRequest,
     QueryResult,
-    StorageFactory,
     SystemClock,
 )
 from metaflow_core.errors import InputError, UnavailableError
@@ -103,34 +102,25 @@ def _built(factories: Mapping[str, Any], kind: Kind, name: str, catalog: Catalog
 class StoreAsker:
     """Asks a store in a directory, through an app of its own.
 
-    :param storage: type of the storage; empty for the only one that keeps its rows in a directory.
+    :param storage: type of the storage; empty for the best that is installed.
     :raises UnavailableError: no installed storage can. :raises ComponentError: it cannot be opened.
     """
 
     def __init__(self, folder: Path, storage: str, dialect: str) -> None:
         from metaflow_core.config import read_document
         from metaflow_core.sdk import SyncApp, open_host
+        from metaflow_core.sdk.stores import choose_storage
 
         # An empty place would be made into a new store, which nobody who asks wants. Some storages keep one file.
         if not folder.exists():
             raise InputError(f"{folder}: there is no such directory or file")
-        factories = open_host(read_document({}), autoload=True).registry.factories(Kind.STORAGE)
-        able = [
-            name
-            for name, factory in factories.items()
-            if isinstance(factory, StorageFactory) and "path" in factory.config.model_fields and "read" in factory.roles
-        ]
-        chosen = storage or (able[0] if len(able) == 1 else "")
-        if chosen not in able:
-            known = ", ".join(able) or "none"
-            raise UnavailableError(
-                f"--data needs a storage that keeps rows in a directory; installed are: {known} (choose with --storage)"
-            )
+        host = open_host(read_document({}), autoload=True)
+        chosen = choose_storage(host, storage).type
         config = {"storages": {chosen: {"path": str(folder)}}, "dialects": {dialect: {}}}
         self._dialect = dialect
-        self.catalog = load_catalog()
         self._app = SyncApp(config, autoload=True)
         self._app.start()
+        self.catalog = load_catalog()
 
     def ask(self, text: str, *, timeout_s: float, max_rows: int, params: Mapping[str, Any]) -> QueryResult:
         """Answers from the store."""
