@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from metaflow_core.cli.exits import OK
@@ -62,7 +62,7 @@ async def run_app(
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, ended.set)
-    async with app:
+    async with _starting(app, place):
         place.tell(base_url(app))
         for line in block(app, title, said(app)):
             print(line, flush=True)
@@ -74,6 +74,26 @@ async def run_app(
         if status.get("state") == "failed":
             print(f"mflow: {status.get('kind')} {status.get('id')}: {status.get('message')}", file=sys.stderr)
     return OK
+
+
+@contextlib.asynccontextmanager
+async def _starting(app: App, place: Place) -> AsyncIterator[None]:
+    """The app while it runs; a store that cannot be opened comes with what to do."""
+    from metaflow_core.errors import StartError
+
+    try:
+        await app.start()
+    except StartError as error:
+        if not str(error).startswith("storages."):
+            raise
+        raise StartError(
+            f"{error}\nWhen what is kept there is damaged: move it away (mv {place.folder} {place.folder}.damaged) and start again, or "
+            "give another directory with --data DIR."
+        ) from error
+    try:
+        yield
+    finally:
+        await app.stop()
 
 
 async def _end(app: App, ended: asyncio.Event, seconds: float | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -15,8 +16,10 @@ import yaml
 from metaflow_up import choice
 from metaflow_up.board import APPLICATION, NETWORK, Board
 from metaflow_up.choice import choose_capture
+from metaflow_up.place import Place, free_port, made_token
 
 from metaflow_core.api import RecordBatch
+from metaflow_core.errors import StartError
 from metaflow_core.model.catalog import load_catalog
 
 SHOP = Path(__file__).resolve().parents[3] / "tests" / "captures" / "shop.pcap"
@@ -139,3 +142,84 @@ def test_wrong_filter_is_a_sentence(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "capture filter 'tcp prt 80' is wrong" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def refused(*options: str) -> str:
+    """What ``mflow up`` says when it does not start."""
+    result = subprocess.run(
+        [*COMMAND, "--pcap", str(SHOP), *options], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_what_cannot_be_is_a_sentence(tmp_path: Path) -> None:
+    """Another MetaFlow in the directory, a taken port, a file where the directory should be, a store that is none."""
+    used = Place(tmp_path / "used")
+    used.take()
+    used.tell("http://127.0.0.1:1")
+    said = refused("--data", str(tmp_path / "used"))
+    assert f"another MetaFlow (process {os.getpid()}, http://127.0.0.1:1) uses {tmp_path / 'used'} already" in said
+    used.release()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert f"port {port} of 127.0.0.1 is taken" in refused("--data", str(tmp_path / "a"), "--port", str(port))
+    (tmp_path / "file").write_text("")
+    assert "is a file, not a directory" in refused("--data", str(tmp_path / "file"))
+
+
+def test_a_store_that_is_none(tmp_path: Path) -> None:
+    pytest.importorskip("chdb", reason="chdb is not installed; it is the store that is damaged here")
+    broken = tmp_path / "clickhouse" / "data" / "metadata"
+    broken.mkdir(parents=True)
+    (broken / "flow_log.sql").write_text("garbage")
+    said = refused("--data", str(tmp_path))
+    assert "cannot be opened" in said
+    assert f"mv {tmp_path} {tmp_path}.damaged" in said
+
+
+def test_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        found, note = free_port(None, port)
+        assert port < found <= port + 20
+        assert f"port {port} is taken" in note
+        with pytest.raises(StartError, match=f"port {port} of 127.0.0.1 is taken"):
+            free_port(port, 8088)
+    monkeypatch.setattr("metaflow_up.place._is_free", lambda port: False)
+    with pytest.raises(StartError, match="are all taken"):
+        free_port(None, 8088)
+
+
+def test_a_token_is_made_once_and_for_this_user_only(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    made_token(path)
+    first = path.read_text()
+    made_token(path)
+    assert path.read_text() == first
+    assert len(first.strip()) >= 32
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "pipeline"),
+    [
+        (["agent", "--server", "10.0.0.5:20133", "--pcap", str(SHOP)], "live"),
+        (["server", "--listen", "0.0.0.0:20133"], "agents"),
+    ],
+)
+def test_printed_configurations_of_both_halves(tmp_path: Path, words: list[str], pipeline: str) -> None:
+    pytest.importorskip("metaflow_link", reason="metaflow-link is not installed; it joins the halves")
+    (tmp_path / "agent-token").write_text("x" * 40)
+    command = [sys.executable, "-m", "metaflow_core", *words, "--data", str(tmp_path), "--print-config"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    config = yaml.safe_load(text)
+    assert pipeline in config["pipelines"]
+    if words[0] == "server":
+        assert config["collectors"]["metaflow"]["token"] == f"${{file:{tmp_path / 'agent-token'}}}"
+    path = tmp_path / "metaflow.yaml"
+    path.write_text(text)
+    subprocess.run([sys.executable, "-m", "metaflow_core", "validate", str(path)], check=True)
