@@ -9,6 +9,7 @@ from tools.reference.commands import commands_page
 from tools.reference.errors import errors_page
 from tools.reference.hooks import hooks_page
 from tools.reference.options import options_page
+from tools.reference.protocols import protocols_page
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
@@ -16,6 +17,7 @@ PAGES = {
     "commands.md": commands_page,
     "errors.md": errors_page,
     "plugins.md": options_page,
+    "protocols.md": protocols_page,
 }
 
 
