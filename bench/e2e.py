@@ -237,7 +237,7 @@ async def agent_to_store(folder: Path, rows: int, batch_rows: int) -> None:
     config = {
         "version": 1,
         "collectors": {"metaflow": {"listen": f"127.0.0.1:{port}"}},
-        "storages": {"clickhouse": {"path": str(folder / "store")}},
+        "storages": {"clickhouse": {"path": str(folder / "store"), "retention": "forever"}},
         "pipelines": {"agents": {"collectors": ["metaflow"], "storages": ["clickhouse"]}},
         "service": {"data_dir": str(folder / "link-server")},
     }

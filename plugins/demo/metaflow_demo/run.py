@@ -128,6 +128,8 @@ async def _watch(
     """Start ``mflow up`` where the shop is, and wait until it captures."""
     data = options.data or folder / "data"
     command = [sys.executable, "-m", "metaflow_core", "up", "--data", str(data.absolute()), "--port", str(options.port)]
+    # in its namespace nobody would reach what it listened on
+    command.append("--no-receive")
     if network is None:
         command += ["--interface", "lo", "--filter", "net 127.0.77.0/24"]
     else:

@@ -20,8 +20,11 @@ LINK = "metaflow"
 """The type of the components that join agents and a server."""
 
 
-def assemble(host: PluginHost, capture: Capture, data_dir: Path, port: int) -> dict[str, Any]:
-    """A configuration as a mapping, ready for :class:`metaflow_core.App` or a YAML file."""
+def assemble(host: PluginHost, capture: Capture, data_dir: Path, port: int, *, receives: bool = True) -> dict[str, Any]:
+    """A configuration as a mapping, ready for :class:`metaflow_core.App` or a YAML file.
+
+    :param receives: also start every installed receiver; never with files, whose time is not now.
+    """
     config: dict[str, Any] = {
         "version": 1,
         "collectors": {capture.collector: _plain(capture.options)},
@@ -32,7 +35,7 @@ def assemble(host: PluginHost, capture: Capture, data_dir: Path, port: int) -> d
         config["collectors"][name] = {"_startup_error": "ignore"}
         config["pipelines"]["live"]["collectors"].append(name)
     _store_and_answer(host, config, data_dir, port)
-    if capture.is_live:
+    if capture.is_live and receives:
         _receive(host, config, ())
     return config
 

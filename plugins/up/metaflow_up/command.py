@@ -39,6 +39,12 @@ _PORT = 8088
     type=click.IntRange(1, 65535),
     help=f"Port of the HTTP service on loopback. Default: {_PORT}, or the next free one.",
 )
+@click.option(
+    "--receive/--no-receive",
+    "receives",
+    default=True,
+    help="Also listen on loopback for what installed receivers take (Prometheus, OpenTelemetry, agents). Default: yes.",
+)
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def up(
@@ -48,6 +54,7 @@ def up(
     captures: tuple[str, ...],
     data: Path | None,
     port: int | None,
+    receives: bool,
     seconds: float | None,
     print_config: bool,
 ) -> int:
@@ -80,7 +87,7 @@ def up(
         capture = choose_capture(host.factories(Kind.COLLECTOR), interfaces, capture_filter, (chosen,))
     if not capture.collector:
         raise UnavailableError(f"{capture.why}{offer(host)}")
-    config = assemble(host, capture, folder, chosen)
+    config = assemble(host, capture, folder, chosen, receives=receives)
     if print_config:
         return running.print_config(config)
     said = [("capture", capture.why), ("storage", storage_text(config))]
