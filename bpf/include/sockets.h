@@ -36,17 +36,17 @@ INLINE u64 next_id(struct config *conf)
 
 INLINE struct file *file_of(u32 fd)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = CURRENT_TASK();
 	struct files_struct *files = 0;
 	struct fdtable *table = 0;
 	struct file *file = 0, **slots = 0;
 	u32 most = 0;
 
-	PEEK(files, task->files);
-	PEEK(table, files->fdt);
-	PEEK(most, table->max_fds);
+	FOLLOW(files, task->files);
+	FOLLOW(table, files->fdt);
+	FOLLOW(most, table->max_fds);
 	if (fd >= most) return 0;
-	PEEK(slots, table->fd);
+	FOLLOW(slots, table->fd);
 	if (bpf_probe_read_kernel(&file, sizeof(file), slots + fd)) return 0;
 	return file;
 }

@@ -86,28 +86,37 @@ class EbpfCollector:
             self._stopping.set()
 
     def _drain(self, session: Session, watch: Watch, emit: Emit, loop: asyncio.AbstractEventLoop) -> None:
-        counters, clock = self._context.counters, BootClock()
-        poll = select.poll()
-        poll.register(session.loaded.maps["records"].fd, select.POLLIN)
+        clock = BootClock()
         ticked = time.monotonic()
-        while not self._stopping.is_set():
-            poll.poll(self._config.tick_ms)
-            began = session.processes.drain(0)
-            if began.data:
-                watch.tell(began.data)
-            drained = session.records.drain(clock.to_unix())
-            if drained.damaged:
-                counters.add("dropped", drained.damaged, reason="damaged_record")
-            if drained.data:
-                counters.add("received", drained.records)
-                counters.add("received", len(drained.data), unit="bytes")
-                # waiting here is the back-pressure: the ring fills, and the kernel counts what it drops
-                asyncio.run_coroutine_threadsafe(_emit(emit, SegmentBlock(drained.data)), loop).result()
-            now = time.monotonic()
-            if now - ticked >= _TICK_EVERY_S:
-                ticked = now
-                tick = TickBlock(self._context.clock.time_ns())
-                asyncio.run_coroutine_threadsafe(_emit(emit, tick), loop).result()
+        # edge-triggered: woken when the programs say so (wakeup_bytes), not whenever there is a record
+        with select.epoll() as poll:
+            poll.register(session.loaded.maps["records"].fd, select.EPOLLIN | select.EPOLLET)
+            while not self._stopping.is_set():
+                poll.poll(self._config.tick_ms / 1000)
+                began = session.processes.drain(0)
+                if began.data:
+                    watch.tell(began.data)
+                while not self._stopping.is_set() and self._hand_on(session, clock, emit, loop):
+                    pass
+                now = time.monotonic()
+                if now - ticked >= _TICK_EVERY_S:
+                    ticked = now
+                    tick = TickBlock(self._context.clock.time_ns())
+                    asyncio.run_coroutine_threadsafe(_emit(emit, tick), loop).result()
+
+    def _hand_on(self, session: Session, clock: BootClock, emit: Emit, loop: asyncio.AbstractEventLoop) -> bool:
+        """One block; true when as much again waits."""
+        counters = self._context.counters
+        drained = session.records.drain(clock.to_unix())
+        if drained.damaged:
+            counters.add("dropped", drained.damaged, reason="damaged_record")
+        if not drained.data:
+            return False
+        counters.add("received", drained.records)
+        counters.add("received", len(drained.data), unit="bytes")
+        # waiting here is the back-pressure: the ring fills, and the kernel counts what it drops
+        asyncio.run_coroutine_threadsafe(_emit(emit, SegmentBlock(drained.data)), loop).result()
+        return session.records.queued() >= max(self._config.wakeup_bytes, 65_536)
 
     async def stop(self) -> None:
         """End the threads and take everything out of the kernel. Idempotent."""

@@ -60,7 +60,7 @@ class EbpfConfig(Config):
         16, ge=1, le=1024, description="Size of the ring buffer in MiB; a power of two is used, at least this."
     )
     wakeup_bytes: int = Field(
-        65_536,
+        262_144,
         ge=0,
         description="The drain is woken when this much is queued, and looks every tick_ms anyway; 0: at each record.",
     )

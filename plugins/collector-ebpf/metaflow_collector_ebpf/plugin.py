@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from metaflow_collector_ebpf.collector import EbpfCollector
 from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_core import CollectorFactory, Stability, hookimpl
+from metaflow_core.api import Examination
 
 
 @hookimpl
@@ -22,3 +23,11 @@ def metaflow_collectors() -> Iterable[CollectorFactory]:
             summary="What processes send and receive, TLS plain text included, from the Linux kernel (eBPF).",
         )
     ]
+
+
+@hookimpl
+def metaflow_examinations() -> Iterable[Examination]:
+    """What the kernel lets this collector do."""
+    from metaflow_collector_ebpf.examination import look
+
+    return [Examination("eBPF", look)]

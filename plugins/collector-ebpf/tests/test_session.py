@@ -22,9 +22,10 @@ from metaflow_collector_ebpf.backends.bcc import source
 from metaflow_collector_ebpf.backends.core import object_path
 from metaflow_collector_ebpf.kernel.btf import BadBtf, Btf
 from metaflow_collector_ebpf.kernel.elf import BadElf, Elf
-from metaflow_collector_ebpf.plugin import metaflow_collectors
+from metaflow_collector_ebpf.plugin import metaflow_collectors, metaflow_examinations
 from metaflow_collector_ebpf.probe import bcc_path, examine, missing_capabilities
 
+from metaflow_core.api import FindingState, Surroundings
 from metaflow_core.errors import StartError, UnavailableError
 from metaflow_core.testing import CollectorContract
 
@@ -81,8 +82,16 @@ def test_without_privileges_it_says_what_is_missing_and_what_else_there_is() -> 
         assert part in done.stdout
 
 
-def test_findings_are_sentences() -> None:
+def test_findings_are_sentences(tmp_path: Path) -> None:
     assert all(item.sentence and item.name for item in examine())
+    told = [
+        finding
+        for examination in metaflow_examinations()
+        for finding in examination.run(Surroundings(data_dir=tmp_path))
+    ]
+    assert len(told) == len(examine())
+    assert (FindingState.MISSING in {finding.state for finding in told}) == bool(why_not())
+    assert all(finding.said and (finding.remedy or finding.state in ("ok", "note")) for finding in told)
 
 
 @pytest.mark.root

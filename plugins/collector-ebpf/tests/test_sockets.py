@@ -35,7 +35,10 @@ def test_http_on_both_ends(everything: Watching) -> None:
     with running(*script("web.py", port), port=port) as server:
         assert curl(f"http://127.0.0.1:{port}/hello") == "from /hello"
         found = everything.wait(
-            lambda items: len(items) >= 4, lambda i: at(port)(i) and i.comm in ("curl", "python", "python3")
+            lambda items: (
+                {(i.comm == "curl", i.direction) for i in items} == {(True, IN), (True, OUT), (False, IN), (False, OUT)}
+            ),
+            lambda i: at(port)(i) and i.comm in ("curl", "python", "python3"),
         )
         closed = everything.wait(
             lambda items: len(items) >= 4, lambda i: port in i.ports and i.kind == CLOSE and i.comm != "pytest"

@@ -88,6 +88,8 @@ _PREFIX = """
 #define INLINE static inline __attribute__((always_inline))
 #define RING_QUEUED(name) 0 /* bcc has no way to ask; the drain looks at each tick */
 #define PEEK(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
+#define CURRENT_TASK() ((struct task_struct *)bpf_get_current_task())
+#define FOLLOW PEEK
 #define HAS_F_REF HAS_file_f_ref
 #define HAS_START_BOOTTIME HAS_task_struct_start_boottime
 /* clang does not offer the result of an atomic addition to this old machine model; ids hold the processor's number anyway */

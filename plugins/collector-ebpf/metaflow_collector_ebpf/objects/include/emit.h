@@ -6,9 +6,9 @@
 
 INLINE u64 start_of_process(void)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task(), *leader = 0;
+	struct task_struct *task = CURRENT_TASK(), *leader = 0;
 	u64 start = 0;
-	PEEK(leader, task->group_leader);
+	FOLLOW(leader, task->group_leader);
 	if (HAS_START_BOOTTIME) PEEK(start, leader->start_boottime);
 	else PEEK(start, leader->real_start_time);
 	return start;
@@ -55,7 +55,11 @@ INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u3
 	s->head.size = size;
 	s->head.cap_len = captured;
 	s->head.cap_seq = c->cap_seq + 1;
-	if (conf->wakeup) flags = RING_QUEUED(records) >= conf->wakeup ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	if (conf->wakeup) {
+		/* once for each such amount, not for each record while the reader is on its way: waking costs microseconds */
+		u32 queued = RING_QUEUED(records), wakeup = conf->wakeup;
+		flags = queued / wakeup != (queued + (u32)size) / wakeup ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	}
 	if (RING_OUTPUT(records, s, size, flags)) return -1;
 	ATOMIC_NEXT(&c->cap_seq);
 	count(COUNT_RECORDS, 1);

@@ -16,7 +16,7 @@ static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static u64 (*bpf_get_current_pid_tgid)(void) = (void *)14;
 static u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
 static long (*bpf_get_current_comm)(void *buffer, u32 size) = (void *)16;
-static u64 (*bpf_get_current_task)(void) = (void *)35;
+static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 static u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
 static long (*bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
@@ -56,6 +56,9 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 
 /* reads of the kernel's memory, relocated by CO-RE */
 #define PEEK(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
+/* what the verifier can follow from the current task on is read without a call; a bad pointer gives 0 there too */
+#define CURRENT_TASK() bpf_get_current_task_btf()
+#define FOLLOW(to, from) ((to) = (from))
 #define HAS_MEMBER(expression) __builtin_preserve_field_info(expression, 2 /* BPF_FIELD_EXISTS */)
 #define HAS_F_REF HAS_MEMBER(((struct file *)0)->f_ref)
 #define HAS_START_BOOTTIME HAS_MEMBER(((struct task_struct *)0)->start_boottime)
