@@ -8,7 +8,7 @@ from typing import Self
 from metaflow_core.api import Config, Field, SecretStr, field_validator, model_validator
 from metaflow_link.addresses import address
 from metaflow_link.spool.spool import Fsync, WhenFull
-from metaflow_link.wire.batches import Packing
+from metaflow_link.wire.packing import Packing
 
 __all__ = ["SenderConfig"]
 

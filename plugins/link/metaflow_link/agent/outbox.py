@@ -11,7 +11,8 @@ from typing import ParamSpec, TypeVar
 from metaflow_core.api import RecordBatch
 from metaflow_core.errors import StorageError
 from metaflow_link.spool.spool import Record, Spool
-from metaflow_link.wire.batches import Packing, pack
+from metaflow_link.wire.batches import pack
+from metaflow_link.wire.packing import Packing
 
 __all__ = ["Outbox"]
 

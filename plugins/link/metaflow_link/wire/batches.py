@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
@@ -12,18 +11,11 @@ import pyarrow as pa
 from metaflow_core.api import RecordBatch
 from metaflow_core.errors import ParseError
 from metaflow_link.wire.messages import messages
+from metaflow_link.wire.packing import Packing
 
 __all__ = ["Packed", "Packing", "Unpacked", "pack", "unpack"]
 
 _MOST_COLUMNS = 4096
-
-
-class Packing(StrEnum):
-    """How the data of a batch is packed."""
-
-    NONE = "none"
-    ZSTD = "zstd"
-    LZ4 = "lz4"
 
 
 _NUMBERS = {Packing.NONE: 0, Packing.ZSTD: 1, Packing.LZ4: 2}
