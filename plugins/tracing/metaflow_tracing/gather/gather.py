@@ -1,13 +1,14 @@
-"""Rows of a trace: those that are asked for, then those that share a key with them, in a few rounds of one plan each."""
+"""Rows of a trace: those that are asked for, then those that hang together with them, by few and narrow plans; all their columns at the end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from metaflow_core.api import Lookup, Relation
 from metaflow_core.errors import QueryError
 from metaflow_core.model.expression import Expr
 from metaflow_core.query import Plan, TimeRange
@@ -31,6 +32,7 @@ _MOST_NARROW = 200_000
 _REACH_S = 2.0
 _WIDENINGS = 3
 _HOUR_NS = 3_600 * 1_000_000_000
+_TRACE_IDS = ("trace_id", "_trace_id_2")
 
 
 class Store(Protocol):
@@ -61,9 +63,18 @@ class Gatherer:
     """
 
     def __init__(self, rules: Mapping[str, LinkRule], limits: Limits | None = None) -> None:
-        self._rules = rules
         self._limits = limits or Limits()
-        self._keyed = [rule for rule in rules.values() if rule.lookups]
+        self._lookups = list(dict.fromkeys(lookup for rule in rules.values() for lookup in rule.lookups))
+        # beyond the reach of one clock only what is the same at every host leads anywhere
+        self._far = [
+            lookup
+            for lookup in self._lookups
+            if any(
+                lookup in rule.lookups and (rule.relation is Relation.SAME or _is_text(lookup))
+                for rule in rules.values()
+            )
+        ]
+        self._columns = linking_columns(self._lookups)
 
     async def by_trace(self, store: Store, trace_id: str, time: TimeRange | None = None) -> Found:
         """The rows that name a trace, and what belongs to them.
@@ -74,9 +85,9 @@ class Gatherer:
         if not names:
             raise QueryError(f"{trace_id!r} is no trace id; ids stand in the column trace_id of l7_flow_log")
         found = Found(wanted=set(names))
-        plans = [rows(same_id(column, names), time, self._limits.max_rows) for column in ("trace_id", "_trace_id_2")]
-        await self._seed(store, plans, found)
-        return await self._grow(store, found)
+        search = _Search(store, found, self._limits)
+        await search.seed([same_id(column, names) for column in _TRACE_IDS], self._columns, time)
+        return await self._grow(search, set(names))
 
     async def by_row(self, store: Store, flow_id: int, start_us: int, number: int = 0) -> Found:
         """One row (see :attr:`metaflow_tracing.spans.Span.row_id`), and what belongs to it.
@@ -84,167 +95,180 @@ class Gatherer:
         :raises QueryError: the storage cannot answer.
         """
         found = Found()
+        search = _Search(store, found, self._limits)
         start_ns = start_us * 1000
         time = TimeRange(max(0, start_ns - start_ns % 1_000_000_000), start_ns + _HOUR_NS)
-        asked = both(same_id("flow_id", [flow_id]), same_id("start_time", [start_us]))
-        await self._seed(store, [rows(asked, time, self._limits.max_rows)], found)
-        exact = [span for span in found.spans if span.row_id.endswith(f".{number}")]
-        if number and exact:
-            found.spans = exact
-        found.wanted |= {span.row_id for span in found.spans}
-        names = {name for span in found.spans for name in span.trace_ids}
+        await search.seed([both(same_id("flow_id", [flow_id]), same_id("start_time", [start_us]))], self._columns, time)
+        names = search.values(_TRACE_IDS)
         if names:
             # the rest of a named trace by its name; the row says when, so no other time is looked through
-            around = window(found.spans[0].start_us, found.spans[0].end_us, self._limits.margin_s)
-            plans = [
-                rows(same_id(column, sorted(names)), around, self._limits.max_rows)
-                for column in ("trace_id", "_trace_id_2")
-            ]
-            await self._seed(store, plans, found)
-        return await self._grow(store, found)
+            listed = sorted(names)
+            await search.seed(
+                [same_id(column, listed) for column in _TRACE_IDS], self._columns, search.window(self._limits.margin_s)
+            )
+        await self._grow(search, names)
+        mine = [span for span in found.spans if span["flow_id"] == flow_id and span.seen_start_us == start_us]
+        exact = [span for span in mine if number and span.row_id.endswith(f".{number}")]
+        found.wanted |= {span.row_id for span in exact or mine}
+        return found
 
     async def by_filter(self, store: Store, predicate: Expr, time: TimeRange, most: int) -> Found:
-        """Rows for which a predicate is true, at most so many, and what belongs to them.
+        """Rows for which a predicate is true, at most so many and the latest of them, and what belongs to them.
 
         :raises QueryError: the storage cannot answer.
         """
         found = Found()
-        await self._seed(store, [rows(predicate, time, most)], found, most)
-        found.wanted |= {span.row_id for span in found.spans}
-        return await self._grow(store, found)
+        search = _Search(store, found, self._limits)
+        await search.seed([predicate], self._columns, time, most)
+        chosen = set(search.known)
+        await self._grow(search, set())
+        found.wanted |= {span.row_id for span in found.spans if (span["flow_id"], span.seen_start_us) in chosen}
+        return found
 
-    async def _seed(self, store: Store, plans: Sequence[Plan], found: Found, most: int | None = None) -> None:
-        tables = await asyncio.gather(*(store.execute(plan) for plan in plans))
-        found.plans += len(plans)
-        known = {_identity(span) for span in found.spans}
-        for table in tables:
-            for span in spans_of(table):
-                if _identity(span) not in known:
-                    known.add(_identity(span))
-                    found.spans.append(span)
-        limit = most or self._limits.max_rows
-        if len(found.spans) > limit:
-            del found.spans[limit:]
-            found.notes.append(f"only {limit} rows were taken; there are more (narrow the time, or raise max_rows)")
-
-    async def _grow(self, store: Store, found: Found) -> Found:
+    async def _grow(self, search: _Search, asked_for: set[str]) -> Found:
         """Add what is related: first all that hangs together around the known rows' time, then what is found by value further away (hosts
-        whose clocks are apart), and around that again, until nothing is new or a bound is reached."""
-        used: dict[str, set[Any]] = defaultdict(set)
-        keys = _Keys(self._keyed)
-        fresh = found.spans
+        whose clocks are apart), and around that again, until nothing is new or a bound is reached.
+
+        :param asked_for: trace ids whose rows are all known already.
+        """
+        used: dict[str, set[Any]] = defaultdict(set, {name: set(asked_for) for name in _TRACE_IDS})
+        fresh = search.rows
         for _ in range(self._limits.max_rounds):
-            if not fresh or not self._keyed:
-                return found
-            keys.add(fresh)
-            fresh = [*fresh, *await self._around(store, found, fresh, keys)]
-            asked = self._asked(fresh, used)
-            if not asked or len(found.spans) >= self._limits.max_rows:
+            if not fresh or not self._lookups or search.is_full:
                 break
-            time = window(
-                min(span.seen_start_us for span in found.spans),
-                max(span.seen_end_us for span in found.spans),
-                self._limits.margin_s,
-            )
-            table = await store.execute(rows(any_of(asked), time, self._limits.max_rows))
-            found.plans += 1
-            fresh = self._take(found, spans_of(table), keys)
-        if len(found.spans) >= self._limits.max_rows:
+            fresh = [*fresh, *await search.around(fresh, self._lookups, self._columns)]
+            asked = _asked(fresh, self._far, used) if self._limits.margin_s > _REACH_S else []
+            if not asked or search.is_full:
+                fresh = []
+                break
+            fresh = await search.seed([any_of(asked)], self._columns, search.window(self._limits.margin_s))
+        await search.read()
+        found = search.found
+        if search.is_full:
             found.notes.append(f"the trace was cut at {self._limits.max_rows} rows; there are more (raise max_rows)")
-        elif fresh and asked:
+        elif fresh:
             found.notes.append(
                 f"after {self._limits.max_rounds} rounds of related rows there may be more (raise max_rounds)"
             )
         return found
 
-    async def _around(self, store: Store, found: Found, fresh: Sequence[Span], keys: _Keys) -> list[Span]:
-        """What hangs together with some rows and happened near them. The window grows with what is found, a few times."""
-        lookups = list(dict.fromkeys(lookup for rule in self._keyed for lookup in rule.lookups))
-        names = linking_columns(lookups)
-        seeds = [{name: span[name] for name in names} for span in fresh]
-        start, end = min(span.seen_start_us for span in fresh), max(span.seen_end_us for span in fresh)
-        for _ in range(_WIDENINGS):
-            time = window(start, end, _REACH_S)
-            narrow = await store.execute(linking(names, time, _MOST_NARROW))
-            found.plans += 1
-            if narrow.num_rows > _MOST_NARROW:
-                # too much happens at once: the values must be asked for
-                return []
-            room = self._limits.max_rows - len(found.spans)
-            mask, is_whole = await asyncio.to_thread(closure, narrow, lookups, seeds, room + len(fresh))
-            related = narrow.filter(_mask(mask))
-            if not related.num_rows:
-                return []
-            moments = Columns(related)
-            first, last = min(moments["start_time"]), max(moments["end_time"])
-            if not is_whole or (first >= start and last <= end + _REACH_S * 500_000):
-                break
-            start, end = min(start, first), max(end, last)
-        asked = both(
-            same_id("flow_id", dict.fromkeys(moments["flow_id"])),
-            same_id("start_time", dict.fromkeys(moments["start_time"])),
-        )
-        table = await store.execute(
-            rows(asked, window(min(start, first), max(end, last), _REACH_S), self._limits.max_rows * 2)
-        )
-        found.plans += 1
-        return self._take(found, spans_of(table), keys, is_related=True)
 
-    def _take(self, found: Found, spans: Iterable[Span], keys: _Keys, *, is_related: bool = False) -> list[Span]:
-        """Those that are new and share a key with what is known, as far as there is room."""
-        known = {_identity(span) for span in found.spans}
-        fresh = [span for span in spans if _identity(span) not in known and (is_related or keys.touch(span))]
-        del fresh[max(0, self._limits.max_rows - len(found.spans)) :]
-        found.spans = [*found.spans, *fresh]
-        keys.add(fresh)
+class _Search:
+    """One search: the linking columns of the rows that are known so far.
+
+    :ivar rows: by column. :ivar known: flow and start of each.
+    """
+
+    def __init__(self, store: Store, found: Found, limits: Limits) -> None:
+        self._store = store
+        self.found = found
+        self._limits = limits
+        self.rows: list[dict[str, Any]] = []
+        self.known: dict[tuple[int, int], None] = {}
+        self.is_full = False
+
+    def values(self, columns: Sequence[str]) -> set[Any]:
+        """What stands in some columns."""
+        return {row[name] for row in self.rows for name in columns if row[name]}
+
+    def window(self, margin_s: float) -> TimeRange:
+        """The time of the known rows, and a margin."""
+        return window(min(row["start_time"] for row in self.rows), max(row["end_time"] for row in self.rows), margin_s)
+
+    async def seed(
+        self, predicates: Sequence[Expr], columns: Sequence[str], time: TimeRange | None, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Rows for which one of some predicates is true; those that are new."""
+        limit = most or self._limits.max_rows
+        plans = [linking(columns, time, limit, each, is_latest=most is not None) for each in predicates]
+        self.found.plans += len(plans)
+        fresh: list[dict[str, Any]] = []
+        for table in await asyncio.gather(*(self._store.execute(plan) for plan in plans)):
+            if table.num_rows > limit:
+                self.is_full = self.is_full or most is None
+                table = table.slice(0, limit)
+            fresh += self._add(table)
         return fresh
 
-    def _asked(self, fresh: Iterable[Span], used: dict[str, set[Any]]) -> list[Expr]:
-        """Predicates for values that were not asked for yet."""
-        values: dict[str, dict[Any, None]] = defaultdict(dict)
-        lookups = {lookup: None for rule in self._keyed for lookup in rule.lookups}
-        for span in fresh:
-            for lookup in lookups:
-                for have in lookup.have:
-                    value = span[have]
-                    if value:
-                        for want in lookup.want:
-                            if value not in used[want]:
-                                values[want][value] = None
-        asked = []
-        for want, listed in values.items():
-            some = list(listed)[:_MOST_VALUES]
-            used[want].update(some)
-            asked.append(same_id(want, some))
-        return asked
+    def _add(self, table: pa.Table) -> list[dict[str, Any]]:
+        columns = Columns(table)
+        lists = {name: columns[name] for name in table.schema.names}
+        fresh = []
+        for at in range(table.num_rows):
+            row = {name: values[at] for name, values in lists.items()}
+            key = (row["flow_id"], row["start_time"])
+            if key in self.known:
+                continue
+            if len(self.known) >= self._limits.max_rows:
+                self.is_full = True
+                break
+            self.known[key] = None
+            fresh.append(row)
+        self.rows += fresh
+        return fresh
+
+    async def around(
+        self, fresh: Sequence[dict[str, Any]], lookups: Sequence[Lookup], columns: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """What hangs together with some rows and happened near them. The window grows with what is found, a few times."""
+        start, end = min(row["start_time"] for row in fresh), max(row["end_time"] for row in fresh)
+        room = self._limits.max_rows - len(self.known) + len(fresh)
+        related: pa.Table | None = None
+        for _ in range(_WIDENINGS):
+            narrow = await self._store.execute(linking(columns, window(start, end, _REACH_S), _MOST_NARROW))
+            self.found.plans += 1
+            if narrow.num_rows > _MOST_NARROW:
+                # too much happens at once: what is related must be asked for by value
+                break
+            mask, _ = await asyncio.to_thread(closure, narrow, lookups, fresh, room)
+            related = narrow.filter(_mask(mask))
+            if not related.num_rows:
+                break
+            moments = Columns(related)
+            first, last = min(moments["start_time"]), max(moments["end_time"])
+            if first >= start - _REACH_S * 500_000 and last <= end + _REACH_S * 500_000:
+                break
+            start, end = min(start, first), max(end, last)
+        return [] if related is None else self._add(related)
+
+    async def read(self) -> None:
+        """All columns of the rows that are known."""
+        if not self.known:
+            return
+        keys = list(self.known)
+        asked = both(
+            same_id("flow_id", dict.fromkeys(flow for flow, _ in keys)),
+            same_id("start_time", dict.fromkeys(at for _, at in keys)),
+        )
+        table = await self._store.execute(rows(asked, self.window(1.0), self._limits.max_rows * 2))
+        self.found.plans += 1
+        self.found.spans = [span for span in spans_of(table) if (span["flow_id"], span.seen_start_us) in self.known]
 
 
-class _Keys:
-    """Keys of the rows that are known: a column may agree by chance (sequence numbers have 32 bits), a rule's key does not."""
+def _asked(fresh: Sequence[dict[str, Any]], lookups: Sequence[Lookup], used: dict[str, set[Any]]) -> list[Expr]:
+    """Predicates for values that were not asked for yet."""
+    values: dict[str, dict[Any, None]] = defaultdict(dict)
+    for lookup in lookups:
+        for row in fresh:
+            for have in lookup.have:
+                value = row[have]
+                if value:
+                    for want in lookup.want:
+                        if value not in used[want]:
+                            values[want][value] = None
+    asked = []
+    for want, listed in values.items():
+        some = list(listed)[:_MOST_VALUES]
+        used[want].update(some)
+        asked.append(same_id(want, some))
+    return asked
 
-    def __init__(self, rules: Sequence[LinkRule]) -> None:
-        self._rules = rules
-        self._known: set[tuple[int, Hashable]] = set()
 
-    def add(self, spans: Iterable[Span]) -> None:
-        for span in spans:
-            for number, rule in enumerate(self._rules):
-                self._known.update((number, key) for key in rule.offers(span))
-                self._known.update((number, key) for key in rule.seeks(span))
-
-    def touch(self, span: Span) -> bool:
-        for number, rule in enumerate(self._rules):
-            for keys in (rule.offers(span), rule.seeks(span)):
-                if any((number, key) in self._known for key in keys):
-                    return True
-        return False
+def _is_text(lookup: Lookup) -> bool:
+    return not any(name.endswith("seq") or name.startswith("syscall") for name in lookup.have)
 
 
 def _mask(mask: Any) -> Any:
     import pyarrow as pa
 
     return pa.array(mask)
-
-
-def _identity(span: Span) -> tuple[Any, ...]:
-    return span.row_id, span.place, span.seen_end_us, span["span_id"], span["type"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from metaflow_core.model.expression import And, Compare, Expr, In, Literal, Or, Ref, Value
-from metaflow_core.query import Filter, Limit, Named, Plan, Project, Scan, TimeRange
+from metaflow_core.query import Filter, Limit, Named, Plan, Project, Scan, Sort, SortKey, TimeRange
 from metaflow_tracing.spans import COLUMNS, TAGS
 
 __all__ = ["TABLE", "any_of", "both", "linking", "rows", "same_id", "spellings", "window"]
@@ -21,10 +21,20 @@ def rows(predicate: Expr, time: TimeRange | None, most: int) -> Plan:
     return Limit(Project(Filter(Scan(TABLE, time=time), predicate), columns), most + 1)
 
 
-def linking(names: Iterable[str], time: TimeRange, most: int) -> Plan:
-    """The linking columns of every row of a time, and what the rows are found by."""
+def linking(
+    names: Iterable[str], time: TimeRange | None, most: int, predicate: Expr | None = None, *, is_latest: bool = False
+) -> Plan:
+    """The linking columns of rows, and what they are found by again; one more than ``most``.
+
+    :param predicate: which rows; None for every one of the time. :param is_latest: the latest of them, where there are more.
+    """
     listed = dict.fromkeys(("flow_id", "start_time", "end_time", *names))
-    return Limit(Project(Scan(TABLE, time=time), tuple(Named(name, Ref(name)) for name in listed)), most + 1)
+    source: Plan = Scan(TABLE, time=time)
+    if predicate is not None:
+        source = Filter(source, predicate)
+    if is_latest:
+        source = Sort(source, (SortKey("time", descending=True),))
+    return Project(Limit(source, most + 1), tuple(Named(name, Ref(name)) for name in listed))
 
 
 def same_id(column: str, values: Iterable[Value]) -> Expr:
