@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -156,6 +159,90 @@ async def test_plans_over_http(server: Double) -> None:
     texts = Project(Scan("l7_flow_log"), (Named("x", Call("upper", (Ref("endpoint"),))),))
     assert sorted((await used.execute(texts)).column("x").to_pylist()) == ["/A", "/B"]
     await used.stop()
+
+
+class Cut:
+    """A wire to a server that breaks in the middle of an INSERT: while it is sent, or once it is stored and before that is told.
+
+    :ivar how: ``sending``, ``answering``, or empty for a wire that holds.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.how = ""
+        self._to = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+
+    def _carry(self, client: socket.socket) -> None:
+        """One exchange after the other, each read whole; Content-Length or chunks, as the client sends them."""
+        with client, socket.create_connection(("127.0.0.1", self._to)) as server, contextlib.suppress(OSError):
+            while head := self._head(client):
+                is_insert = b"INSERT" in head[:4000].upper() or b"insert" in head[:4000]
+                if is_insert and self.how == "sending":
+                    server.sendall(head + b"1")
+                    return
+                server.sendall(head)
+                self._body(client, server, head)
+                answer = self._head(server)
+                if is_insert and self.how == "answering":
+                    return
+                client.sendall(answer)
+                self._body(server, client, answer)
+
+    @staticmethod
+    def _head(source: socket.socket) -> bytes:
+        data = b""
+        while not data.endswith(b"\r\n\r\n"):
+            byte = source.recv(1)
+            if not byte:
+                return b""
+            data += byte
+        return data
+
+    @staticmethod
+    def _body(source: socket.socket, target: socket.socket, head: bytes) -> None:
+        length = re.search(rb"(?i)content-length: *(\d+)", head)
+        if length is None:
+            ended = b""
+            while b"chunked" in head and not ended.endswith(b"0\r\n\r\n"):
+                part = source.recv(65_536)
+                ended = (ended + part)[-16:]
+                target.sendall(part)
+            return
+        left = int(length.group(1))
+        while left:
+            part = source.recv(min(left, 65_536))
+            left -= len(part)
+            target.sendall(part)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.mark.parametrize("how", ["sending", "answering"])
+async def test_a_server_that_goes_away_in_the_middle_of_an_insert(server: Double, how: str) -> None:
+    """Whether the rows had arrived or not: the batch stays with the caller, and sent again is there once."""
+    wire = Cut(server.port)
+    used = storage(f"clickhouse://127.0.0.1:{wire.port}")
+    await used.start()
+    await used.write(rows(2, "a"))
+    wire.how = how
+    with pytest.raises(StorageError, match=r"send it again"):
+        await used.write(rows(500, "b"))
+    wire.how = ""
+    assert (await used.health())["why"]
+    await used.write(rows(500, "b"))
+    assert (await used.execute(Scan("flow_log.explain"))).num_rows == 502
+    assert (await used.health())["state"] == "ok"
+    await used.stop()
+    wire.close()
 
 
 def test_urls() -> None:
