@@ -1,5 +1,7 @@
 //! Which header fields matter, and finding them fast: most fields of a message are passed over by their length alone.
 
+use metaflow_parser_sdk::trace::Names;
+
 /// What a field is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
@@ -28,6 +30,8 @@ pub(crate) struct Fields {
     attributes: Vec<(String, String)>,
     /// Lower-case names, by length (63: 63 or more).
     by_length: Vec<Vec<(String, Use)>>,
+    /// A first look at a name.
+    names: Names,
 }
 
 impl Default for Fields {
@@ -37,6 +41,7 @@ impl Default for Fields {
             client_ip: vec!["x-forwarded-for".to_owned()],
             attributes: Vec::new(),
             by_length: Vec::new(),
+            names: Names::default(),
         };
         fields.set_attributes(&[]);
         fields
@@ -70,7 +75,11 @@ impl Fields {
 
     fn index(&mut self) {
         let mut table = vec![Vec::new(); 64];
-        let mut add = |name: &str, field: Use| table[name.len().min(63)].push((name.to_owned(), field));
+        let mut names = Names::default();
+        let mut add = |name: &str, field: Use| {
+            names.add(name);
+            table[name.len().min(63)].push((name.to_owned(), field));
+        };
         add("host", Use::Host);
         add("content-length", Use::ContentLength);
         add("transfer-encoding", Use::TransferEncoding);
@@ -85,6 +94,13 @@ impl Fields {
             add(name, Use::Attribute(index as u8));
         }
         self.by_length = table;
+        self.names = names;
+    }
+
+    /// Whether a field of this name may be of interest; a no is certain.
+    #[inline]
+    pub fn may_use(&self, name: &[u8]) -> bool {
+        self.names.may_have(name)
     }
 
     /// What a field is for; it may be for several things.

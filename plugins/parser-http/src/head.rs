@@ -66,8 +66,17 @@ impl<'a> Head<'a> {
     #[inline]
     fn field(&mut self, line: &'a [u8], fields: &Fields, rules: &TraceRules, trace: &mut Trace) {
         let Some(colon) = scan::find(line, 0, b':') else { return };
+        let mut name = &line[..colon];
         // White space before the colon is wrong, but some send it.
-        let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
+        if let (Some(first), Some(last)) = (name.first(), name.last()) {
+            if first.is_ascii_whitespace() || last.is_ascii_whitespace() {
+                name = name.trim_ascii();
+            }
+        }
+        if !fields.may_use(name) && !rules.names().may_have(name) {
+            return;
+        }
+        let value = line[colon + 1..].trim_ascii();
         for field in fields.uses(name) {
             match field {
                 Use::Host => self.host = value,

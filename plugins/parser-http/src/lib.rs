@@ -1,8 +1,10 @@
 //! HTTP/1.0 and HTTP/1.1 (RFC 9110, RFC 9112) for MetaFlow: one record for each request and each final response.
 //!
-//! A message is reported when its head is complete; bodies are passed over without being kept. The README says what is
+//! A message is reported when its head is complete; bodies are passed over without being kept, unless the option `body_bytes` asks
+//! for their first bytes. The README says what is
 //! extracted and which options there are.
 
+mod body;
 mod check;
 mod chunked;
 mod fields;

@@ -1,5 +1,6 @@
 //! One head to one record, and to what follows it on the wire.
 
+use crate::body;
 use crate::head::{self, Coding, ContentLength, Head};
 use crate::options::Options;
 use crate::pending::Asked;
@@ -20,13 +21,15 @@ pub(crate) struct Sink<'a> {
 
 /// Where a message stands and how much of it there is.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Place<'a> {
     pub direction: Direction,
     pub offset: u64,
     pub time_ns: u64,
     /// Capture time of the last byte of the head.
     pub end_time_ns: u64,
     pub extent: Extent,
+    /// The first bytes of the body, where they are wanted and there.
+    pub body: &'a [u8],
 }
 
 /// How much of the head there is.
@@ -106,6 +109,10 @@ pub(crate) fn report(bytes: &[u8], place: Place, sink: &mut Sink, asked: impl Fn
         }
     }
     sink.trace.write(sink.out);
+    if !place.body.is_empty() {
+        sink.out.private_text(body::BODY, &String::from_utf8_lossy(place.body));
+        sink.out.private_text(body::MEDIA_TYPE, &String::from_utf8_lossy(body::media_type(bytes)));
+    }
     sink.out.end();
     Some(next)
 }

@@ -8,6 +8,8 @@ use metaflow_parser_sdk::trace::TraceRules;
 pub(crate) struct Options {
     /// Longest head in bytes; a longer one is reported as `parse_failed`.
     pub max_head_bytes: usize,
+    /// First bytes of bodies that are kept for those who refine messages; 0 for none.
+    pub body_bytes: usize,
     pub endpoint: EndpointRules,
     pub trace: TraceRules,
     pub fields: Fields,
@@ -17,6 +19,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             max_head_bytes: 64 << 10,
+            body_bytes: 0,
             endpoint: EndpointRules::default(),
             trace: TraceRules::default(),
             fields: Fields::default(),
@@ -32,6 +35,7 @@ impl Options {
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
             "max_head_bytes" => self.max_head_bytes = number(key, value, 1024, 1 << 20)?,
+            "body_bytes" => self.body_bytes = number(key, value, 0, 64 << 10)?,
             "endpoint_keep_segments" => self.endpoint.keep = number(key, value, 0, 64)?,
             "endpoint_rules" => self.endpoint.set_rules(value)?,
             "trace_headers" => self.trace = TraceRules::parse(value)?,
@@ -40,7 +44,7 @@ impl Options {
             "attribute_headers" => self.fields.set_attributes(&names(key, value)?),
             _ => {
                 return Err(format!(
-                    "Unknown option {key:?}: expected max_head_bytes, endpoint_keep_segments, endpoint_rules, trace_headers, \
+                    "Unknown option {key:?}: expected max_head_bytes, body_bytes, endpoint_keep_segments, endpoint_rules, trace_headers, \
                      x_request_id_headers, client_ip_headers or attribute_headers."
                 ))
             }

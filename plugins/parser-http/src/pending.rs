@@ -50,6 +50,11 @@ impl Pending {
         asked
     }
 
+    /// The same, without taking it.
+    pub fn front(&self) -> Asked {
+        self.0.front().map_or(Asked::Plain, |(asked, _)| *asked)
+    }
+
     /// Messages were lost: what waits is not known any more.
     pub fn clear(&mut self) {
         self.0.clear();

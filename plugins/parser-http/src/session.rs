@@ -1,5 +1,6 @@
 //! A connection: its two directions, and what one says about the other.
 
+use crate::body::{self, Peek};
 use crate::message::{self, Body, Extent, Next, Place, Sink};
 use crate::pending::Pending;
 use crate::side::{Phase, Progress, Side};
@@ -45,17 +46,38 @@ impl Session {
 
     /// The connection ends.
     pub fn close(&mut self, sink: &mut Sink) {
+        for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+            self.release(direction, sink);
+        }
         for side in &mut self.sides {
             side.close(sink.out);
         }
     }
 
+    /// The head of a message goes in alone: what follows it in the same packet, mostly a body, need not be copied to be
+    /// passed over.
     fn append(&mut self, segment: &Segment, sink: &mut Sink) {
+        let mut segment = *segment;
+        while let Some(length) = self.sides[segment.direction.index()].head_in(&segment, sink.options.max_head_bytes) {
+            let (head, rest) = segment.payload.split_at(length);
+            self.append_piece(&Segment { payload: head, wire_len: length as u32, ..segment }, sink);
+            let stream_offset = segment.stream_offset.wrapping_add(length as u64);
+            let wire_len = segment.wire_len.saturating_sub(length as u32);
+            segment = Segment { payload: rest, stream_offset, wire_len, ..segment };
+        }
+        self.append_piece(&segment, sink);
+    }
+
+    fn append_piece(&mut self, segment: &Segment, sink: &mut Sink) {
+        if self.sides[segment.direction.index()].stream.is_broken_by(segment) {
+            self.release(segment.direction, sink);
+        }
         if self.sides[segment.direction.index()].stream.is_broken_by(segment) {
             self.lose(segment, sink);
         }
         let side = &mut self.sides[segment.direction.index()];
-        if let Appended::Overflow { .. } = side.stream.append(segment, sink.options.max_head_bytes.max(64 << 10)) {
+        let most = sink.options.max_head_bytes.max(64 << 10) + sink.options.body_bytes;
+        if let Appended::Overflow { .. } = side.stream.append(segment, most) {
             side.lose_by_error("more bytes than the parser keeps", 0);
         }
         self.advance(segment.direction, sink);
@@ -67,7 +89,7 @@ impl Session {
         side.try_cut(sink.out);
         let is_used = side.phase == Phase::Head && !side.stream.is_empty() && {
             let length = side.stream.len();
-            self.report(segment.direction, length, Extent::Cut, sink).is_some()
+            self.report(segment.direction, length, Extent::Cut, false, sink).is_some()
         };
         self.sides[segment.direction.index()].lose_by_gap(is_used, segment.timestamp_ns, GAP);
         // Requests or responses may have been lost with the bytes: which answers which is not known any more.
@@ -85,29 +107,64 @@ impl Session {
                 }
                 Progress::TooLong => {
                     let length = sink.options.max_head_bytes;
-                    self.report(direction, length, Extent::TooLong, sink);
+                    self.report(direction, length, Extent::TooLong, true, sink);
                     let side = &mut self.sides[direction.index()];
                     side.consume(length);
                     side.lose_by_error("the rest of a head that is too long", 0);
                 }
                 Progress::Head(length) => {
-                    let next = self.report(direction, length, Extent::Whole, sink);
-                    let time_ns = self.sides[direction.index()].stream.time_ns();
-                    self.sides[direction.index()].consume(length);
-                    self.go_on(direction, next, time_ns, sink);
+                    let bytes = self.sides[direction.index()].stream.bytes();
+                    if body::peek(bytes, self.pending.front(), length, sink.options.body_bytes, false) == Peek::More {
+                        return;
+                    }
+                    self.pass_head(direction, length, false, sink);
                 }
             }
         }
     }
 
-    fn report(&mut self, direction: Direction, length: usize, extent: Extent, sink: &mut Sink) -> Option<Next> {
+    fn pass_head(&mut self, direction: Direction, length: usize, is_last: bool, sink: &mut Sink) {
+        if direction == Direction::ServerToClient {
+            // A server may answer before it has the whole request: the request comes first all the same.
+            self.release(Direction::ClientToServer, sink);
+        }
+        let next = self.report(direction, length, Extent::Whole, is_last, sink);
+        let time_ns = self.sides[direction.index()].stream.time_ns();
+        self.sides[direction.index()].consume(length);
+        self.go_on(direction, next, time_ns, sink);
+    }
+
+    /// A message that waits for its body gets no more of it: report it with what there is.
+    fn release(&mut self, direction: Direction, sink: &mut Sink) {
+        if sink.options.body_bytes == 0 || self.sides[direction.index()].phase != Phase::Head {
+            return;
+        }
+        if let Progress::Head(length) = self.sides[direction.index()].advance(sink.options.max_head_bytes, sink.out) {
+            self.pass_head(direction, length, true, sink);
+            self.advance(direction, sink);
+        }
+    }
+
+    fn report(
+        &mut self,
+        direction: Direction,
+        length: usize,
+        extent: Extent,
+        is_last: bool,
+        sink: &mut Sink,
+    ) -> Option<Next> {
         let stream = &self.sides[direction.index()].stream;
+        let body = match body::peek(stream.bytes(), self.pending.front(), length, sink.options.body_bytes, is_last) {
+            Peek::Bytes(body) if extent == Extent::Whole => body,
+            _ => &[],
+        };
         let place = Place {
             direction,
             offset: stream.offset(),
             time_ns: stream.time_ns(),
             end_time_ns: stream.time_at(length.saturating_sub(1)),
             extent,
+            body,
         };
         let pending = &mut self.pending;
         let next = message::report(stream.bytes().get(..length)?, place, sink, || pending.pop());

@@ -3,7 +3,7 @@
 use crate::chunked::{self, ChunkLine};
 use crate::resync::{self, Resync};
 use crate::{scan, start_line};
-use metaflow_parser_sdk::{Records, StreamBuffer};
+use metaflow_parser_sdk::{Kind, Records, Segment, StreamBuffer};
 
 /// Bytes without a message after which a connection that lost its place through an error (not a gap) is given up.
 const LONGEST_ERROR: u64 = 64 << 10;
@@ -63,6 +63,25 @@ pub(crate) struct Side {
 }
 
 impl Side {
+    /// Length of the head that the segment begins with, when that is what comes next and more follows it.
+    pub fn head_in(&mut self, segment: &Segment, max_head: usize) -> Option<usize> {
+        let stream = &self.stream;
+        let is_next = self.phase == Phase::Head && segment.kind == Kind::Data && stream.is_empty();
+        if !is_next || stream.skipping() != 0 || segment.stream_offset != stream.offset() {
+            return None;
+        }
+        let payload = segment.payload;
+        self.scanned = 0;
+        match scan::head_end(&payload[..payload.len().min(max_head)], &mut self.scanned) {
+            Some(length) => {
+                // What was found here is found again at once.
+                self.scanned = length.saturating_sub(3);
+                (length < payload.len()).then_some(length)
+            }
+            None => None,
+        }
+    }
+
     /// Move on as far as the bytes allow, up to the next head.
     pub fn advance(&mut self, max_head: usize, out: &mut Records) -> Progress {
         loop {

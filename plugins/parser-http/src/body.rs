@@ -1,0 +1,175 @@
+//! The first bytes of a body, for those who refine messages by them (see "Refiners" in docs/explanation/data-plane.md).
+//!
+//! Off unless the option `body_bytes` says how many bytes. Only bodies of text that names operations are kept, and only when they
+//! are neither compressed nor in an unknown coding.
+
+use crate::chunked::{self, ChunkLine};
+use crate::pending::Asked;
+use crate::scan;
+
+/// Private column with the first bytes of the body.
+pub(crate) const BODY: u16 = 1024;
+/// Private column with its media type.
+pub(crate) const MEDIA_TYPE: u16 = 1025;
+
+/// What there is of a body that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peek<'a> {
+    /// It is not wanted, or there is none.
+    No,
+    /// It is wanted, and more of it is to come.
+    More,
+    /// Its first bytes.
+    Bytes(&'a [u8]),
+}
+
+/// Look at the body behind the head of `length` bytes.
+///
+/// `asked`: the request that a response answers. `most`: bytes that are wanted. `is_last`: no more bytes will come, so what is there has to do.
+pub(crate) fn peek(bytes: &[u8], asked: Asked, length: usize, most: usize, is_last: bool) -> Peek<'_> {
+    if most == 0 || is_bodiless(bytes, asked) {
+        return Peek::No;
+    }
+    let (Some(head), Some(body)) = (bytes.get(..length), bytes.get(length..)) else { return Peek::No };
+    let framing = Framing::read(head);
+    if !framing.is_wanted {
+        return Peek::No;
+    }
+    let (start, whole) = if framing.is_chunked {
+        match chunked::size(body) {
+            ChunkLine::More if is_last => return Peek::No,
+            ChunkLine::More => return Peek::More,
+            ChunkLine::Wrong | ChunkLine::Size(_, 0) => return Peek::No,
+            ChunkLine::Size(line, size) => (line, size),
+        }
+    } else {
+        match framing.length {
+            None | Some(0) => return Peek::No,
+            Some(size) => (0, size),
+        }
+    };
+    let wanted = most.min(usize::try_from(whole).unwrap_or(most));
+    let there = body.get(start..).unwrap_or_default();
+    if there.len() < wanted && !is_last {
+        return Peek::More;
+    }
+    match there.get(..wanted.min(there.len())) {
+        None | Some([]) => Peek::No,
+        Some(found) => Peek::Bytes(found),
+    }
+}
+
+/// No body follows, whatever the fields say (RFC 9112, 6.3): an answer to HEAD, one with certain codes, a CONNECT.
+fn is_bodiless(bytes: &[u8], asked: Asked) -> bool {
+    match bytes.strip_prefix(b"HTTP/") {
+        None => bytes.starts_with(b"CONNECT "),
+        Some(rest) => {
+            let code = rest.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+            asked != Asked::Plain || matches!(code, [b'1', ..] | b"204" | b"304")
+        }
+    }
+}
+
+/// The media type of a head, without its parameters.
+pub(crate) fn media_type(head: &[u8]) -> &[u8] {
+    fields(head)
+        .find(|(name, _)| name.eq_ignore_ascii_case(b"content-type"))
+        .map_or(&[], |(_, value)| value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii())
+}
+
+struct Framing {
+    is_wanted: bool,
+    is_chunked: bool,
+    length: Option<u64>,
+}
+
+impl Framing {
+    fn read(head: &[u8]) -> Framing {
+        let mut found = Framing { is_wanted: names_operations(media_type(head)), is_chunked: false, length: None };
+        for (name, value) in fields(head) {
+            if name.eq_ignore_ascii_case(b"content-encoding") {
+                found.is_wanted &= value.is_empty() || value.eq_ignore_ascii_case(b"identity");
+            } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+                found.is_chunked = value.eq_ignore_ascii_case(b"chunked");
+                found.is_wanted &= found.is_chunked;
+            } else if name.eq_ignore_ascii_case(b"content-length") {
+                found.length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+            }
+        }
+        found
+    }
+}
+
+fn names_operations(media_type: &[u8]) -> bool {
+    let lower = media_type.to_ascii_lowercase();
+    matches!(lower.as_slice(), b"application/json" | b"application/graphql" | b"text/event-stream" | b"text/json")
+        || lower.ends_with(b"+json")
+}
+
+/// The fields of a head, behind its first line.
+fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut at = scan::line(head, 0).map_or(head.len(), |(_, next)| next);
+    std::iter::from_fn(move || {
+        let (line, next) = scan::line(head, at)?;
+        at = next;
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        Some((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_bodiless, media_type, peek, Asked, Peek};
+
+    const HEAD: &[u8] =
+        b"POST /rpc HTTP/1.1\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 10\r\n\r\n";
+
+    fn with(body: &[u8]) -> Vec<u8> {
+        [HEAD, body].concat()
+    }
+
+    #[test]
+    fn waits_for_what_is_wanted_and_no_longer() {
+        assert_eq!(media_type(HEAD), b"application/json");
+        assert_eq!(peek(&with(b"01234"), Asked::Plain, HEAD.len(), 8, false), Peek::More);
+        assert_eq!(peek(&with(b"01234567"), Asked::Plain, HEAD.len(), 8, false), Peek::Bytes(b"01234567"));
+        assert_eq!(peek(&with(b"0123456789rest"), Asked::Plain, HEAD.len(), 100, false), Peek::Bytes(b"0123456789"));
+        assert_eq!(peek(&with(b"012"), Asked::Plain, HEAD.len(), 8, true), Peek::Bytes(b"012"));
+        assert_eq!(peek(&with(b""), Asked::Plain, HEAD.len(), 8, true), Peek::No);
+        assert_eq!(peek(&with(b"012"), Asked::Plain, HEAD.len(), 0, false), Peek::No);
+    }
+
+    #[test]
+    fn answers_that_have_no_body() {
+        for (head, asked, expected) in [
+            ("HTTP/1.1 200 OK", Asked::Plain, false),
+            ("HTTP/1.1 200 OK", Asked::Head, true),
+            ("HTTP/1.1 204 No Content", Asked::Plain, true),
+            ("HTTP/1.1 100 Continue", Asked::Plain, true),
+            ("CONNECT a:1 HTTP/1.1", Asked::Plain, true),
+            ("POST / HTTP/1.1", Asked::Head, false),
+        ] {
+            assert_eq!(is_bodiless(head.as_bytes(), asked), expected, "{head}");
+        }
+    }
+
+    #[test]
+    fn chunks_give_their_first() {
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\ncontent-type: application/problem+json\r\n\r\n";
+        let stream = |body: &[u8]| [head.as_slice(), body].concat();
+        assert_eq!(peek(&stream(b""), Asked::Plain, head.len(), 8, false), Peek::More);
+        assert_eq!(peek(&stream(b"5\r\nhel"), Asked::Plain, head.len(), 8, false), Peek::More);
+        assert_eq!(peek(&stream(b"5\r\nhello\r\n"), Asked::Plain, head.len(), 8, false), Peek::Bytes(b"hello"));
+        assert_eq!(peek(&stream(b"zz\r\n"), Asked::Plain, head.len(), 8, false), Peek::No);
+    }
+
+    #[test]
+    fn what_is_packed_or_of_another_type_is_left_alone() {
+        for field in ["Content-Encoding: gzip", "Transfer-Encoding: gzip, chunked", "Content-Type: image/png"] {
+            let head =
+                format!("POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n{field}\r\n\r\n");
+            let head = head.replacen("Content-Type: application/json\r\n", "", usize::from(field.contains("image")));
+            assert_eq!(peek(format!("{head}{{}}").as_bytes(), Asked::Plain, head.len(), 8, false), Peek::No, "{field}");
+        }
+    }
+}
