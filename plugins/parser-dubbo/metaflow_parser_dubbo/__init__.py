@@ -1,0 +1,1 @@
+"""Dubbo 2 for MetaFlow."""
