@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from metaflow_collector_ebpf.kernel.calls import perf_probe, perf_tracepoint
@@ -14,6 +15,7 @@ from metaflow_core.errors import StartError
 __all__ = ["Probes", "attach_tracepoints", "close_all", "find_tracefs"]
 
 _TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
+_AT_ONCE = 8
 _UPROBE = Path("/sys/bus/event_source/devices/uprobe")
 
 
@@ -49,9 +51,18 @@ def attach_tracepoints(programs: Mapping[str, int], tracefs: Path) -> tuple[list
 
 
 def close_all(held: list[int]) -> None:
-    """Give descriptors back; the list is empty afterwards."""
-    while held:
-        os.close(held.pop())
+    """Give descriptors back; the list is empty afterwards.
+
+    The kernel waits at each until no processor runs the program any more; waiting for many at once takes no longer than for one.
+    """
+    closing, held[:] = held[:], []
+    if len(closing) <= _AT_ONCE // 2:
+        for fd in closing:
+            os.close(fd)
+        return
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="metaflow-ebpf-detach") as pool:
+        for done in [pool.submit(os.close, fd) for fd in closing]:
+            done.result()
 
 
 class Probes:

@@ -85,10 +85,9 @@ class TlsProbing:
 
     def stop(self) -> None:
         """Take every probe away. Idempotent."""
-        for target in self._targets.values():
-            for held in target.held.values():
-                close_all(held)
+        held = [fd for target in self._targets.values() for fds in target.held.values() for fd in fds]
         self._targets.clear()
+        close_all(held)
 
     def _allowed(self, process: Process) -> bool:
         return (
