@@ -88,7 +88,9 @@ def receivers(host: PluginHost) -> list[str]:
 def _store_and_answer(host: PluginHost, config: dict[str, Any], data_dir: Path, port: int) -> None:
     storage = first_installed(STORAGES, host.factories(Kind.STORAGE))
     if storage:
-        config["storages"] = {storage: _with(host, Kind.STORAGE, storage, path=str(data_dir / storage))}
+        # an insert costs as much for ten rows as for a thousand: half a second's go together
+        options = _with(host, Kind.STORAGE, storage, path=str(data_dir / storage), linger_ms=500)
+        config["storages"] = {storage: options}
         for pipeline in config["pipelines"].values():
             pipeline["storages"] = [storage]
     dialects: dict[str, dict[str, Any]] = {name: {} for name in _DIALECTS if name in host.factories(Kind.DIALECT)}
