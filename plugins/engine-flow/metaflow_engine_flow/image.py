@@ -86,7 +86,13 @@ def _array(kind: int, rows: int, nulls: int, buffers: list[pa.Buffer | None], na
     if kind == 13:
         indices = pa.Array.from_buffers(pa.int32(), rows, [validity, first], nulls)
         entries = pa.Array.from_buffers(pa.utf8(), _entries(second), [None, second, third])
-        return pa.DictionaryArray.from_arrays(indices, entries)
+        try:
+            # Before they are looked at: making a dictionary's array reads every index.
+            indices.validate(full=True)
+            entries.validate(full=True)
+            return pa.DictionaryArray.from_arrays(indices, entries)
+        except (pa.ArrowInvalid, pa.ArrowIndexError) as error:
+            raise ParseError(f"column {name!r} of the engine's column image is not consistent: {error}") from error
     if kind == 11:
         items = pa.Array.from_buffers(pa.utf8(), _entries(second), [None, second, third])
         return pa.Array.from_buffers(pa.list_(pa.utf8()), rows, [validity, first], nulls, children=[items])

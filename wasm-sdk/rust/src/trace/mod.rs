@@ -15,24 +15,26 @@
 
 mod base64;
 mod format;
+mod names;
 
 pub use format::Format;
 use format::Ids;
+pub use names::Names;
 
 /// The headers that carry a trace, first come first in priority.
 #[derive(Clone, Debug)]
 pub struct TraceRules {
     /// Lower-case name and format.
     rules: Vec<(String, Format)>,
-    /// Bit `n`: some rule's name has `n` bytes (bit 63: 63 or more). Most headers end their look-up here.
-    lengths: u64,
+    /// Most headers end their look-up here.
+    names: Names,
 }
 
 impl Default for TraceRules {
     /// traceparent, sw8, sw6, sw3, b3, x-b3-*, uber-trace-id.
     fn default() -> TraceRules {
         let names = ["traceparent", "sw8", "sw6", "sw3", "b3", "x-b3-traceid", "uber-trace-id"];
-        let mut rules = TraceRules { rules: Vec::new(), lengths: 0 };
+        let mut rules = TraceRules { rules: Vec::new(), names: Names::default() };
         for (name, format) in names.iter().filter_map(|name| Some((*name, named(name)?))) {
             rules.add(name, format);
         }
@@ -51,7 +53,7 @@ impl TraceRules {
     /// # Errors
     /// A sentence when a name is not a header name or a format is not known.
     pub fn parse(option: &str) -> Result<TraceRules, String> {
-        let mut rules = TraceRules { rules: Vec::new(), lengths: 0 };
+        let mut rules = TraceRules { rules: Vec::new(), names: Names::default() };
         for item in option.split(',').map(str::trim).filter(|item| !item.is_empty()) {
             let (name, format) =
                 item.split_once('=').map_or((item, None), |(name, format)| (name.trim(), Some(format.trim())));
@@ -75,7 +77,7 @@ impl TraceRules {
 
     fn add(&mut self, name: &str, format: Format) {
         self.rules.push((name.to_owned(), format));
-        self.lengths |= 1 << name.len().min(63);
+        self.names.add(name);
         if format == Format::B3TraceId {
             // One propagation in three headers: who asks for the first gets the others.
             self.add("x-b3-spanid", Format::B3SpanId);
@@ -83,10 +85,15 @@ impl TraceRules {
         }
     }
 
+    /// The names of the headers that are looked at.
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// Look at one header of the message; names are compared without case.
     #[inline]
     pub fn see(&self, name: &[u8], value: &[u8], trace: &mut Trace) {
-        if self.lengths >> name.len().min(63) & 1 == 1 {
+        if self.names.may_have(name) {
             self.see_candidate(name, value, trace);
         }
     }

@@ -82,6 +82,30 @@ impl Data {
         }
     }
 
+    /// Appends the last value again; what has no width is empty.
+    fn extend_last(&mut self, count: usize) {
+        fn again<T: Copy + Default>(values: &mut Vec<T>, count: usize) {
+            let last = values.last().copied().unwrap_or_default();
+            values.resize(values.len() + count, last);
+        }
+        match self {
+            Data::U8(v) => again(v, count),
+            Data::U16(v) => again(v, count),
+            Data::U32(v) => again(v, count),
+            Data::U64(v) => again(v, count),
+            Data::I32(v) => again(v, count),
+            Data::I64(v) => again(v, count),
+            Data::F64(v) => again(v, count),
+            Data::Fixed16(v) => again(v, count),
+            Data::Dict(v) => again(&mut v.indices, count),
+            Data::Bool(v) => {
+                let last = v.get(v.len().wrapping_sub(1));
+                v.extend(count, last);
+            }
+            Data::Utf8(_) | Data::ListUtf8(..) | Data::ListF64(..) => self.extend_zero(count),
+        }
+    }
+
     fn truncate(&mut self, len: usize) {
         match self {
             Data::U8(v) => v.truncate(len),
@@ -113,6 +137,7 @@ pub(crate) struct Column {
     ty: Type,
     nullable: bool,
     optional: bool,
+    repeats: bool,
     len: usize,
     /// something was pushed since the last `take`
     touched: bool,
@@ -128,6 +153,7 @@ impl Column {
             ty: field.ty,
             nullable: field.nullable,
             optional: field.optional,
+            repeats: field.repeats,
             len: 0,
             touched: false,
             null_count: 0,
@@ -159,7 +185,11 @@ impl Column {
                 self.validity.get_or_insert_with(|| Bitmap::filled(self.len, true)).extend(missing, false);
                 self.null_count += missing;
             }
-            self.data.extend_zero(missing);
+            if self.repeats && self.len > 0 {
+                self.data.extend_last(missing);
+            } else {
+                self.data.extend_zero(missing);
+            }
         }
         self.len = rows;
     }
@@ -190,7 +220,8 @@ impl Column {
         if self.is_there() {
             self.align(rows);
         }
-        let field = Field { name: "", ty: self.ty, nullable: self.nullable, optional: self.optional };
+        let field =
+            Field { name: "", ty: self.ty, nullable: self.nullable, optional: self.optional, repeats: self.repeats };
         let full = std::mem::replace(self, Column::new(&field));
         if full.touched && rows <= MOST_RESERVED {
             self.data.reserve_like(&full.data);

@@ -43,22 +43,30 @@ pub struct Field {
     pub nullable: bool,
     /// whether batches in which no row set it come without it
     pub optional: bool,
+    /// whether an unset value is that of the row before (zero in the first row)
+    pub repeats: bool,
 }
 
 impl Field {
     /// A column in which an unset value is zero or empty.
     pub const fn new(name: &'static str, ty: Type) -> Self {
-        Field { name, ty, nullable: false, optional: false }
+        Field { name, ty, nullable: false, optional: false, repeats: false }
     }
 
     /// A column in which an unset value is null.
     pub const fn nullable(name: &'static str, ty: Type) -> Self {
-        Field { name, ty, nullable: true, optional: false }
+        Field { name, ty, nullable: true, optional: false, repeats: false }
+    }
+
+    /// A column in which an unset value is that of the row before, zero or empty in the first row. Not for plain texts and
+    /// lists, whose unset values are empty.
+    pub const fn repeating(name: &'static str, ty: Type) -> Self {
+        Field { name, ty, nullable: false, optional: false, repeats: true }
     }
 
     /// A column in which an unset value is zero or empty; a batch in which no row set it comes without it.
     pub const fn optional(name: &'static str, ty: Type) -> Self {
-        Field { name, ty, nullable: false, optional: true }
+        Field { name, ty, nullable: false, optional: true, repeats: false }
     }
 }
 

@@ -157,3 +157,64 @@ fn the_image_describes_itself_and_is_the_same_every_time() {
     assert_eq!(first[at(0)], 0b0101_0101);
     assert!((0..4).all(|slot| at(slot) % 8 == 0));
 }
+
+static REPEATING: Schema = Schema {
+    name: "repeating",
+    fields: &[
+        Field::repeating("number", Type::U32),
+        Field::repeating("flag", Type::Bool),
+        Field::repeating("word", Type::DictUtf8),
+        Field::optional("seldom", Type::U8),
+    ],
+};
+
+#[test]
+fn a_repeating_column_goes_on_with_its_last_value_in_its_own_batch() {
+    let mut table = Table::new(&REPEATING);
+    table.end_row();
+    table.u32(0, 7);
+    table.bool(1, true);
+    table.str(2, "a");
+    table.end_row();
+    table.end_row();
+    table.end_row();
+    table.u32(0, 8);
+    table.end_row();
+    table.end_row();
+    table.reorder(&[5, 4, 3, 2, 1, 0]);
+    let batch = table.take();
+    let rows: Vec<_> = (0..6).map(|row| (batch.value(row, 0), batch.value(row, 1), batch.value(row, 2))).collect();
+    let (seven, eight) = (Value::U64(7), Value::U64(8));
+    let (yes, a) = (Value::Bool(true), Value::Str("a"));
+    assert_eq!(
+        rows,
+        [
+            (eight, yes, a),
+            (eight, yes, a),
+            (seven, yes, a),
+            (seven, yes, a),
+            (seven, yes, a),
+            (Value::U64(0), Value::Bool(false), Value::Str("")),
+        ]
+    );
+    table.end_row();
+    assert_eq!(table.take().value(0, 0), Value::U64(0));
+}
+
+#[test]
+fn an_optional_column_is_there_when_a_row_set_it() {
+    let mut table = Table::new(&REPEATING);
+    let columns = |table: &mut Table| {
+        let mut image = Vec::new();
+        mf_column::image::write(&table.take(), &mut image);
+        u32::from_le_bytes([image[4], image[5], image[6], image[7]])
+    };
+    table.end_row();
+    assert_eq!(columns(&mut table), 3);
+    table.end_row();
+    table.u8(3, 1);
+    table.end_row();
+    assert_eq!(columns(&mut table), 4);
+    table.end_row();
+    assert_eq!(columns(&mut table), 3);
+}

@@ -92,3 +92,52 @@ impl CallLog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(cap_seq: u32, trace_id: u64) -> Call {
+        Call { cap_seq, trace_id, tid: 1, ..Call::default() }
+    }
+
+    fn filled(log: &CallLog, offset: u64, ends_with: u64) -> (u32, u32, u64, u32) {
+        let mut message = Message { offset, ..Message::default() };
+        log.fill(0, Some(ends_with), &mut message);
+        (message.call.cap_seq, message.last_cap_seq, message.call.trace_id, message.seq)
+    }
+
+    #[test]
+    fn a_message_is_found_among_the_calls_that_brought_it() {
+        let mut log = CallLog::default();
+        assert_eq!(filled(&log, 0, 0), (0, 0, 0, 0));
+        log.push(0, 0, 1000, false, call(1, 7));
+        log.push(0, 100, 1100, false, call(2, 7));
+        log.push(0, 200, 5000, true, call(3, 9));
+        assert_eq!(filled(&log, 0, 100), (1, 2, 7, 1000));
+        assert_eq!(filled(&log, 150, 200), (2, 3, 7, 1150));
+        // Of plaintext only the first byte's number is known.
+        assert_eq!(filled(&log, 250, 250), (3, 3, 9, 5000));
+    }
+
+    #[test]
+    fn a_long_message_becomes_short_and_keeps_its_ends() {
+        let mut log = CallLog::default();
+        log.push(0, 0, 0, false, call(1, 7));
+        for number in 1..2000u32 {
+            log.push(0, u64::from(number) * 10, number * 10, false, call(number + 1, 0));
+            log.seen(0, u64::from(number) * 10);
+        }
+        assert!(log.sides[0].len() <= KEEP + 2, "{}", log.sides[0].len());
+        assert_eq!(filled(&log, 0, 19_990), (1, 2000, 7, 0));
+        // Threads that take turns are kept apart: the oldest is forgotten.
+        let mut log = CallLog::default();
+        for number in 0..1000u32 {
+            let tid = number % 2;
+            log.push(0, u64::from(number), number, false, Call { tid, ..call(number + 1, 5) });
+            log.seen(0, u64::from(number));
+        }
+        assert!(log.sides[0].len() <= KEEP + 2);
+        assert_eq!(filled(&log, 999, 999), (1000, 1000, 5, 999));
+    }
+}

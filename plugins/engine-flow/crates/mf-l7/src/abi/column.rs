@@ -71,9 +71,11 @@ impl Column<'_> {
     /// The row of a text column; absent is empty.
     #[inline]
     pub fn text(&self, row: usize) -> &str {
-        let (Some(start), Some(end)) = (read_u32(self.data, row), read_u32(self.data, row.saturating_add(1))) else {
+        let Some(&[a, b, c, d, e, f, g, h]) = self.data.get(row.saturating_mul(4)..).and_then(<[u8]>::first_chunk)
+        else {
             return "";
         };
+        let (start, end) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
         if start == end || !self.is_valid(row) {
             return "";
         }

@@ -4,23 +4,96 @@ use mf_column::Table;
 
 use super::RowFlow;
 
-/// Writes `flow_id is_ipv4 ip4_0 ip4_1 ip6_0 ip6_1 protocol client_port server_port` from column `first` on.
+/// Writes `flow_id is_ipv4 ip4_0 ip4_1 ip6_0 ip6_1 protocol client_port server_port` from column `first` on. All but
+/// the flow and its client's port are repeating columns: they are written when they change.
 #[inline]
-pub fn write_ends(table: &mut Table, first: usize, flow: &RowFlow<'_>) {
+pub fn write_ends(table: &mut Table, first: usize, flow: &RowFlow<'_>, before: &mut Repeats) {
     let info = flow.info;
     let (client, server) = if flow.reversed { (1, 0) } else { (0, 1) };
     table.u64(first, info.flow_id);
-    table.bool(first + 1, info.is_ipv4);
-    if info.is_ipv4 {
-        table.u32(first + 2, ip4(&info.ip[client]));
-        table.u32(first + 3, ip4(&info.ip[server]));
-    } else {
-        table.bytes16(first + 4, info.ip[client]);
-        table.bytes16(first + 5, info.ip[server]);
-    }
-    table.u8(first + 6, info.transport);
     table.u16(first + 7, info.port[client]);
-    table.u16(first + 8, info.port[server]);
+    let service =
+        Service { is_ipv4: info.is_ipv4, transport: info.transport, ip: info.ip[server], port: info.port[server] };
+    if before.service != Some(service) {
+        before.service = Some(service);
+        table.bool(first + 1, info.is_ipv4);
+        table.u8(first + 6, info.transport);
+        table.u16(first + 8, service.port);
+        write_ip(table, first + 3, info.is_ipv4, &service.ip, &mut before.has_ip6[1]);
+        before.client = None;
+    }
+    if before.client != Some(info.ip[client]) {
+        before.client = Some(info.ip[client]);
+        write_ip(table, first + 2, info.is_ipv4, &info.ip[client], &mut before.has_ip6[0]);
+    }
+}
+
+/// Writes an address into column `at` or, of IPv6, the next but one, and takes back what the other repeats.
+fn write_ip(table: &mut Table, at: usize, is_ipv4: bool, ip: &[u8; 16], has_ip6: &mut bool) {
+    if is_ipv4 {
+        table.u32(at, ip4(ip));
+        if *has_ip6 {
+            table.bytes16(at + 2, [0; 16]);
+        }
+    } else {
+        *has_ip6 = true;
+        table.u32(at, 0);
+        table.bytes16(at + 2, *ip);
+    }
+}
+
+/// What the repeating columns of a table's last row say; nothing is known of an empty table.
+#[derive(Debug, Default)]
+pub struct Repeats {
+    service: Option<Service>,
+    client: Option<[u8; 16]>,
+    has_ip6: [bool; 2],
+    place: Option<Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Service {
+    is_ipv4: bool,
+    transport: u8,
+    ip: [u8; 16],
+    port: u16,
+}
+
+/// Where a row was captured and who read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    parser: u16,
+    protocol: u8,
+    seen_at: *const str,
+    agent_id: u16,
+    capture_nic: u32,
+    small: [u8; 5],
+}
+
+impl Repeats {
+    /// Whether the place differs from the last row's, which it then is. `parser` and `protocol` tell who read it.
+    #[inline]
+    pub fn moved(&mut self, flow: &RowFlow<'_>, parser: u16, protocol: u8) -> bool {
+        let info = flow.info;
+        let place = Some(Place {
+            parser,
+            protocol,
+            // Constant texts: equal places are equal pointers, and others only cost a row written in full.
+            seen_at: info.seen_at(flow.reversed),
+            agent_id: info.agent_id,
+            capture_nic: info.capture_nic,
+            small: [
+                info.signal_source,
+                info.tunnel_type,
+                info.capture_nic_type,
+                info.capture_network_type_id,
+                info.nat_source,
+            ],
+        });
+        let moved = self.place != place;
+        self.place = place;
+        moved
+    }
 }
 
 fn ip4(ip: &[u8; 16]) -> u32 {

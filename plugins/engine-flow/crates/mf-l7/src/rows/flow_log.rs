@@ -2,7 +2,7 @@
 
 use mf_column::{Field, Schema, Table, Type};
 
-use super::ends::{attributes, text, write_ends};
+use super::ends::{attributes, text, write_ends, Repeats};
 use super::RowFlow;
 use crate::abi::ids::{flag, text as t};
 use crate::abi::Texts;
@@ -15,33 +15,33 @@ pub static L7_FLOW_LOG: Schema = Schema {
         Field::new("start_time_ns", Type::U64),
         Field::new("end_time_ns", Type::U64),
         Field::new("flow_id", Type::U64),
-        Field::new("is_ipv4", Type::Bool),
-        Field::new("ip4_0", Type::U32),
-        Field::new("ip4_1", Type::U32),
-        Field::new("ip6_0", Type::Fixed16),
-        Field::new("ip6_1", Type::Fixed16),
-        Field::new("protocol", Type::U8),
+        Field::repeating("is_ipv4", Type::Bool),
+        Field::repeating("ip4_0", Type::U32),
+        Field::repeating("ip4_1", Type::U32),
+        Field::repeating("ip6_0", Type::Fixed16),
+        Field::repeating("ip6_1", Type::Fixed16),
+        Field::repeating("protocol", Type::U8),
         Field::new("client_port", Type::U16),
-        Field::new("server_port", Type::U16),
-        Field::new("signal_source", Type::U8),
-        Field::new("tunnel_type", Type::U8),
-        Field::new("capture_nic", Type::U32),
-        Field::new("capture_nic_type", Type::U8),
-        Field::new("capture_network_type_id", Type::U8),
-        Field::new("nat_source", Type::U8),
-        Field::new("observation_point", Type::Utf8),
-        Field::new("agent_id", Type::U16),
+        Field::repeating("server_port", Type::U16),
+        Field::repeating("signal_source", Type::U8),
+        Field::repeating("tunnel_type", Type::U8),
+        Field::repeating("capture_nic", Type::U32),
+        Field::repeating("capture_nic_type", Type::U8),
+        Field::repeating("capture_network_type_id", Type::U8),
+        Field::repeating("nat_source", Type::U8),
+        Field::repeating("observation_point", Type::DictUtf8),
+        Field::repeating("agent_id", Type::U16),
         Field::new("req_tcp_seq", Type::U32),
         Field::new("resp_tcp_seq", Type::U32),
         Field::new("l7_protocol", Type::U8),
-        Field::new("biz_protocol", Type::Utf8),
-        Field::new("version", Type::Utf8),
+        Field::repeating("biz_protocol", Type::DictUtf8),
+        Field::new("version", Type::DictUtf8),
         Field::new("type", Type::U8),
         Field::new("is_tls", Type::Bool),
         Field::new("is_async", Type::Bool),
         Field::new("is_reversed", Type::Bool),
-        Field::new("request_type", Type::Utf8),
-        Field::new("request_domain", Type::Utf8),
+        Field::new("request_type", Type::DictUtf8),
+        Field::new("request_domain", Type::DictUtf8),
         Field::new("request_resource", Type::Utf8),
         Field::new("endpoint", Type::Utf8),
         Field::nullable("request_id", Type::U64),
@@ -56,8 +56,8 @@ pub static L7_FLOW_LOG: Schema = Schema {
         Field::new("x_request_id_0", Type::Utf8),
         Field::new("x_request_id_1", Type::Utf8),
         Field::new("http_proxy_client", Type::Utf8),
-        Field::new("app_service", Type::Utf8),
-        Field::new("app_instance", Type::Utf8),
+        Field::new("app_service", Type::DictUtf8),
+        Field::new("app_instance", Type::DictUtf8),
         Field::nullable("response_duration", Type::U64),
         Field::nullable("request_length", Type::U64),
         Field::nullable("response_length", Type::U64),
@@ -154,8 +154,8 @@ pub struct Exchange<'a> {
     pub duration_us: Option<u64>,
 }
 
-/// Writes one row.
-pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>) {
+/// Writes one row. `parser` is the index of who found it, `before` what the table's last row said.
+pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>, parser: u16, before: &mut Repeats) {
     let Some(first) = row.request.or(row.response).map(|half| half.message) else {
         return;
     };
@@ -163,23 +163,28 @@ pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>)
     let info = flow.info;
     table.u64(START_TIME_NS, first.time_ns);
     table.u64(END_TIME_NS, last.end_time_ns.max(first.end_time_ns));
-    write_ends(table, FLOW_ID, flow);
-    table.u8(SIGNAL_SOURCE, info.signal_source);
-    table.u8(TUNNEL_TYPE, info.tunnel_type);
-    table.u32(CAPTURE_NIC, info.capture_nic);
-    table.u8(CAPTURE_NIC_TYPE, info.capture_nic_type);
-    table.u8(CAPTURE_NETWORK_TYPE_ID, info.capture_network_type_id);
-    table.u8(NAT_SOURCE, info.nat_source);
-    text(table, OBSERVATION_POINT, info.seen_at(flow.reversed));
-    table.u16(AGENT_ID, info.agent_id);
+    write_ends(table, FLOW_ID, flow, before);
+    if before.moved(flow, parser, first.protocol) {
+        table.u8(SIGNAL_SOURCE, info.signal_source);
+        table.u8(TUNNEL_TYPE, info.tunnel_type);
+        table.u32(CAPTURE_NIC, info.capture_nic);
+        table.u8(CAPTURE_NIC_TYPE, info.capture_nic_type);
+        table.u8(CAPTURE_NETWORK_TYPE_ID, info.capture_network_type_id);
+        table.u8(NAT_SOURCE, info.nat_source);
+        table.str(OBSERVATION_POINT, info.seen_at(flow.reversed));
+        table.u16(AGENT_ID, info.agent_id);
+        table.str(BIZ_PROTOCOL, row.protocol_name);
+    }
     table.u8(DIRECTION_SCORE, info.direction_score);
     table.u8(L7_PROTOCOL, first.protocol);
-    text(table, BIZ_PROTOCOL, row.protocol_name);
     table.u8(TYPE, row.row_type);
     let flags = first.flags | last.flags;
-    table.bool(IS_TLS, flags & flag::TLS != 0);
-    table.bool(IS_ASYNC, flags & flag::ASYNC != 0);
-    table.bool(IS_REVERSED, flags & flag::REVERSED != 0);
+    // What is rare is only written when it is there: an unset value is false.
+    for (column, bit) in [(IS_TLS, flag::TLS), (IS_ASYNC, flag::ASYNC), (IS_REVERSED, flag::REVERSED)] {
+        if flags & bit != 0 {
+            table.bool(column, true);
+        }
+    }
     table.u8(RESPONSE_STATUS, row.status);
     if let Some(Half { message: request, .. }) = row.request {
         table.u32(REQ_TCP_SEQ, request.seq);

@@ -2,7 +2,7 @@
 
 use mf_column::{Field, Schema, Table, Type};
 
-use super::ends::{attributes, text, write_ends};
+use super::ends::{attributes, text, write_ends, Repeats};
 use super::RowFlow;
 use crate::abi::ids::{flag, kind, text as t};
 use crate::abi::Texts;
@@ -15,21 +15,21 @@ pub static L7_MESSAGE: Schema = Schema {
         Field::new("time_ns", Type::U64),
         Field::new("end_time_ns", Type::U64),
         Field::new("flow_id", Type::U64),
-        Field::new("is_ipv4", Type::Bool),
-        Field::new("ip4_0", Type::U32),
-        Field::new("ip4_1", Type::U32),
-        Field::new("ip6_0", Type::Fixed16),
-        Field::new("ip6_1", Type::Fixed16),
-        Field::new("protocol", Type::U8),
+        Field::repeating("is_ipv4", Type::Bool),
+        Field::repeating("ip4_0", Type::U32),
+        Field::repeating("ip4_1", Type::U32),
+        Field::repeating("ip6_0", Type::Fixed16),
+        Field::repeating("ip6_1", Type::Fixed16),
+        Field::repeating("protocol", Type::U8),
         Field::new("client_port", Type::U16),
-        Field::new("server_port", Type::U16),
+        Field::repeating("server_port", Type::U16),
         Field::new("direction", Type::U8),
         Field::new("l7_protocol", Type::U8),
         Field::new("type", Type::U8),
         Field::new("is_tls", Type::Bool),
-        Field::new("version", Type::Utf8),
-        Field::new("request_type", Type::Utf8),
-        Field::new("request_domain", Type::Utf8),
+        Field::new("version", Type::DictUtf8),
+        Field::new("request_type", Type::DictUtf8),
+        Field::new("request_domain", Type::DictUtf8),
         Field::new("request_resource", Type::Utf8),
         Field::new("endpoint", Type::Utf8),
         Field::nullable("request_id", Type::U64),
@@ -45,7 +45,7 @@ pub static L7_MESSAGE: Schema = Schema {
         Field::nullable("sql_affected_rows", Type::U64),
         Field::new("attribute_names", Type::ListUtf8),
         Field::new("attribute_values", Type::ListUtf8),
-        Field::new("parser", Type::Utf8),
+        Field::repeating("parser", Type::DictUtf8),
         Field::new("stream_offset", Type::U64),
         Field::nullable("length", Type::U64),
         Field::new("tcp_seq", Type::U32),
@@ -54,12 +54,12 @@ pub static L7_MESSAGE: Schema = Schema {
         Field::new("is_async", Type::Bool),
         Field::new("is_reversed", Type::Bool),
         Field::new("trace_id_2", Type::Utf8),
-        Field::new("app_service", Type::Utf8),
-        Field::new("app_instance", Type::Utf8),
+        Field::new("app_service", Type::DictUtf8),
+        Field::new("app_instance", Type::DictUtf8),
         Field::new("biz_type", Type::U8),
-        Field::new("observation_point", Type::Utf8),
-        Field::new("capture_nic", Type::U32),
-        Field::new("agent_id", Type::U16),
+        Field::repeating("observation_point", Type::DictUtf8),
+        Field::repeating("capture_nic", Type::U32),
+        Field::repeating("agent_id", Type::U16),
         Field::optional("signal_source", Type::U8),
     ],
 };
@@ -105,18 +105,20 @@ const CAPTURE_NIC: usize = L7_MESSAGE.column("capture_nic");
 const AGENT_ID: usize = L7_MESSAGE.column("agent_id");
 const SIGNAL_SOURCE: usize = L7_MESSAGE.column("signal_source");
 
-/// Writes a message. `status` is what its `response_status` shall say.
+/// Writes a message. `status` is what its `response_status` shall say, `parser` the index and name of who found it,
+/// `before` what the table's last row said.
 pub fn write_message(
     table: &mut Table,
     flow: &RowFlow<'_>,
     message: &Message,
     texts: &Texts<'_>,
     status: u8,
-    parser: &str,
+    parser: (u16, &str),
+    before: &mut Repeats,
 ) {
     table.u64(TIME_NS, message.time_ns);
     table.u64(END_TIME_NS, message.end_time_ns);
-    write_ends(table, FLOW_ID, flow);
+    write_ends(table, FLOW_ID, flow, before);
     table.u8(DIRECTION, message.direction);
     table.u8(L7_PROTOCOL, message.protocol);
     let row_type = match message.kind {
@@ -125,7 +127,6 @@ pub fn write_message(
         _ => 2,
     };
     table.u8(TYPE, row_type);
-    table.bool(IS_TLS, message.flags & flag::TLS != 0);
     table.u8(RESPONSE_STATUS, status);
     if let Some(id) = message.request_id {
         table.u64(REQUEST_ID, id);
@@ -141,7 +142,6 @@ pub fn write_message(
         text(table, column, texts[position]);
     }
     attributes(table, ATTRIBUTE_NAMES, &[texts[t::ATTRIBUTES]]);
-    text(table, PARSER, parser);
     table.u64(STREAM_OFFSET, message.offset);
     if let Some(length) = message.length {
         table.u64(LENGTH, length);
@@ -152,6 +152,9 @@ pub fn write_message(
     }
     table.u32(CAPTURED_BYTES, message.captured);
     // What is rare is only written when it is there: an unset value is false or zero.
+    if message.flags & flag::TLS != 0 {
+        table.bool(IS_TLS, true);
+    }
     if message.flags & flag::ASYNC != 0 {
         table.bool(IS_ASYNC, true);
     }
@@ -161,9 +164,12 @@ pub fn write_message(
     if let Ok(number) = texts[t::BIZ_TYPE].parse() {
         table.u8(BIZ_TYPE, number);
     }
-    text(table, OBSERVATION_POINT, flow.info.seen_at(flow.reversed));
-    table.u32(CAPTURE_NIC, flow.info.capture_nic);
-    table.u16(AGENT_ID, flow.info.agent_id);
+    if before.moved(flow, parser.0, 0) {
+        table.str(PARSER, parser.1);
+        table.str(OBSERVATION_POINT, flow.info.seen_at(flow.reversed));
+        table.u32(CAPTURE_NIC, flow.info.capture_nic);
+        table.u16(AGENT_ID, flow.info.agent_id);
+    }
     if flow.info.signal_source != 0 {
         table.u8(SIGNAL_SOURCE, flow.info.signal_source);
     }

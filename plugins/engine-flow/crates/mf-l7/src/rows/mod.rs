@@ -6,6 +6,7 @@ mod flow_log;
 mod message;
 mod ordered;
 
+pub use ends::Repeats;
 pub use explain::{write_step, EXPLAIN};
 pub use flow_log::{write_exchange, Exchange, L7_FLOW_LOG};
 pub use message::{write_message, L7_MESSAGE};
