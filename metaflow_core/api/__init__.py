@@ -38,6 +38,7 @@ from metaflow_core.api.factories import (
     FileSupport,
     LinkRuleFactory,
     ParserFactory,
+    RefinerFactory,
     ServiceFactory,
     StorageFactory,
     TaggerFactory,
@@ -56,6 +57,7 @@ from metaflow_core.api.parsing import (
     ParserRuntime,
     RuntimeKind,
 )
+from metaflow_core.api.refining import Refinable, Refined, Refiner, json_prefix
 
 __all__ = [
     "AppView",
@@ -110,6 +112,10 @@ __all__ = [
     "QueryRequest",
     "QueryResult",
     "RecordBatch",
+    "Refinable",
+    "Refined",
+    "Refiner",
+    "RefinerFactory",
     "Relation",
     "Resource",
     "Route",
@@ -128,6 +134,7 @@ __all__ = [
     "TickBlock",
     "Verdict",
     "field_validator",
+    "json_prefix",
     "model_validator",
     "parser_from_manifest",
 ]

@@ -27,6 +27,7 @@ from metaflow_core.api.parsing import (
     ParserRuntime,
     RuntimeKind,
 )
+from metaflow_core.api.refining import Refiner
 
 __all__ = [
     "ArtifactLoader",
@@ -38,6 +39,7 @@ __all__ = [
     "FileSupport",
     "LinkRuleFactory",
     "ParserFactory",
+    "RefinerFactory",
     "ServiceFactory",
     "StorageFactory",
     "TaggerFactory",
@@ -233,6 +235,38 @@ class LinkRuleFactory(_Described):
     create: Callable[[Any], LinkRule]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefinerFactory(_Described):
+    """Describes what refines the messages of parsers.
+
+    :ivar refines: types of the parsers whose messages it sees.
+    :ivar body_bytes: how many bytes of a body it needs.
+    :ivar create: makes one from options when it is a Python class, or None.
+    :ivar native: path of a shared object of the parser ABI, or None. :ivar wasm: path of a WebAssembly module, or None.
+    :ivar options: turns a configuration into texts for the artifact's ``mf_configure``. :ivar limits: for untrusted runtimes.
+    """
+
+    kind: ClassVar[Kind] = Kind.REFINER
+    refines: tuple[str, ...]
+    body_bytes: int = 4096
+    create: Callable[[Any], Refiner] | None = None
+    native: Path | None = None
+    wasm: Path | None = None
+    options: Callable[[Any], Mapping[str, str]] = lambda config: {}
+    limits: ParserLimits = field(default_factory=ParserLimits)
+
+    def runtimes(self) -> tuple[RuntimeKind, ...]:
+        """The runtimes that are really there, best first."""
+        found: list[RuntimeKind] = []
+        if self.native is not None and self.native.exists():
+            found.append(RuntimeKind.NATIVE)
+        if self.wasm is not None and self.wasm.exists():
+            found.append(RuntimeKind.WASM)
+        if self.create is not None:
+            found.append(RuntimeKind.PYTHON)
+        return tuple(found)
+
+
 Factory: TypeAlias = (
     CollectorFactory
     | EngineFactory
@@ -244,6 +278,7 @@ Factory: TypeAlias = (
     | ServiceFactory
     | ArtifactLoader
     | LinkRuleFactory
+    | RefinerFactory
 )
 """Any factory."""
 

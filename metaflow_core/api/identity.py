@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SERVICE = "service"
     LOADER = "loader"
     LINK_RULE = "link_rule"
+    REFINER = "refiner"
 
     @property
     def section(self) -> str:

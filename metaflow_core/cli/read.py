@@ -54,6 +54,7 @@ _NOTHING: tuple[Any, ...] = (None, "", 0, [], False)
     "--out", metavar="FILE", type=click.Path(), help="Write to a file; its suffix chooses the format, .html a report."
 )
 @click.option("--parsers", metavar="A,B", help="Only these parsers, in this order of priority.")
+@click.option("--refiners", metavar="A,B", help="Refine messages by their bodies, e.g. jsonrpc,graphql.")
 @click.option("--engine", metavar="TYPE", help="Another flow engine than the only one there is.")
 @click.option("--collector", metavar="TYPE", help="Another reader of files, e.g. pyshark.")
 @click.option(
@@ -94,6 +95,7 @@ def read(
     limit: int | None,
     out: str | None,
     parsers: str | None,
+    refiners: str | None,
     engine: str | None,
     collector: str | None,
     sets: tuple[str, ...],
@@ -139,6 +141,7 @@ def read(
         files,
         filter=capture_filter,
         parsers=parsers.split(",") if parsers else None,
+        refiners=refiners.split(",") if refiners else (),
         engine=engine,
         collector=collector,
         options=_options(sets),

@@ -69,6 +69,7 @@ class PipelineConfig:
     collectors: tuple[ComponentId, ...]
     engine: ComponentId | None = None
     parsers: tuple[ComponentId, ...] = ()
+    refiners: tuple[ComponentId, ...] = ()
     taggers: tuple[ComponentId, ...] = ()
     storages: tuple[ComponentId, ...] = ()
     exporters: tuple[ComponentId, ...] = ()
@@ -82,6 +83,7 @@ class PipelineConfig:
         if self.engine is not None:
             yield Kind.ENGINE, self.engine
         yield from ((Kind.PARSER, cid) for cid in self.parsers)
+        yield from ((Kind.REFINER, cid) for cid in self.refiners)
         yield from ((Kind.TAGGER, cid) for cid in self.taggers)
         yield from ((Kind.STORAGE, cid) for cid in self.storages)
         yield from ((Kind.EXPORTER, cid) for cid in self.exporters)
@@ -129,6 +131,7 @@ def _pipeline(pipeline: PipelineConfig) -> dict[str, Any]:
         "collectors": [str(cid) for cid in pipeline.collectors],
         "engine": str(pipeline.engine) if pipeline.engine is not None else None,
         "parsers": [str(cid) for cid in pipeline.parsers],
+        "refiners": [str(cid) for cid in pipeline.refiners],
         "taggers": [str(cid) for cid in pipeline.taggers],
         "storages": [str(cid) for cid in pipeline.storages],
         "exporters": [str(cid) for cid in pipeline.exporters],

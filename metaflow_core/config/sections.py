@@ -99,6 +99,10 @@ class PipelineSection(Config):
     parsers: tuple[str, ...] = Field(
         ("*",), description="Ids of the parsers in their order of priority; '*' is every other parser there is."
     )
+    refiners: tuple[str, ...] = Field(
+        (),
+        description="Ids of the refiners, in the order in which they see the messages of the parsers that they refine.",
+    )
     taggers: tuple[str, ...] = Field((), description="Ids of the taggers, in the order in which they see the rows.")
     storages: tuple[str, ...] = Field((), description="Ids of the storages; each gets every row.")
     exporters: tuple[str, ...] = Field((), description="Ids of the exporters; each gets every row.")
@@ -107,7 +111,7 @@ class PipelineSection(Config):
         OnError.ISOLATE, description="What a component that keeps failing does: isolate it, or fail the whole app."
     )
 
-    @field_validator("collectors", "parsers", "taggers", "storages", "exporters")
+    @field_validator("collectors", "parsers", "refiners", "taggers", "storages", "exporters")
     @classmethod
     def _are_ids(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
         seen: set[str] = set()
@@ -119,7 +123,7 @@ class PipelineSection(Config):
             seen.add(text)
         return ids
 
-    @field_validator("collectors", "taggers", "storages", "exporters")
+    @field_validator("collectors", "refiners", "taggers", "storages", "exporters")
     @classmethod
     def _no_star(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
         if "*" in ids:

@@ -16,7 +16,7 @@ from metaflow_core.errors import Problem
 
 __all__ = ["Wiring"]
 
-_PIPED = (Kind.COLLECTOR, Kind.ENGINE, Kind.PARSER, Kind.TAGGER, Kind.STORAGE, Kind.EXPORTER)
+_PIPED = (Kind.COLLECTOR, Kind.ENGINE, Kind.PARSER, Kind.REFINER, Kind.TAGGER, Kind.STORAGE, Kind.EXPORTER)
 
 
 class Wiring:
@@ -59,6 +59,7 @@ class Wiring:
             collectors=self._ids(Kind.COLLECTOR, name, node, model.collectors),
             engine=self._engine(name, node, model),
             parsers=self._parsers(name, node, model),
+            refiners=self._ids(Kind.REFINER, name, node, model.refiners),
             taggers=self._ids(Kind.TAGGER, name, node, model.taggers),
             storages=self._ids(Kind.STORAGE, name, node, model.storages),
             exporters=self._ids(Kind.EXPORTER, name, node, model.exporters),

@@ -20,6 +20,7 @@ from metaflow_core.api.factories import (
     Factory,
     LinkRuleFactory,
     ParserFactory,
+    RefinerFactory,
     ServiceFactory,
     StorageFactory,
     TaggerFactory,
@@ -42,6 +43,7 @@ COMPONENT_HOOKS: Mapping[str, type] = {
     "metaflow_exporters": ExporterFactory,
     "metaflow_services": ServiceFactory,
     "metaflow_link_rules": LinkRuleFactory,
+    "metaflow_refiners": RefinerFactory,
 }
 """Hooks that return factories, and the factory each must return; loaders come first."""
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ExporterFactory,
         LinkRuleFactory,
         ParserFactory,
+        RefinerFactory,
         ServiceFactory,
         StorageFactory,
         TaggerFactory,
@@ -70,6 +71,17 @@ def metaflow_engines() -> Iterable[EngineFactory]:
 @hookspec
 def metaflow_parsers() -> Iterable[ParserFactory]:
     """Offer protocol parsers, with what they match (transports, ports, magics) and the runtimes they have.
+
+    Called once per plugin while it is loaded, before any configuration is read.
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def metaflow_refiners() -> Iterable[RefinerFactory]:
+    """Offer refiners: names for what travels over other parsers' protocols.
 
     Called once per plugin while it is loaded, before any configuration is read.
 

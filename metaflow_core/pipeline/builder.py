@@ -22,6 +22,7 @@ from metaflow_core.model.catalog import Catalog
 from metaflow_core.pipeline.bindings import bind_parser
 from metaflow_core.pipeline.board import StatusBoard, UnitKey
 from metaflow_core.pipeline.faults import SupervisionPolicy
+from metaflow_core.pipeline.refining import refined, with_bodies
 from metaflow_core.pipeline.unit import Unit
 
 __all__ = ["Builder", "check_build", "conflicts", "refuse_conflicts", "same", "unit_keys"]
@@ -119,10 +120,13 @@ class Builder:
         """
         found: list[ParserBinding] = []
         wrong: list[ComponentError] = []
+        refiners = [loaded.components[(Kind.REFINER, each)] for each in pipeline.refiners]
         for cid in pipeline.parsers:
             component = loaded.components[(Kind.PARSER, cid)]
             try:
-                found.append(bind_parser(component, self._host))
+                component = with_bodies(component, refiners)
+                bound = bind_parser(component, self._host)
+                found.append(refined(bound, component, refiners, self._host, self._counters_of_refiner))
             except ComponentError as error:
                 # one that somebody gave options to is wanted, and the options may be what is wrong
                 unwanted = cid in pipeline.optional and not component.config.model_fields_set
@@ -140,6 +144,10 @@ class Builder:
         if wrong:
             raise ComponentError("; ".join(str(error) for error in wrong))
         return found
+
+    def _counters_of_refiner(self, name: str) -> Counters:
+        label = f"{Kind.REFINER}.{name}"
+        return self.counters.setdefault(label, Counters(label))
 
     def _context(
         self, loaded: LoadedConfig, config: ComponentConfig, counters: Counters, report: StatusReport

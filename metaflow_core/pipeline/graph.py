@@ -89,6 +89,7 @@ class Graph:
                 ("collect", "collector", pipeline.collectors),
                 ("engine", "engine", [pipeline.engine] if pipeline.engine is not None else []),
                 ("parse", "", pipeline.parsers),
+                ("refine", "refiner", pipeline.refiners),
                 ("tag", "tagger", pipeline.taggers),
                 ("store", "storage", pipeline.storages),
                 ("export", "exporter", pipeline.exporters),
@@ -152,6 +153,7 @@ def _pipeline(pipeline: PipelineConfig, node: Any, edges: list[Edge]) -> None:
         engine = node(Kind.ENGINE, pipeline.engine, name)
         edges.extend(Edge(source, engine, "blocks", name) for source in before)
         edges.extend(Edge(node(Kind.PARSER, cid, name), engine, "messages", name) for cid in pipeline.parsers)
+        edges.extend(Edge(node(Kind.REFINER, cid, name), engine, "names", name) for cid in pipeline.refiners)
         before = [engine]
     for cid in pipeline.taggers:
         tagger = node(Kind.TAGGER, cid)

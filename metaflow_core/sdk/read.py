@@ -37,6 +37,7 @@ def read_pcap(
     *,
     filter: str | None = None,
     parsers: Sequence[str] | None = None,
+    refiners: Sequence[str] = (),
     engine: str | None = None,
     collector: str | None = None,
     options: Mapping[str, Any] | None = None,
@@ -56,6 +57,7 @@ def read_pcap(
     :param paths: files; several are merged by time. ``-`` is standard input, which can be read once.
     :param filter: a capture filter, e.g. ``tcp port 3306``.
     :param parsers: parser types in their order of priority; default all that are installed.
+    :param refiners: refiners' types, in their order; none by default, for they cost time.
     :param engine: the flow engine's type; default the only one there is.
     :param collector: the type of the collector that reads them; default the one that takes such files.
     :param options: sections of a configuration for single components, ``{"parsers": {"http": {...}}}``.
@@ -75,6 +77,8 @@ def read_pcap(
     catalog = catalog_of(host)
     chosen, support = _collector(host, names, collector)
     pipeline: dict[str, Any] = {"collectors": [chosen], "parsers": list(parsers) if parsers is not None else ["*"]}
+    if refiners:
+        pipeline["refiners"] = list(refiners)
     if engine is not None:
         pipeline["engine"] = engine
 

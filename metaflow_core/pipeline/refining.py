@@ -1,0 +1,207 @@
+"""Parsers whose messages are refined: the parser's result is read, refiners say what to change, and it is written anew.
+
+Only pipelines with refiners pay for it: their parser is then called through Python in batches instead of by the engine itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from metaflow_core.api import abi
+from metaflow_core.api.counters import Counters
+from metaflow_core.api.factories import ArtifactLoader, RefinerFactory
+from metaflow_core.api.identity import Kind
+from metaflow_core.api.parsing import ParserBinding, ParserFault, ParserRuntime, RuntimeKind
+from metaflow_core.api.refining import Refinable, Refined, Refiner
+from metaflow_core.api.wire.batch import BatchBuilder
+from metaflow_core.api.wire.records import RecordBuilder, read_records
+from metaflow_core.config.components import PluginView
+from metaflow_core.config.loaded import ComponentConfig
+from metaflow_core.errors import MetaFlowError, ParseError, UnavailableError
+
+__all__ = ["ArtifactRefiner", "RefinedRuntime", "refined", "with_bodies"]
+
+_BODY, _MEDIA_TYPE = "1024", "1025"
+_BODY_OPTION = "body_bytes"
+_FAULTS_IN_A_ROW = 8
+_FIXED = frozenset({"segment_index", "type", "stream_offset", "time_ns", "end_time_ns", "length", "attributes"})
+
+
+def with_bodies(parser: ComponentConfig, refiners: Sequence[ComponentConfig]) -> ComponentConfig:
+    """The parser with as many bytes of bodies as its refiners need, where its configuration says nothing else."""
+    wanted = max((each.body_bytes for each in _factories(parser, refiners)), default=0)
+    config: Any = parser.config
+    if not wanted or getattr(config, _BODY_OPTION, None) != 0:
+        return parser
+    return replace(parser, config=config.model_copy(update={_BODY_OPTION: wanted}))
+
+
+def _factories(parser: ComponentConfig, refiners: Sequence[ComponentConfig]) -> list[RefinerFactory]:
+    return [
+        each.factory
+        for each in refiners
+        if isinstance(each.factory, RefinerFactory) and parser.id.type in each.factory.refines
+    ]
+
+
+def refined(
+    bound: ParserBinding,
+    parser: ComponentConfig,
+    refiners: Sequence[ComponentConfig],
+    host: PluginView,
+    counters_of: Callable[[str], Counters],
+) -> ParserBinding:
+    """The binding with its refiners around it; as it was when none of them refines this parser.
+
+    :raises UnavailableError: a refiner's artifact cannot be loaded.
+    """
+    makers = [
+        (str(each.id), _maker(each, each.factory, host))
+        for each in refiners
+        if isinstance(each.factory, RefinerFactory) and parser.id.type in each.factory.refines
+    ]
+    if not makers:
+        return bound
+    inner = bound.create
+
+    def create() -> ParserRuntime:
+        return RefinedRuntime(inner(), [(name, make(), counters_of(name)) for name, make in makers])
+
+    return replace(bound, create=create, runtime=RuntimeKind.PYTHON)
+
+
+def _maker(component: ComponentConfig, factory: RefinerFactory, host: PluginView) -> Callable[[], Refiner]:
+    loaders = {
+        each.runtime: each for each in host.registry.factories(Kind.LOADER).values() if isinstance(each, ArtifactLoader)
+    }
+    wanted = RuntimeKind(getattr(component.config, "runtime", RuntimeKind.AUTO))
+    usable = [kind for kind in factory.runtimes() if kind is RuntimeKind.PYTHON or kind in loaders]
+    kind = next((each for each in usable if wanted in (RuntimeKind.AUTO, each)), None)
+    if kind is None:
+        there = ", ".join(usable) or "none"
+        raise UnavailableError(f"{component.path}: has no runtime {wanted} that can be used here; there is: {there}")
+    if kind is RuntimeKind.PYTHON:
+        make = factory.create
+        assert make is not None
+        return lambda: make(component.config)
+    artifact = factory.native if kind is RuntimeKind.NATIVE else factory.wasm
+    assert artifact is not None
+    options = {str(key): str(value) for key, value in factory.options(component.config).items()}
+    try:
+        create = loaders[kind].load(artifact, options, factory.limits)
+    except MetaFlowError as error:
+        raise UnavailableError(f"{component.path}: {error}") from error
+    return lambda: ArtifactRefiner(create())
+
+
+class ArtifactRefiner:
+    """A module of the parser ABI as a refiner.
+
+    Each message is a segment (client to server for requests) with a session of its own. Its payload is text: the type and resource of a
+    request, or the code of a response, a line end, ``content-type: ...``, an empty line, and the first bytes of the body. A record
+    says what to change of the message that its segment holds.
+    """
+
+    def __init__(self, runtime: ParserRuntime) -> None:
+        self._runtime = runtime
+
+    def refine(self, messages: Sequence[Refinable]) -> list[Refined | None]:
+        """See :class:`metaflow_core.api.Refiner`."""
+        batch = BatchBuilder()
+        for index, each in enumerate(messages):
+            head = f"{each.type} {each.resource}" if each.is_request else str(each.code or 0)
+            text = f"{head}\ncontent-type: {each.media_type}\n\n{each.body}"
+            direction = abi.DIRECTION_C2S if each.is_request else abi.DIRECTION_S2C
+            batch.data(text.encode("utf-8", "replace"), session_id=index + 1, direction=direction, stream_offset=0)
+        found: list[Refined | None] = [None] * len(messages)
+        result = self._runtime.parse(memoryview(batch.finish()))
+        for record in read_records(bytes(result), len(messages)):
+            found[record["segment_index"]] = record
+        return found
+
+
+class RefinedRuntime:
+    """See :class:`metaflow_core.api.ParserRuntime`."""
+
+    def __init__(self, inner: ParserRuntime, refiners: Sequence[tuple[str, Refiner, Counters]]) -> None:
+        self._inner = inner
+        self._refiners = list(refiners)
+        self._faults: dict[str, int] = {}
+
+    def check(self, batch: memoryview) -> bytes | memoryview:
+        """As the parser does."""
+        return self._inner.check(batch)
+
+    def parse(self, batch: memoryview) -> bytes | memoryview:
+        """As the parser does, with what its refiners change.
+
+        :raises ParserFault: the parser lost the batch.
+        """
+        result = self._inner.parse(batch)
+        try:
+            records = read_records(result)
+        except ParseError as error:
+            raise ParserFault(f"the result cannot be read: {error}") from error
+        chosen = [record for record in records if _BODY in record]
+        if chosen:
+            self._refine(chosen)
+        out = RecordBuilder()
+        for record in records:
+            out.add(record)
+        return out.finish()
+
+    def _refine(self, records: Sequence[dict[str, Any]]) -> None:
+        messages = [
+            Refinable(
+                is_request=record["type"] == abi.RECORD_TYPE_REQUEST,
+                type=record.get("request_type") or "",
+                resource=record.get("request_resource") or "",
+                code=record.get("code"),
+                media_type=(record.get(_MEDIA_TYPE) or "").lower(),
+                body=record[_BODY],
+            )
+            for record in records
+        ]
+        for name, refiner, counters in tuple(self._refiners):
+            try:
+                found = list(refiner.refine(messages))
+                if len(found) != len(messages):
+                    raise ValueError(f"refine() answered for {len(found)} of {len(messages)} messages")
+            except Exception as error:  # noqa: BLE001 - the fence around foreign code
+                self._fault(name, refiner, counters, error)
+                continue
+            self._faults[name] = 0
+            for record, change in zip(records, found, strict=True):
+                if change:
+                    _apply(record, change)
+            counters.add("refined", sum(1 for each in found if each), unit="messages")
+
+    def _fault(self, name: str, refiner: Refiner, counters: Counters, error: Exception) -> None:
+        counters.add("dropped", reason="fault", unit="batches")
+        self._faults[name] = self._faults.get(name, 0) + 1
+        if isinstance(refiner, ArtifactRefiner):
+            refiner._runtime.restart()  # noqa: SLF001 - its own
+        if self._faults[name] >= _FAULTS_IN_A_ROW:
+            self._refiners = [each for each in self._refiners if each[1] is not refiner]
+            counters.add("quarantined", reason="faults", unit="refiners")
+            logging.getLogger(f"metaflow.refiner.{name}").warning(
+                "left out after %d faults in a row, the last one: %s: %s", _FAULTS_IN_A_ROW, type(error).__name__, error
+            )
+
+    def restart(self) -> None:
+        """Forget every session."""
+        self._inner.restart()
+
+    def close(self) -> None:
+        """Free everything."""
+        self._inner.close()
+
+
+def _apply(record: dict[str, Any], change: Mapping[str, Any]) -> None:
+    record.update({name: value for name, value in change.items() if name not in _FIXED and value is not None})
+    added = change.get("attributes")
+    if added:
+        record["attributes"] = {**(record.get("attributes") or {}), **added}

@@ -1,0 +1,1 @@
+"""Names what travels as GraphQL over HTTP: operations and their errors."""

@@ -1,0 +1,1 @@
+"""Names what travels as JSON-RPC over HTTP: methods, tools of the Model Context Protocol, errors."""
