@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 from metaflow_tagger_process.processes import Process
 
-__all__ = ["Endpoints", "Key", "Tenure"]
+__all__ = ["Endpoints", "Key", "Learned", "Tenure"]
 
 Key = tuple[int, bytes, int, bytes, int]
 """Protocol, local address and port, remote address and port; no remote for one that waits for anybody."""
@@ -90,3 +91,30 @@ class Endpoints:
 
     def __len__(self) -> int:
         return len(self._held)
+
+
+class Learned:
+    """Ends of connections whose process a row named: the other end's row, and packets of the same connection, may not name it.
+
+    A connection that lives shorter than the time between two looks at the sockets is known this way only. Safe from several threads.
+    """
+
+    _NEAR_NS = 60_000_000_000
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._known: dict[Key, tuple[Process, int]] = {}
+
+    def learn(self, key: Key, process: Process, time_ns: int) -> None:
+        """A row said so; the oldest are forgotten when there are too many."""
+        with self._lock:
+            self._known.pop(key, None)
+            self._known[key] = (process, time_ns)
+            if len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
+
+    def at(self, key: Key, time_ns: int) -> Process | None:
+        """Who a row of about that time named for this end."""
+        found = self._known.get(key)
+        return found[0] if found and abs(found[1] - time_ns) <= self._NEAR_NS else None

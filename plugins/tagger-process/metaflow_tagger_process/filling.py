@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metaflow_core.model.catalog import Column, Table
 from metaflow_core.model.catalog.arrow import arrow_field, arrow_type
-from metaflow_tagger_process.endpoints import Endpoints
+from metaflow_tagger_process.endpoints import Endpoints, Learned
 from metaflow_tagger_process.lives import Lives
 from metaflow_tagger_process.numbers import Numbers
 from metaflow_tagger_process.processes import Process
@@ -28,6 +28,7 @@ def fill(
     table: Table,
     lives: Lives,
     endpoints: Endpoints | None,
+    learned: Learned,
     numbers: Numbers,
     now_ns: int,
     *,
@@ -42,10 +43,15 @@ def fill(
     moments = rows.moments(now_ns)
     out: dict[str, pa.Array] = {}
     tagged = 0
-    for end in ends:
-        found = _by_number(rows, end, lives, moments)
-        if endpoints is not None and len(endpoints):
-            found = _by_socket(rows, end, endpoints, moments, found)
+    by_end = {end: _by_number(rows, end, lives, moments) for end in ends}
+    if endpoints is not None:
+        # first what the rows themselves say, so that the row of the other end in the same batch profits
+        named = {end: [item is not None for item in found] for end, found in by_end.items()}
+        for end in ends:
+            _by_socket(rows, end, endpoints, learned, moments, by_end[end], named[end])
+        for end in ends:
+            _by_socket(rows, end, endpoints, learned, moments, by_end[end], None)
+    for end, found in by_end.items():
         tagged += sum(1 for item in found if item is not None)
         _columns(rows, end, found, numbers, out, auto_service=auto_service)
     for name, array in out.items():
@@ -75,18 +81,27 @@ def _by_number(rows: Rows, end: str, lives: Lives, moments: NDArray[np.int64]) -
 
 
 def _by_socket(
-    rows: Rows, end: str, endpoints: Endpoints, moments: NDArray[np.int64], found: list[Process | None]
-) -> list[Process | None]:
+    rows: Rows,
+    end: str,
+    endpoints: Endpoints,
+    learned: Learned,
+    moments: NDArray[np.int64],
+    found: list[Process | None],
+    named: list[bool] | None,
+) -> None:
+    """Look ends up, or with ``named`` learn those that rows named."""
+    if named is not None and not any(named):
+        return
     near, protocol = rows.addresses(end), rows.numbers("protocol", pa.uint8())
     server_port = rows.numbers("server_port", pa.uint16())
     if near is None or protocol is None or server_port is None:
-        return found
+        return
     client_port = rows.numbers("client_port", pa.uint16())
     nobody = np.zeros(rows.count, np.uint16)
     role = rows.numbers("role", pa.int64()) if not end else None
     if end == "_0":
         if client_port is None:
-            return found
+            return
         near_port, far_port = client_port, server_port
     else:
         near_port, far_port = server_port, client_port if client_port is not None else nobody
@@ -95,13 +110,14 @@ def _by_socket(
     far_addresses = _texts(far) if far is not None else [b""] * rows.count
     ports, far_ports, kinds, times = near_port.tolist(), far_port.tolist(), protocol.tolist(), moments.tolist()
     for index in range(rows.count):
+        key = (kinds[index], addresses[index], ports[index], far_addresses[index], far_ports[index])
+        process = found[index]
+        if named is not None:
+            if named[index] and process is not None and ports[index] and far_ports[index]:
+                learned.learn(key, process, times[index])
         # a client's row has the server's port, which says nothing of the client
-        if found[index] is not None or (role is not None and role[index] != SERVER_ROLE):
-            continue
-        found[index] = endpoints.at(
-            kinds[index], addresses[index], ports[index], far_addresses[index], far_ports[index], times[index]
-        )
-    return found
+        elif process is None and (role is None or role[index] == SERVER_ROLE):
+            found[index] = learned.at(key, times[index]) or endpoints.at(*key, times[index])
 
 
 def _texts(addresses: tuple[NDArray[np.bool_], NDArray[np.uint32] | None, list[bytes] | None]) -> list[bytes]:

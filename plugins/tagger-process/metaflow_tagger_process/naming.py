@@ -20,7 +20,9 @@ def program_name(kernel_name: str, program: str, arguments: Sequence[str]) -> st
 
     :param kernel_name: 15 bytes that the kernel keeps (``comm``). :param program: name of the executed file, empty when unknown.
     """
-    name = program.removesuffix(" (deleted)") or kernel_name
+    # a program that was started from memory has a file name that says nothing
+    name = program.removesuffix(" (deleted)") if not program.startswith("memfd:") else ""
+    name = name or kernel_name
     if _INTERPRETERS.match(name):
         return _interpreted(arguments) or name
     if name == "java":

@@ -9,6 +9,7 @@ from pathlib import Path
 from metaflow_core.api import BuildContext, Names, RecordBatch
 from metaflow_core.errors import QueryError, UnavailableError
 from metaflow_tagger_process.config import ProcessTaggerConfig
+from metaflow_tagger_process.endpoints import Learned
 from metaflow_tagger_process.filling import fill
 from metaflow_tagger_process.numbers import Numbers
 from metaflow_tagger_process.sampler import Sampler
@@ -24,6 +25,7 @@ class ProcessTagger:
         self._config = config
         self._sampler: Sampler | None = None
         self._numbers: Numbers | None = None
+        self._learned = Learned(config.max_sockets)
 
     async def start(self) -> None:
         """Look for the first time. :raises UnavailableError: there is no /proc."""
@@ -66,6 +68,7 @@ class ProcessTagger:
             table,
             sampler.lives,
             sampler.endpoints if self._config.sockets else None,
+            self._learned,
             numbers,
             self._context.clock.time_ns(),
             auto_service=self._config.auto_service,

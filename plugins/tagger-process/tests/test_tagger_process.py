@@ -83,6 +83,7 @@ def test_control_groups(text: str, expected: Owner) -> None:
         ("node", "node", ["node", "--inspect", "server.js"], "server.js"),
         ("kworker/0:1", "", [], "kworker/0:1"),
         ("x", "gone (deleted)", ["x"], "gone"),
+        ("agent", "memfd:sealed-1 (deleted)", ["agent"], "agent"),
         ("node", "node", [], "node"),
     ],
 )
@@ -302,6 +303,20 @@ def test_kernel_rows_by_the_process_number_and_its_time() -> None:
     assert names["device"][shown[1]["auto_service_id_1"]] == "other"
     assert [row["process_kname_1"] for row in shown] == ["python", "other", ""]
     assert shown[2]["process_id_0"] == 99
+
+
+def test_a_short_connection_is_known_by_the_row_that_names_its_process() -> None:
+    with started("import time; time.sleep(60)") as child, tagging() as tagger:
+        now = time.time_ns()
+        row = {"ip_0": "10.0.0.1", "ip_1": "10.0.0.2", "client_port": 4000, "server_port": 80, "protocol": 6}
+        batch = rows_of(
+            {**row, "process_id_0": 0, "end_time_ns": now},
+            {**row, "process_id_0": child.pid, "end_time_ns": now},
+            {**row, "process_id_0": 0, "client_port": 4001, "end_time_ns": now},
+            {**row, "process_id_0": 0, "end_time_ns": now + 600 * 10**9},
+        )
+        shown = plain_rows(tagger.tag(batch).data)
+    assert [item["process_id_0"] for item in shown] == [child.pid, child.pid, 0, 0]
 
 
 def test_what_others_know_better_stays() -> None:
