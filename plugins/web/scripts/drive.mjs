@@ -1,13 +1,13 @@
 /**
  * Drives every screen in Chromium and prints what was found as JSON, for tests/test_pages.py.
- *   node scripts/drive.mjs screens|use|hostile URL [FOLDER for pictures]
+ *   node scripts/drive.mjs screens|use|hostile|follow|memory URL [FOLDER for pictures]
  */
 
 import { launch, open, SCREENS, settled } from "./browser.mjs";
 
 const [task, base, folder] = process.argv.slice(2);
 const browser = await launch();
-const tasks = { screens, use, hostile };
+const tasks = { screens, use, hostile, follow, memory };
 try {
   console.log(JSON.stringify(await tasks[task]()));
 } finally {
@@ -142,6 +142,92 @@ async function use() {
   await settled(page);
   out.keptTheme = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   out.wrong = wrong;
+  return out;
+}
+
+/** Follows the requests live, asks in PromQL with completion, moves through time on the map, asks the doctor. */
+async function follow() {
+  const { page, wrong } = await open(browser, base, { width: 1440, height: 900, theme: "light" });
+  const out = {};
+  await page.goto(`${base}requests`);
+  await settled(page);
+  await page.getByRole("button", { name: "Follow live" }).click();
+  await page.waitForSelector("[aria-label='Live requests'] .table-row");
+  await page.waitForFunction(() => document.querySelector("section[aria-label='Requests as they are answered'] .note")?.textContent?.includes("come to its end"));
+  out.address = page.url();
+  out.note = await page.locator("section[aria-label='Requests as they are answered'] .panel-head .note").innerText();
+  out.first = await page.locator("[aria-label='Live requests'] .table-row").first().innerText();
+  if (folder) await page.screenshot({ path: `${folder}/requests-live.png` });
+  await page.getByRole("button", { name: "Stop following" }).click();
+  await page.waitForSelector("[aria-label='Live requests']", { state: "detached" });
+
+  await page.goto(`${base}explore?lang=promql`);
+  await settled(page);
+  const box = page.getByRole("textbox", { name: "PromQL" });
+  await box.fill("");
+  await box.pressSequentially("application_map__request__1m");
+  await page.waitForSelector(".suggestions");
+  out.suggested = await page.locator(".suggestions li").first().innerText();
+  await page.keyboard.press("Tab");
+  out.completed = await box.inputValue();
+  await page.keyboard.press("Control+Enter");
+  await page.waitForSelector("section[aria-label=Answer] .table-row");
+  await page.getByRole("button", { name: "Copy as curl" }).click();
+  out.curl = await page.evaluate(() => navigator.clipboard.readText());
+  wrong.length = 0;
+  await box.fill("sum(");
+  await page.keyboard.press("Control+Enter");
+  await page.waitForSelector(".problem");
+  out.refusal = await page.locator(".problem").first().innerText();
+  wrong.length = 0; // a refusal is an answer with status 400, which the browser writes down
+
+  await page.goto(`${base}map`);
+  await settled(page);
+  out.whole = await page.locator(".edge").count();
+  const slider = page.getByRole("slider", { name: "Part of the time shown" });
+  await slider.focus();
+  await page.keyboard.press("ArrowRight");
+  await settled(page);
+  out.slice = new URL(page.url()).searchParams.get("at");
+  await page.locator("section[aria-label='Service map']").getByRole("button", { name: "Copy as" }).click();
+  await page.getByRole("menuitem", { name: "PromQL" }).click();
+  out.promql = await page.evaluate(() => navigator.clipboard.readText());
+
+  await page.goto(`${base}health`);
+  await settled(page);
+  await page.locator("section[aria-label=Doctor]").getByRole("checkbox").check();
+  out.doctor = await page.locator("section[aria-label=Doctor]").innerText();
+  out.wrong = wrong;
+  return out;
+}
+
+/** What the page holds after many rounds of asking everything again, in bytes, once rubbish was collected. */
+async function memory() {
+  const { page } = await open(browser, base, { width: 1440, height: 900, theme: "light" });
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const held = async () => {
+    await session.send("HeapProfiler.collectGarbage");
+    const { metrics } = await session.send("Performance.getMetrics");
+    const read = (name) => metrics.find((one) => one.name === name)?.value ?? 0;
+    return { heap: read("JSHeapUsedSize"), nodes: read("Nodes"), listeners: read("JSEventListeners") };
+  };
+  const out = {};
+  for (const name of ["overview", "map", "requests", "health"]) {
+    await page.goto(base + SCREENS[name]);
+    await settled(page);
+    const rounds = async (times) => {
+      for (let round = 0; round < times; round += 1) {
+        await page.getByRole("button", { name: "Refresh" }).click();
+        await page.waitForTimeout(40);
+      }
+      await settled(page);
+    };
+    await rounds(10);
+    const before = await held();
+    await rounds(40);
+    out[name] = { before, after: await held() };
+  }
   return out;
 }
 

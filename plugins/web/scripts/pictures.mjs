@@ -12,6 +12,8 @@ const PICTURES = [
   ["ui-map", "map", "dark"],
   ["ui-requests", "requests", "light"],
   ["ui-flows", "flows", "dark"],
+  ["ui-promql", `explore?lang=promql&q=${encodeURIComponent("sum by (server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)")}`, "light"],
+  ["ui-health", "health", "dark"],
 ];
 
 const browser = await launch();

@@ -32,6 +32,16 @@ class Front:
         self._upstream = httpx.AsyncClient(base_url=upstream, timeout=60)
         self._pages = Pages(load_assets(BUILT))
         self.change: Callable[[str], str] = lambda body: body
+        self.tail: list[str] = []
+
+    async def _follow(self, send: Callable[[Message], Awaitable[None]]) -> None:
+        """Events one after the other, as the querier sends them for a pipeline that runs; a capture's has ended."""
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for event in self.tail:
+            await send({"type": "http.response.body", "body": self.change(event).encode(), "more_body": True})
+            await asyncio.sleep(0.05)
+        await send({"type": "http.response.body", "body": b"event: end\ndata: {}\n\n"})
 
     async def __call__(
         self,
@@ -40,7 +50,10 @@ class Front:
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         """An ASGI application."""
-        if not scope["path"].startswith("/v1"):
+        if scope["path"] == "/v1/tail" and self.tail:
+            await self._follow(send)
+            return
+        if not scope["path"].startswith(("/v1", "/prom")):
             await self._pages(scope, receive, send)
             return
         body = b""
@@ -83,8 +96,8 @@ class Running:
             "collectors": {"pcap": {"files": [str(CAPTURE)]}},
             "pipelines": {"live": {"collectors": ["pcap"], "parsers": ["*"], "storages": ["memory"]}},
             "storages": {"memory": {}},
-            "dialects": {"sql": {}},
-            "services": {"querier": {"listen": f"127.0.0.1:{port}"}, "web": {}},
+            "dialects": {"sql": {}, "promql": {}},
+            "services": {"querier": {"listen": f"127.0.0.1:{port}"}, "prometheus_api": {}, "web": {}},
         }
         config = uvicorn.Config(self.front, port=front_port, log_level="error", lifespan="off")
         self._server = uvicorn.Server(config)
@@ -122,6 +135,8 @@ def running() -> Iterator[Running]:
     pytest.importorskip(
         "metaflow_querier", reason="metaflow-querier is not installed, and the pages show what it answers"
     )
+    for name in ("metaflow_dialect_promql", "metaflow_doctor"):
+        pytest.importorskip(name, reason=f"{name} is not installed, and the pages show what it answers")
     server = Running()
     server.start()
     yield server

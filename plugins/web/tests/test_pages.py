@@ -43,14 +43,15 @@ def drive(task: str, url: str) -> Any:
 
 def test_every_screen_at_two_widths_in_both_themes(running: Any) -> None:
     found = drive("screens", running.url)
-    assert len(found) == 6 * 2 * 2
+    assert len(found) == 7 * 2 * 2
     says = {
         "overview": ("555", "136", "127.0.0.1:16379", "Redis", "WRONGTYPE"),
         "map": ("6 nodes, 5 edges", "127.0.0.1:13306", "MySQL"),
         "requests": ("136 rows", "GET /cart/1", "Server error"),
         "flows": ("29 rows", "finish", "UDP"),
         "explore": ("11 rows", "l7_flow_log"),
-        "health": ("engine", "running", "storage.memory", "691"),
+        "promql": ("5 series", "16379", "Over time"),
+        "health": ("engine", "running", "storage.memory", "691", "Doctor"),
     }
     for screen in found:
         where = f"{screen['name']} at {screen['width']} in {screen['theme']}"
@@ -88,6 +89,44 @@ def test_what_a_person_does(running: Any) -> None:
     assert "nonsense" in found["refusal"]
     assert "no screen" in found["nowhere"]
     assert found["keptTheme"] == "rgb(14, 18, 24)"
+
+
+def test_following_promql_slider_and_doctor(running: Any) -> None:
+    rows = [
+        {
+            "start_time": f"2026-11-21T07:27:{second:02}Z", "l7_protocol": "HTTP", "ip_0": "127.0.0.1", "ip_1": "127.0.0.1",
+            "server_port": 18080, "request_type": "GET", "request_resource": f"/live/{second}", "endpoint": "/live/*",
+            "response_status": "ok", "response_code": 200, "response_duration": 1500, "response_exception": "", "flow_id": 2**63 + second,
+        }
+        for second in range(20)
+    ]  # fmt: skip
+    running.front.tail = [
+        ": following\n\n",
+        *(f"data: {json.dumps({'rows': [row], 'skipped': 1})}\n\n" for row in rows),
+    ]
+    try:
+        found = drive("follow", running.url)
+    finally:
+        running.front.tail = []
+    assert found["wrong"] == []
+    assert "tail=1" in found["address"]
+    assert found["note"].startswith("20 rows · 20 more were not shown")
+    assert "/live/19" in found["first"], "the newest is on top"
+    assert "flow_metrics__application_map__request__1m" in found["suggested"]
+    assert found["completed"] == "flow_metrics__application_map__request__1m"
+    assert "query_range" in found["curl"]
+    assert found["refusal"]
+    assert (found["whole"], found["slice"]) == (5, "1")
+    assert found["promql"].startswith("sum by (auto_service_0")
+    assert "CAP_NET_RAW" in found["doctor"]
+
+
+def test_memory_stays_flat_over_many_rounds(running: Any) -> None:
+    for screen, found in drive("memory", running.url).items():
+        before, after = found["before"], found["after"]
+        assert after["heap"] < before["heap"] * 1.5 + 2e6, f"{screen}: {before} -> {after}"
+        assert after["nodes"] < before["nodes"] * 1.5 + 500, f"{screen}: {before} -> {after}"
+        assert after["listeners"] < before["listeners"] * 1.5 + 100, f"{screen}: {before} -> {after}"
 
 
 def test_what_is_copied_as_curl_can_be_run(running: Any) -> None:

@@ -58,6 +58,12 @@ export function getJson(path: string, signal?: AbortSignal): Promise<unknown> {
   return ask(path, { headers: { accept: "application/json" } }, signal);
 }
 
+/** Asks with a form, as Prometheus' API takes it. */
+export function postForm(path: string, fields: Record<string, string>, signal?: AbortSignal): Promise<unknown> {
+  const headers = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
+  return lane.run(() => ask(path, { method: "POST", headers, body: new URLSearchParams(fields).toString() }, signal), signal);
+}
+
 /** Places at the server that one page takes at most; a querier has 16 by default. */
 const lane = new Lane(4);
 const PATIENCE_MS = 1000;

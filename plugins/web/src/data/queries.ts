@@ -7,10 +7,12 @@ import { type Filter, quote, where } from "./sql";
 export interface Question {
   db: string;
   sql: string;
+  /** The same or the nearest question in PromQL, where there is one. */
+  promql?: string;
 }
 
 const log = (sql: string): Question => ({ db: "flow_log", sql });
-const metrics = (sql: string): Question => ({ db: "flow_metrics", sql });
+const metrics = (sql: string, promql?: string): Question => ({ db: "flow_metrics", sql, ...(promql ? { promql } : {}) });
 
 export const FAILED = "response_status in ('server_error', 'client_error', 'timeout')";
 
@@ -22,6 +24,7 @@ export const timeline = (range: Range): Question =>
     `SELECT time(time, ${stepOf(range)}) AS t, Sum(request) AS requests, Sum(error) AS errors, Sum(timeout) AS timeouts, ` +
       `Avg(rrt) AS delay, Max(rrt_max) AS slowest FROM application_map.${precisionOf(range)} ` +
       `WHERE ${where(range, [])} GROUP BY t ORDER BY t`,
+    "sum(flow_metrics__application_map__request__1m) / 60",
   );
 
 export const services = (range: Range): Question =>
@@ -65,6 +68,7 @@ export const edges = (range: Range, group: string, filters: Filter[]): Question 
       "Sum(timeout) AS timeouts, Avg(rrt) AS delay, Max(rrt_max) AS slowest " +
       `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters)} ` +
       "GROUP BY client, server, server_port, l7_protocol ORDER BY requests DESC LIMIT 5000",
+    `sum by (${group}_0, ${group}_1, server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)`,
   );
 
 export const edgeTimeline = (range: Range, filters: Filter[]): Question =>
@@ -171,6 +175,6 @@ export const flowTimeline = (range: Range, filters: Filter[]): Question =>
 
 /** The same question for a shell. The address is that of the page's own server. */
 export function curl(question: Question, origin: string): string {
-  const body = JSON.stringify(question).replace(/'/g, "'\\''");
+  const body = JSON.stringify({ db: question.db, sql: question.sql }).replace(/'/g, "'\\''");
   return `curl -s '${origin}' -H 'content-type: application/json' -d '${body}'`;
 }

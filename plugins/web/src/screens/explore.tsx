@@ -2,8 +2,7 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { getJson, postQuery } from "../api/client";
-import { text, type Table, type Value } from "../api/table";
-import { type CatalogTable, readCatalog, tableOf } from "../data/complete";
+import { type CatalogTable, complete, readCatalog, tableOf } from "../data/complete";
 import { linesOf } from "../data/series";
 import { count, digits, duration } from "../format";
 import { useApp } from "../state/app";
@@ -12,7 +11,8 @@ import { setParams, usePlace } from "../state/location";
 import { Chart } from "../ui/chart";
 import { Editor } from "../ui/editor";
 import { Panel } from "../ui/panel";
-import { type Field, VirtualTable } from "../ui/table";
+import { Answer } from "./answer";
+import { PromqlExplore } from "./promql";
 
 const EXAMPLES: [string, string][] = [
   ["Slowest endpoints", "SELECT endpoint, l7_protocol, Count(row) AS requests, Percentile(rrt, 95) AS p95 FROM l7_flow_log GROUP BY endpoint, l7_protocol ORDER BY p95 DESC LIMIT 20"],
@@ -34,12 +34,25 @@ async function askCatalog(signal: AbortSignal): Promise<CatalogTable[]> {
   return Promise.all(full);
 }
 
-interface Row {
-  key: string;
-  cells: Value[];
+/** Which language is asked in stands in the address. */
+export function Explore() {
+  const { params } = usePlace();
+  const promql = params["lang"] === "promql";
+  return (
+    <>
+      <div class="tabs" role="tablist" aria-label="Language">
+        {[["", "SQL"], ["promql", "PromQL"]].map(([lang = "", title]) => (
+          <button key={lang} type="button" role="tab" aria-selected={(lang === "promql") === promql} onClick={() => setParams({ lang, q: "", db: "" })}>
+            {title}
+          </button>
+        ))}
+      </div>
+      {promql ? <PromqlExplore /> : <SqlExplore />}
+    </>
+  );
 }
 
-export function Explore() {
+function SqlExplore() {
   const { tick } = useApp();
   const { params } = usePlace();
   const asked = params["q"] ?? "";
@@ -79,7 +92,7 @@ export function Explore() {
             </label>
           }
         >
-          <Editor value={draft} tables={tables} onInput={setDraft} onRun={run} />
+          <Editor label="SQL" value={draft} suggest={(text, caret) => complete(text, caret, tables)} onInput={setDraft} onRun={run} />
           <div class="editor-tools">
             <button type="button" class="button" onClick={run}>
               Ask
@@ -133,23 +146,6 @@ export function Explore() {
       </div>
     </div>
   );
-}
-
-function Answer({ table }: { table: Table }) {
-  const rows: Row[] = useMemo(() => table.rows.map((cells, at) => ({ key: String(at), cells })), [table]);
-  const fields: Field<Row>[] = table.columns.map((column, index) => {
-    const isNumber = table.rows.slice(0, 50).some((row) => typeof row[index] === "number");
-    const widest = Math.max(column.name.length, ...table.rows.slice(0, 100).map((row) => text(row[index]).length));
-    return {
-      key: `${index}`,
-      title: column.unit ? `${column.name} (${column.unit})` : column.name,
-      width: `minmax(${Math.min(320, Math.max(70, widest * 8 + 24))}px, 1fr)`,
-      right: isNumber,
-      cell: (row) => <span class="mono">{row.cells[index] === null ? "–" : text(row.cells[index])}</span>,
-      whole: (row) => text(row.cells[index]),
-    };
-  });
-  return <VirtualTable label="Answer" fields={fields} rows={rows} rowKey={(row) => row.key} />;
 }
 
 /** Tables and their columns; a click writes the name into the question. */

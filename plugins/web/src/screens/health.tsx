@@ -8,6 +8,7 @@ import { setParams, usePlace } from "../state/location";
 import { Panel } from "../ui/panel";
 import { Stages } from "../ui/stages";
 import { type Field, VirtualTable } from "../ui/table";
+import { Doctor } from "./doctor";
 
 const TONES: Record<string, string> = { running: "good", starting: "calm", built: "calm", stopped: "calm", degraded: "warn", quarantined: "bad", failed: "bad" };
 
@@ -94,6 +95,7 @@ export function Health() {
           </Panel>
         )}
       </div>
+      <Doctor />
       <Panel
         title="Counters"
         class="tall"

@@ -5,18 +5,31 @@ import { columnIndex, measured, number, records, type Table, text } from "../api
 import { requestsOf } from "../data/links";
 import { parseFilters, type Filter } from "../data/sql";
 import * as queries from "../data/queries";
-import { count, duration, percent, rate, seconds } from "../format";
+import { clock, count, duration, percent, rate, seconds } from "../format";
 import { busiest, type Call, type Edge, type Graph, graphOf } from "../map/graph";
 import { MapView } from "../map/view";
 import { useApp } from "../state/app";
 import { useTable } from "../state/live";
 import { setParams, usePlace } from "../state/location";
-import { stepOf } from "../state/range";
+import { type Range, stepOf } from "../state/range";
 import { Chart } from "../ui/chart";
 import { ErrorShare, Protocol } from "../ui/bits";
 import { Panel } from "../ui/panel";
 
 const MOST_NODES = 500;
+const SLICES = 24;
+
+/** Which part of the time shown is looked at; 0 is all of it. */
+function sliceOf(text: string): number {
+  const at = Number(text);
+  return Number.isInteger(at) && at > 0 && at <= SLICES ? at : 0;
+}
+
+function partOf(range: Range, at: number): Range {
+  const step = Math.max(1, (range.to - range.from) / SLICES);
+  const from = Math.floor(range.from + (at - 1) * step);
+  return { ...range, from, to: Math.max(from + 1, Math.ceil(range.from + at * step)) };
+}
 
 function readCalls(table: Table): Call[] {
   return records(table).map((row) => ({
@@ -38,8 +51,10 @@ export function MapScreen() {
   const group = queries.GROUPS.find(([name]) => name === params["by"])?.[0] ?? "auto_service";
   const protocol = params["protocol"] ?? "";
   const wanted = (params["find"] ?? "").toLowerCase();
-  const asked = queries.edges(range, group, parseFilters(params["f"] ?? ""));
-  const answer = useTable(asked, tick, `edges ${group} ${params["f"] ?? ""}`);
+  const at = sliceOf(params["at"] ?? "");
+  const part = at === 0 ? range : partOf(range, at);
+  const asked = queries.edges(part, group, parseFilters(params["f"] ?? ""));
+  const answer = useTable(asked, tick, `edges ${group} ${params["f"] ?? ""} ${at}`);
   const calls = useMemo(() => (answer.data ? readCalls(answer.data) : []), [answer.data]);
   const protocols = [...new Set(calls.map((call) => call.protocol))].sort();
   const all = useMemo(
@@ -54,7 +69,7 @@ export function MapScreen() {
     [calls, protocol, wanted],
   );
   const graph = useMemo(() => busiest(all, MOST_NODES), [all]);
-  const lasting = Math.max(1, range.to - range.from);
+  const lasting = Math.max(1, part.to - part.from);
   const picked = params["pick"] ?? "";
   const known = graph.nodes.some((node) => node.id === picked) || graph.edges.some((edge) => edge.id === picked);
   const hidden = all.nodes.length - graph.nodes.length;
@@ -93,14 +108,29 @@ export function MapScreen() {
         note={hidden > 0 ? `the ${MOST_NODES} busiest of ${all.nodes.length}` : graph.nodes.length ? `${graph.nodes.length} nodes, ${graph.edges.length} edges` : ""}
         questions={[asked]}
         {...answer}
-        empty={graph.nodes.length === 0}
+        empty={graph.nodes.length === 0 && at === 0}
         emptyText={calls.length > 0 ? "No service matches what is looked for above." : "Nobody called anybody in the time shown."}
         tools={tools}
       >
+        <TimeSlider range={range} at={at} />
         <MapView graph={graph} lastingS={lasting} picked={known ? picked : ""} onPick={(id) => setParams({ pick: id })} />
       </Panel>
       {known && <Side graph={graph} picked={picked} group={group} lasting={lasting} />}
     </div>
+  );
+}
+
+/** Moves through the time shown, so that one sees the map grow and fail. */
+function TimeSlider({ range, at }: { range: Range; at: number }) {
+  const part = at === 0 ? range : partOf(range, at);
+  return (
+    <label class="time-slider">
+      <span class="note">
+        {at === 0 ? "all of it, " : ""}
+        {clock(part.from)} to {clock(part.to)}
+      </span>
+      <input type="range" min="0" max={SLICES} step="1" value={at} aria-label="Part of the time shown" onInput={(event) => setParams({ at: event.currentTarget.value === "0" ? "" : event.currentTarget.value }, true)} />
+    </label>
   );
 }
 

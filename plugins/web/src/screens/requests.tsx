@@ -16,6 +16,7 @@ import { Facet, FilterBar } from "../ui/filters";
 import { HeatMap } from "../ui/heatmap";
 import { Panel } from "../ui/panel";
 import { type Field, VirtualTable } from "../ui/table";
+import { Tail } from "./tail";
 
 interface Request {
   id: string;
@@ -80,6 +81,7 @@ export function Requests() {
   const detail = useTable(one, 0);
   const capped = rows.length >= queries.MOST_REQUESTS;
   const note = capped ? `the ${sort} ${count(rows.length)}; narrow the time or filter for the others` : `${count(rows.length)} rows`;
+  const following = params["tail"] === "1";
   const pickedRow = rows.find((row) => row.id === picked);
 
   return (
@@ -91,6 +93,7 @@ export function Requests() {
       </div>
       <div class="middle">
         <FilterBar filters={filters} searched="request_resource" />
+        {following && <Tail filters={filters} />}
         <Panel title="Response times" note={dots.length ? note : ""} questions={[asked]} {...answer} empty={dots.length === 0} emptyText="No request with a measured time here.">
           <HeatMap dots={dots} from={range.from} to={range.to} />
         </Panel>
@@ -103,12 +106,19 @@ export function Requests() {
           empty={rows.length === 0}
           emptyText={filters.length ? "No request matches these filters in the time shown." : undefined}
           tools={
+            <>
+            {!following && (
+              <button type="button" class="quiet" onClick={() => setParams({ tail: "1" })}>
+                Follow live
+              </button>
+            )}
             <label class="inline">
               <select value={sort} aria-label="Order" onChange={(event) => setParams({ sort: event.currentTarget.value === "slowest" ? "slowest" : "" })}>
                 <option value="newest">Newest first</option>
                 <option value="slowest">Slowest first</option>
               </select>
             </label>
+            </>
           }
         >
           <VirtualTable label="Requests" fields={FIELDS} rows={rows} rowKey={(row) => row.id} picked={picked} onPick={(row) => setParams({ row: row.id === picked ? "" : row.id }, picked !== "")} />

@@ -43,6 +43,11 @@ export function Copy({ questions }: { questions: (Question | null)[] }) {
           <button type="button" role="menuitem" onClick={() => take(asked.map((q) => q.sql).join(";\n\n"), "SQL")}>
             SQL
           </button>
+          {asked.some((q) => q.promql) && (
+            <button type="button" role="menuitem" onClick={() => take(asked.flatMap((q) => q.promql ?? []).join("\n"), "PromQL")}>
+              PromQL
+            </button>
+          )}
           <button type="button" role="menuitem" onClick={() => take(asked.map((q) => curl(q, address)).join("\n"), "curl")}>
             curl
           </button>

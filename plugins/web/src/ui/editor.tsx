@@ -1,23 +1,24 @@
-/** A box for SQL with completion from the catalogue: Tab or Enter takes a suggestion, Ctrl+Enter asks. */
+/** A box for a question with completion: Tab or Enter takes a suggestion, Ctrl+Enter asks. */
 
 import { useRef, useState } from "preact/hooks";
-import { type CatalogTable, complete, type Suggestion, wordAt } from "../data/complete";
+import { type Suggestion, wordAt } from "../data/complete";
 
 interface Props {
+  label: string;
   value: string;
-  tables: CatalogTable[];
-  onInput: (sql: string) => void;
+  suggest: (text: string, caret: number) => Suggestion[];
+  onInput: (text: string) => void;
   onRun: () => void;
 }
 
-export function Editor({ value, tables, onInput, onRun }: Props) {
+export function Editor({ label, value, suggest, onInput, onRun }: Props) {
   const box = useRef<HTMLTextAreaElement>(null);
   const [found, setFound] = useState<Suggestion[]>([]);
   const [at, setAt] = useState(0);
   const look = () => {
     const element = box.current;
     if (!element) return;
-    setFound(element.selectionStart === element.selectionEnd ? complete(element.value, element.selectionStart, tables) : []);
+    setFound(element.selectionStart === element.selectionEnd ? suggest(element.value, element.selectionStart) : []);
     setAt(0);
   };
   const take = (suggestion: Suggestion) => {
@@ -52,7 +53,7 @@ export function Editor({ value, tables, onInput, onRun }: Props) {
         rows={Math.min(14, Math.max(4, value.split("\n").length + 1))}
         spellcheck={false}
         autocapitalize="off"
-        aria-label="SQL"
+        aria-label={label}
         aria-autocomplete="list"
         aria-expanded={found.length > 0}
         onInput={(event) => {
