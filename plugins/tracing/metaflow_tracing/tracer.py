@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Tracer", "hex_of_row", "row_of_hex", "time_range"]
 
 _ROW = re.compile(r"(\d{1,20})\.(\d{1,17})\.(\d{1,20})\Z")
+# rows that a search begins with for each trace that is wanted: one trace has many of them
+_ROWS_PER_TRACE = 20
 _HEX_ROW = re.compile(r"f0([0-9a-f]{16})([0-9a-f]{14})\Z")
 
 
@@ -81,17 +83,17 @@ class Tracer:
     async def traces(self, store: Store, where: str, time: TimeRange, most: int) -> list[Answer]:
         """The traces of rows for which a condition is true, the latest first.
 
-        :param where: as ``mflow read --where`` takes it; empty for all. :param most: how many rows to begin with.
+        :param where: as ``mflow read --where`` takes it; empty for all. :param most: how many traces.
         :raises QuerySyntaxError: the condition is wrong. :raises QueryError: the storage cannot answer.
         """
         predicate = parse_where(where or "flow_id >= 0", self._catalog.table(TABLE), self._catalog)
-        found = await self._gatherer.by_filter(store, predicate, time, most)
+        found = await self._gatherer.by_filter(store, predicate, time, most * _ROWS_PER_TRACE)
         if not found.spans:
             return []
         traces: list[Trace] = await asyncio.to_thread(assemble_all, found.spans, self._rules)
         chosen = [each for each in traces if any(node.span.row_id in found.wanted for node in each.nodes)]
         chosen.sort(key=lambda each: -each.start_us)
-        return [Answer(_noted(each, found), found.plans) for each in chosen]
+        return [Answer(_noted(each, found), found.plans) for each in chosen[:most]]
 
 
 def _noted(trace: Trace, found: Found) -> Trace:

@@ -226,3 +226,14 @@ def test_short_and_padded_ids(client: TestClient, stored: World) -> None:
     """Tools fill ids up with zeros, or take them away."""
     for name in ("deadbeef", "00000000deadbeef", "000000000000000000000000deadbeef", "DEADBEEF"):
         assert client.get(f"/v1/trace/{name}").status_code == 200, name
+
+
+def test_a_list_holds_traces_not_rows(client: TestClient, fill: Fill) -> None:
+    """A trace of many rows leaves room for the others."""
+    world = World(9)
+    for number in range(8):
+        fill(rows_of(world, world.tree(6, start=number * 100_000), b3=f"{number + 1:032x}"))
+    listed = client.get("/v1/trace", params={**NOW, "limit": "5"}).json()["traces"]
+    assert len(listed) == 5
+    starts = [each["start_us"] for each in listed]
+    assert starts == sorted(starts, reverse=True)

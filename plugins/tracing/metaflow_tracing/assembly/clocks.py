@@ -50,24 +50,38 @@ class _Sample:
 
 
 @dataclass(slots=True)
+class _Step:
+    """How one clock differs from the one it was compared with.
+
+    :ivar samples: by their time, for a clock that jumped; else the one offset holds.
+    """
+
+    against: str
+    offset_us: int
+    samples: list[_Sample] = field(default_factory=list)
+
+    def own_us(self, at_us: int) -> int:
+        if not self.samples:
+            return self.offset_us
+        place = bisect_left(self.samples, at_us, key=lambda sample: sample.at_us)
+        near = min(self.samples[max(0, place - 1) : place + 1], key=lambda sample: abs(sample.at_us - at_us))
+        return _inside(near.low, near.high)
+
+
+@dataclass(slots=True)
 class Clocks:
     """The clocks of one trace."""
 
     found: dict[str, Clock]
-    _samples: dict[str, list[_Sample]] = field(default_factory=dict)
-    _shift: dict[str, int] = field(default_factory=dict)
+    _steps: dict[str, _Step] = field(default_factory=dict)
 
     def offset_us(self, clock: str, at_us: int) -> int:
-        """What to add to a time that a clock showed."""
-        known = self.found.get(clock)
-        if known is None:
-            return 0
-        if known.is_steady or clock not in self._samples:
-            return known.offset_us
-        samples = self._samples[clock]
-        place = bisect_left(samples, at_us, key=lambda sample: sample.at_us)
-        near = min(samples[max(0, place - 1) : place + 1], key=lambda sample: abs(sample.at_us - at_us))
-        return self._shift.get(clock, 0) + _inside(near.low, near.high)
+        """What to add to a time that a clock showed: its step to the clock that it was compared with, then that one's, and so on."""
+        total = 0
+        while (step := self._steps.get(clock)) is not None:
+            total += step.own_us(at_us + total)
+            clock = step.against
+        return total
 
     def slack_us(self, one: Span, other: Span) -> int:
         """By how much the times of two rows may be wrong against each other."""
@@ -154,8 +168,8 @@ def _settle(out: Clocks, here: str, there: str, samples: list[_Sample], fixed: C
     else:
         middles = sorted((sample.low + sample.high) // 2 for sample in samples)
         offset, wide, is_steady = middles[len(middles) // 2], (low - high) // 2, False
-        out._samples[there] = sorted(samples, key=lambda sample: sample.at_us)  # noqa: SLF001 - the same module
-        out._shift[there] = base.offset_us  # noqa: SLF001
+    jumps = [] if is_steady else sorted(samples, key=lambda sample: sample.at_us)
+    out._steps[there] = _Step(here, offset, jumps)  # noqa: SLF001 - the same module
     out.found[there] = Clock(there, base.offset_us + offset, base.uncertainty_us + wide, len(samples), is_steady, here)
 
 

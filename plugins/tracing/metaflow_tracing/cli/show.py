@@ -118,7 +118,7 @@ def _row(span: dict[str, Any], begin: int, total: int) -> tuple[Text, ...]:
         else ""
     )
     is_same = span["edge"] is not None and span["edge"]["relation"] == "same"
-    what = span["point"] if is_same else f"{span['server']['name']}  {span['name']}"
+    what = span["point"] if is_same else f"{_who(span)}  {span['name']}"
     depth = min(span["depth"], _INDENT)
     label = Text(f"{' ' * depth}{sign}{what}", style="dim" if is_same else style)
     if not is_same and span["edge"] and span["edge"]["confidence"] < 0.9:
@@ -192,8 +192,14 @@ def show_evidence(document: dict[str, Any], *, as_json: bool) -> None:
         console.print(Text(said))
 
 
+def _who(span: dict[str, Any]) -> str:
+    """Whom it is about: the server of a message, the sender of a span."""
+    name: str = span["service"] if span["point"].endswith("app") else span["server"]["name"]
+    return name
+
+
 def _named(span: dict[str, Any]) -> str:
-    return f"{span['server']['name']}  {span['name']}  [{span['point']}, agent {span['agent_id']}]  {duration_text(span['duration_us'])}"
+    return f"{_who(span)}  {span['name']}  [{span['point']}, agent {span['agent_id']}]  {duration_text(span['duration_us'])}"
 
 
 def _why(span: dict[str, Any], spans: dict[int, dict[str, Any]]) -> Iterable[Text]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -91,6 +92,8 @@ def captured(
             chosen = chosen or set()
             chosen |= {span.row_id for span in _spans(rows.where(where), number)}
         spans += _spans(rows, number)
+        for note in capture.notes:
+            print(f"mflow: {path}: {note}", file=sys.stderr)
         words = words or Vocabulary.of(capture.catalog)
     if words is None:
         raise MetaFlowError("no capture was given")
