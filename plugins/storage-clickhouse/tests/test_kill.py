@@ -44,7 +44,7 @@ def _run(directory: Path, log: Path, batches: int, wait_s: float = 0.0, wrapper:
     command = [*wrapper, sys.executable, str(HERE / "writer_process.py"), str(directory), str(log), str(first)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while process.poll() is None and len(_numbers(log, "stored")) < before + batches:
             assert time.monotonic() < deadline, "the writer stores nothing"
             time.sleep(0.01)
