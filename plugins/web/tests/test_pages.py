@@ -51,7 +51,7 @@ def test_every_screen_at_two_widths_in_both_themes(running: Any) -> None:
         "flows": ("29 rows", "finish", "UDP"),
         "explore": ("11 rows", "l7_flow_log"),
         "promql": ("5 series", "16379", "Over time"),
-        "health": ("engine", "running", "storage.memory", "691", "Doctor"),
+        "health": ("engine", "running", "memory", "691", "Doctor"),
     }
     for screen in found:
         where = f"{screen['name']} at {screen['width']} in {screen['theme']}"
