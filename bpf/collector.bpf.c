@@ -5,6 +5,7 @@
 #ifndef MF_BCC
 #include "helpers.h"
 #define ATOMIC_NEXT(at) __sync_fetch_and_add(at, 1)
+#define ATOMIC_BACK(at) __sync_fetch_and_add(at, -1)
 #define CLAIM(at) __sync_lock_test_and_set(at, 1)
 #define OPAQUE(a, b) asm volatile("" : "+r"(a), "+r"(b))
 #define PROGRAM(section, name) SEC(section) int name

@@ -191,7 +191,9 @@ def test_the_kernels_tables(family: socket.AddressFamily, kind: socket.SocketKin
 def test_a_real_process() -> None:
     boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     before = time.time_ns()
-    with started("import time; time.sleep(60)") as child:
+    with started("import time; print(flush=True); time.sleep(60)") as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # a process has its own command line only after it has begun to run its program
         found = read_process(child.pid, boot)
         assert found is not None
         assert found.parent == os.getpid()

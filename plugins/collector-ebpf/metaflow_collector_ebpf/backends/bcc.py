@@ -94,6 +94,7 @@ _PREFIX = """
 #define HAS_START_BOOTTIME HAS_task_struct_start_boottime
 /* clang does not offer the result of an atomic addition to this old machine model; ids hold the processor's number anyway */
 #define ATOMIC_NEXT(at) ((*(at))++)
+#define ATOMIC_BACK(at) ((*(at))--)
 INLINE int claim_slot(unsigned int *busy) { if (*busy) return 1; *busy = 1; return 0; }
 #define CLAIM(at) claim_slot(at)
 #define OPAQUE(a, b) asm volatile("" : "+r"(a), "+r"(b))

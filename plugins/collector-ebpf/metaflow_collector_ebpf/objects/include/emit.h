@@ -54,14 +54,17 @@ INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u3
 	if (size > HEADER + CAPTURE_MAX) return -1;
 	s->head.size = size;
 	s->head.cap_len = captured;
-	s->head.cap_seq = c->cap_seq + 1;
+	/* two processors may use one connection at once: each record has a number of its own */
+	s->head.cap_seq = ATOMIC_NEXT(&c->cap_seq) + 1;
 	if (conf->wakeup) {
 		/* once for each such amount, not for each record while the reader is on its way: waking costs microseconds */
 		u32 queued = RING_QUEUED(records), wakeup = conf->wakeup;
 		flags = queued / wakeup != (queued + (u32)size) / wakeup ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 	}
-	if (RING_OUTPUT(records, s, size, flags)) return -1;
-	ATOMIC_NEXT(&c->cap_seq);
+	if (RING_OUTPUT(records, s, size, flags)) {
+		ATOMIC_BACK(&c->cap_seq);
+		return -1;
+	}
 	count(COUNT_RECORDS, 1);
 	count(COUNT_BYTES, size);
 	return 0;
