@@ -111,6 +111,7 @@ export function PromqlExplore() {
           {answer.error || names.error}
         </p>
       )}
+      {asked && answer.loading && !answer.error && <p class="waiting">Asking…</p>}
       {found?.lines && (
         <Panel title="Over time" note={found.table.rows.length > found.lines.lines.length ? `the first ${found.lines.lines.length} of ${found.table.rows.length} series` : ""}>
           <Chart
