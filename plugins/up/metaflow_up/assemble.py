@@ -14,7 +14,7 @@ __all__ = ["LINK", "agent_config", "assemble", "receivers", "server_config"]
 
 # dialect and service types that are started when they are installed, with nothing to configure
 _DIALECTS = ("sql", "promql")
-_SERVICES = ("querier", "web", "prometheus_api", "agents")
+_SERVICES = ("querier", "web", "prometheus_api", "tracing", "agents")
 
 LINK = "metaflow"
 """The type of the components that join agents and a server."""

@@ -12,6 +12,7 @@ import { clock, moment, span } from "./format";
 import { Overview } from "./screens/overview";
 import { MapScreen } from "./screens/map";
 import { Requests } from "./screens/requests";
+import { TraceScreen } from "./screens/trace";
 import { Flows } from "./screens/flows";
 import { Explore } from "./screens/explore";
 import { Health } from "./screens/health";
@@ -21,6 +22,7 @@ export const SCREENS: [string, string, ComponentType][] = [
   ["overview", "Overview", Overview],
   ["map", "Map", MapScreen],
   ["requests", "Requests", Requests],
+  ["trace", "Traces", TraceScreen],
   ["flows", "Flows", Flows],
   ["explore", "Explore", Explore],
   ["health", "Health", Health],

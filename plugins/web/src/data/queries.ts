@@ -79,7 +79,7 @@ export const edgeTimeline = (range: Range, filters: Filter[]): Question =>
 
 export const REQUEST_COLUMNS = [
   "flow_id", "start_time", "end_time", "req_tcp_seq", "l7_protocol", "auto_service_0", "auto_service_1", "server_port", "request_type", "request_resource",
-  "endpoint", "request_domain", "response_status", "response_code", "response_duration", "response_exception",
+  "endpoint", "request_domain", "response_status", "response_code", "response_duration", "response_exception", "trace_id",
 ] as const; // prettier-ignore
 
 export const MOST_REQUESTS = 5000;

@@ -5,11 +5,12 @@ import { measured, number, records, type Table, text } from "../api/table";
 import { flowsOf } from "../data/links";
 import { serverName, whatOf } from "../data/names";
 import * as queries from "../data/queries";
+import { traceOfRow } from "../data/trace";
 import { parseFilters } from "../data/sql";
 import { clock, count, day, duration, seconds } from "../format";
 import { useApp } from "../state/app";
 import { useTable } from "../state/live";
-import { setParams, usePlace } from "../state/location";
+import { hrefWithTime, setParams, usePlace } from "../state/location";
 import { Outcome, Protocol } from "../ui/bits";
 import { Detail } from "../ui/detail";
 import { Facet, FilterBar } from "../ui/filters";
@@ -30,6 +31,7 @@ interface Request {
   code: string;
   us: number | null;
   said: string;
+  trace: string;
 }
 
 function readRequests(table: Table): Request[] {
@@ -45,6 +47,7 @@ function readRequests(table: Table): Request[] {
     code: text(row["response_code"]),
     us: measured(row["response_duration"]) || null,
     said: text(row["response_exception"]),
+    trace: traceOfRow(text(row["trace_id"]), text(row["flow_id"]), seconds(row["start_time"]), text(row["req_tcp_seq"])),
   }));
 }
 
@@ -55,6 +58,7 @@ const FIELDS: Field<Request>[] = [
   { key: "what", title: "Request", width: "minmax(180px, 3fr)", cell: (r) => <span class="mono">{r.what}</span>, whole: (r) => r.what },
   { key: "status", title: "Status", width: "108px", cell: (r) => <Outcome status={r.status} />, whole: (r) => r.said || r.status },
   { key: "code", title: "Code", width: "56px", right: true, cell: (r) => r.code },
+  { key: "trace", title: "Trace", width: "64px", cell: (r) => (r.trace ? <a href={hrefWithTime("trace", { id: r.trace })}>show</a> : "–"), whole: (r) => r.trace },
   { key: "took", title: "Took", width: "84px", right: true, cell: (r) => duration(r.us) },
 ];
 
@@ -129,7 +133,12 @@ export function Requests() {
           <p>
             <a class="button" href={flowsOf({ flow_id: flowIn(detail.data) })}>
               Its flow
-            </a>
+            </a>{" "}
+            {pickedRow?.trace && (
+              <a class="button" href={hrefWithTime("trace", { id: pickedRow.trace })}>
+                Its trace
+              </a>
+            )}
           </p>
         </Detail>
       )}
