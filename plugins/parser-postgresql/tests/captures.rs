@@ -16,6 +16,7 @@ fn captures_give_their_records() {
     assert!(!files.is_empty(), "no captures in {}", folder.display());
     for file in files {
         let rows = pcap::rows::<PostgresqlParser>(&std::fs::read(&file).unwrap(), PORT);
+        assert!(!rows.is_empty(), "nothing in {}: is its port another?", file.display());
         let found: String = rows.iter().map(|(session, row)| pcap::line(*session, row) + "\n").collect();
         let golden = file.with_extension("records");
         if std::env::var_os("MF_UPDATE").is_some() {
