@@ -31,7 +31,7 @@ def test_every_hook_with_its_signature() -> None:
     text = page("hooks.md")
     missing = [name for name, function in specifications().items() if signature(function) not in text]
     assert not missing
-    assert len(specifications()) == 13
+    assert len(specifications()) == 16
 
 
 def test_every_command_and_option() -> None:

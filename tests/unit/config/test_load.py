@@ -235,7 +235,7 @@ def test_diff_names_what_changed(host: PluginHost) -> None:
 def test_the_schema_covers_every_component(host: PluginHost) -> None:
     schema = json_schema(host)
     assert set(schema["properties"]) == {
-        "version", "plugins", "collectors", "engines", "parsers", "taggers", "storages", "dialects", "exporters", "services", "pipelines", "service",
+        "version", "plugins", "collectors", "engines", "parsers", "refiners", "taggers", "storages", "dialects", "exporters", "services", "pipelines", "service",
     }  # fmt: skip
     tap = schema["$defs"]["collectors.tap.TapConfig"]
     assert tap["properties"]["interface"]["description"] == "Where it listens."
