@@ -35,6 +35,14 @@ impl Core {
             match records.u8(col::TYPE, row).unwrap_or(0) {
                 kind::REQUEST..=kind::EXCHANGE => {
                     let mut message = Message::read(records, row, segment, default);
+                    if segment.head.kind != KIND_DATA {
+                        // A close or a gap is of no side: what it finishes was said by the one who says such things.
+                        message.direction = match message.kind {
+                            kind::REQUEST => 0,
+                            kind::RESPONSE => 1,
+                            _ => message.direction,
+                        };
+                    }
                     if self.has_calls {
                         self.who(index, &segment.head, &mut message);
                     }
