@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaflow_up.wanted import capture_options, wanted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -34,14 +36,7 @@ __all__ = ["agent"]
     "--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="PEM file with that certificate's key."
 )
 @click.option("--tls-name", help="Name that the server's certificate has, where it is not that of the address.")
-@click.option(
-    "--interface",
-    "-i",
-    "interfaces",
-    multiple=True,
-    help="Interface name or pattern; may be repeated. Default: every one that is up.",
-)
-@click.option("--filter", "capture_filter", metavar="BPF", help="Only packets that pass this capture filter.")
+@capture_options
 @click.option("--pcap", "captures", multiple=True, type=click.Path(), help="Read a capture instead of an interface.")
 @click.option(
     "--data",
@@ -60,13 +55,12 @@ def agent(
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_name: str | None,
-    interfaces: tuple[str, ...],
-    capture_filter: str | None,
     captures: tuple[str, ...],
     data: Path | None,
     spool_mib: int,
     seconds: float | None,
     print_config: bool,
+    **asked: Any,
 ) -> int:
     """Watch this machine and send what is seen to a server ('mflow server').
 
@@ -79,8 +73,10 @@ def agent(
     from metaflow_up import running
     from metaflow_up.assemble import LINK, agent_config
     from metaflow_up.choice import choose_capture, from_files
+    from metaflow_up.looking import ebpf_refused
     from metaflow_up.place import Place, default_data
 
+    wants = wanted(**asked)
     host = PluginHost()
     host.load()
     if LINK not in host.factories(Kind.STORAGE):
@@ -88,10 +84,11 @@ def agent(
     folder = (data or default_data("metaflow-agent")).absolute()
     own_port = server.rpartition(":")[2]
     if captures:
-        capture = from_files(captures, capture_filter)
+        capture = from_files(captures, wants.packet_filter)
     else:
         ports = (int(own_port),) if own_port.isdecimal() else ()
-        capture = choose_capture(host.factories(Kind.COLLECTOR), interfaces, capture_filter, ports, "agent")
+        refused = ebpf_refused(host, folder) if wants.mode != "packets" else ""
+        capture = choose_capture(host.factories(Kind.COLLECTOR), wants, ports, "agent", refused)
     if not capture.collector:
         raise UnavailableError(capture.why)
     link: dict[str, Any] = {
@@ -114,7 +111,7 @@ def agent(
         notes.append(f"what goes to {server} is not encrypted; --tls-ca FILE (or --tls) makes it so")
 
     def said(app: App) -> Iterator[tuple[str, str]]:
-        yield "capture", capture.why
+        yield from capture.said()
         yield "server", f"{server} ({'TLS' if encrypted else 'not encrypted'}{', with a token' if token_file else ''})"
         forwarder: Any = app.components(Kind.STORAGE)[LINK]
         yield "agent", f"id {forwarder.agent_id}"

@@ -9,6 +9,7 @@ from typing import Any
 from metaflow_core.api import CollectorFactory, Kind
 from metaflow_core.hooks.host import PluginHost
 from metaflow_up.choice import STORAGES, Capture, first_installed
+from metaflow_up.looking import in_cluster
 
 __all__ = ["LINK", "agent_config", "assemble", "receivers", "server_config"]
 
@@ -20,10 +21,13 @@ LINK = "metaflow"
 """The type of the components that join agents and a server."""
 
 
-def assemble(host: PluginHost, capture: Capture, data_dir: Path, port: int, *, receives: bool = True) -> dict[str, Any]:
+def assemble(
+    host: PluginHost, capture: Capture, data_dir: Path, port: int, *, receives: bool = True, clickhouse: int = 0
+) -> dict[str, Any]:
     """A configuration as a mapping, ready for :class:`metaflow_core.App` or a YAML file.
 
     :param receives: also start every installed receiver; never with files, whose time is not now.
+    :param clickhouse: port on loopback for ClickHouse's clients; 0 for none.
     """
     config: dict[str, Any] = {
         "version": 1,
@@ -31,30 +35,28 @@ def assemble(host: PluginHost, capture: Capture, data_dir: Path, port: int, *, r
         "pipelines": {"live": {"collectors": [capture.collector], "parsers": ["*"]}},
         "service": {"data_dir": str(data_dir)},
     }
-    for name in capture.more:
-        config["collectors"][name] = {"_startup_error": "ignore"}
-        config["pipelines"]["live"]["collectors"].append(name)
-    _store_and_answer(host, config, data_dir, port)
+    _add_more(config, capture)
+    _tag(host, config, capture)
+    _store_and_answer(host, config, data_dir, port, clickhouse)
     if capture.is_live and receives:
         _receive(host, config, ())
     return config
 
 
 def agent_config(host: PluginHost, capture: Capture, data_dir: Path, link: Mapping[str, Any]) -> dict[str, Any]:
-    """Capture and engine; rows go to a server.
+    """Capture and engine; rows go to a server. No tagger: what their numbers mean would stay here.
 
     :param link: options of the sender.
     """
-    collectors: dict[str, Any] = {capture.collector: _plain(capture.options)}
-    for name in capture.more:
-        collectors[name] = {"_startup_error": "ignore"}
-    return {
+    config: dict[str, Any] = {
         "version": 1,
-        "collectors": collectors,
+        "collectors": {capture.collector: _plain(capture.options)},
         "storages": {LINK: _plain(link)},
-        "pipelines": {"live": {"collectors": list(collectors), "parsers": ["*"], "storages": [LINK]}},
+        "pipelines": {"live": {"collectors": [capture.collector], "parsers": ["*"], "storages": [LINK]}},
         "service": {"data_dir": str(data_dir)},
     }
+    _add_more(config, capture)
+    return config
 
 
 def server_config(host: PluginHost, data_dir: Path, port: int, link: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,6 +75,22 @@ def server_config(host: PluginHost, data_dir: Path, port: int, link: Mapping[str
     return config
 
 
+def _add_more(config: dict[str, Any], capture: Capture) -> None:
+    for name, options in capture.more.items():
+        config["collectors"][name] = {**_plain(options), "_startup_error": "ignore"}
+        config["pipelines"]["live"]["collectors"].append(name)
+
+
+def _tag(host: PluginHost, config: dict[str, Any], capture: Capture) -> None:
+    """The taggers that need nothing said, the surest first; a capture of files is not of this machine, nor of now."""
+    wanted = {"kubernetes": in_cluster(), "process": True, "seen": True}
+    installed = host.factories(Kind.TAGGER)
+    names = [name for name, is_wanted in wanted.items() if is_wanted and name in installed]
+    if names and capture.is_live:
+        config["taggers"] = {name: {} for name in names}
+        config["pipelines"]["live"]["taggers"] = names
+
+
 def receivers(host: PluginHost) -> list[str]:
     """Installed receivers of ready records that need no options, by type."""
     return [
@@ -85,7 +103,7 @@ def receivers(host: PluginHost) -> list[str]:
     ]
 
 
-def _store_and_answer(host: PluginHost, config: dict[str, Any], data_dir: Path, port: int) -> None:
+def _store_and_answer(host: PluginHost, config: dict[str, Any], data_dir: Path, port: int, clickhouse: int = 0) -> None:
     storage = first_installed(STORAGES, host.factories(Kind.STORAGE))
     if storage:
         # an insert costs as much for ten rows as for a thousand: half a second's go together
@@ -101,6 +119,8 @@ def _store_and_answer(host: PluginHost, config: dict[str, Any], data_dir: Path, 
         for name in _SERVICES
         if name in host.factories(Kind.SERVICE)
     }
+    if clickhouse and "sql" in dialects and "clickhouse_http" in host.factories(Kind.SERVICE):
+        services["clickhouse_http"] = {"listen": f"127.0.0.1:{clickhouse}", "_startup_error": "ignore"}
     if services:
         config["services"] = services
 

@@ -6,31 +6,61 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Capture", "choose_capture", "first_installed", "from_files"]
+__all__ = ["MODES", "Capture", "Wanted", "choose_capture", "first_installed", "from_files"]
 
 # best first
 STORAGES = ("clickhouse", "memory")
+MODES = ("auto", "packets", "ebpf", "both")
+_EBPF = "system calls and TLS plain text of this machine's processes through eBPF"
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Where packets come from.
+    """Where packets and calls come from.
 
     :ivar collector: its type and id; empty when nothing can be captured here.
     :ivar options: for the collector.
     :ivar why: a sentence for the first lines of the output.
     :ivar is_live: packets of now, not of files.
-    :ivar more: further collectors that are used when they can start.
+    :ivar more: further collectors with their options; they are used when they can start.
+    :ivar why_more: a sentence about those, or about why there is none; empty where nothing is to be said.
     """
 
     collector: str
     options: Mapping[str, Any]
     why: str
     is_live: bool = True
-    more: tuple[str, ...] = field(default=())
+    more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    why_more: str = ""
+
+    def said(self) -> list[tuple[str, str]]:
+        """Lines of the block at the start."""
+        return [("capture", text) for text in (self.why, self.why_more) if text]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the person who starts it wants to be captured.
+
+    :ivar mode: one of ``MODES``. :ivar interfaces: names or patterns; empty for all. :ivar capture_filter: BPF, for packets.
+    :ivar ports: only connections with one of these, whatever sees them; empty for all.
+    """
+
+    mode: str = "auto"
+    interfaces: tuple[str, ...] = ()
+    capture_filter: str | None = None
+    ports: tuple[int, ...] = ()
+
+    @property
+    def packet_filter(self) -> str | None:
+        """The capture filter with the ports in it."""
+        ports = " or ".join(f"port {port}" for port in self.ports)
+        if not ports:
+            return self.capture_filter
+        return f"({self.capture_filter}) and ({ports})" if self.capture_filter else ports
 
 
 def first_installed(wanted: tuple[str, ...], installed: Mapping[str, object]) -> str:
@@ -45,32 +75,62 @@ def from_files(files: tuple[str, ...], capture_filter: str | None) -> Capture:
 
 def choose_capture(
     installed: Mapping[str, object],
-    interfaces: tuple[str, ...],
-    capture_filter: str | None,
+    wanted: Wanted,
     own_ports: tuple[int, ...],
     command: str = "up",
+    ebpf_refused: str = "",
 ) -> Capture:
-    """The best live collector that works here.
+    """The best live collectors that work here: packets, and beside them what processes do.
 
     :param own_ports: ports that MetaFlow itself listens on; its own traffic is left out.
     :param command: the command that asks, for the sentence that says what to do.
+    :param ebpf_refused: why processes cannot be watched here, empty when they can.
     """
-    wanted = tuple(interfaces) or ("*",)
+    refused = ebpf_refused if "ebpf" in installed else "metaflow-collector-ebpf is not installed"
+    options: dict[str, Any] = {"ports": list(wanted.ports), "exclude_ports": list(own_ports)}
+    if wanted.mode == "ebpf":
+        if refused:
+            return Capture("", {}, f"{refused}; watch packets instead: mflow {command} --capture packets")
+        return Capture("ebpf", options, f"{_EBPF}; no packets, so there are no flows")
+    packets = _packets(installed, wanted, own_ports, command)
+    if wanted.mode == "packets" or not sys.platform.startswith("linux"):
+        return packets
+    if wanted.mode == "both":
+        if not packets.collector:
+            return packets
+        if refused:
+            return Capture("", {}, f"{refused}; watch packets alone: mflow {command} --capture packets")
+        return replace(packets, more={"ebpf": options}, why_more=_EBPF)
+    narrow = " and ".join(
+        name for name, given in (("--interface", wanted.interfaces), ("--filter", wanted.capture_filter)) if given
+    )
+    if narrow:
+        said = f"no eBPF: {narrow} can narrow packets only (--capture both watches all processes beside them)"
+        return replace(packets, why_more="" if refused else said)
+    if refused:
+        return replace(packets, why_more=f"no eBPF: {refused}")
+    if not packets.collector:
+        return Capture("ebpf", options, f"{_EBPF}; {packets.why.partition(';')[0]}, so there are no flows")
+    return replace(packets, more={"ebpf": options}, why_more=f"{_EBPF} (--no-ebpf leaves it out)")
+
+
+def _packets(installed: Mapping[str, object], wanted: Wanted, own_ports: tuple[int, ...], command: str) -> Capture:
+    interfaces = wanted.interfaces or ("*",)
+    options: dict[str, Any] = {"interfaces": list(interfaces), "filter": wanted.packet_filter}
     if "cbpf" in installed and sys.platform.startswith("linux"):
         reason = _packet_socket_refused()
         if reason:
             return Capture("", {}, f"{reason}; {_instead(command)}")
-        options = {"interfaces": list(wanted), "filter": capture_filter, "exclude_ports": list(own_ports)}
         return Capture(
             "cbpf",
-            options,
-            f"packets of {_named(wanted)} through AF_PACKET, since this process may open packet sockets",
+            {**options, "exclude_ports": list(own_ports)},
+            f"packets of {_named(interfaces)} through AF_PACKET, since this process may open packet sockets",
         )
     if "winpcap" in installed:
         return Capture(
             "winpcap",
-            {"interfaces": list(wanted), "filter": capture_filter},
-            f"packets of {_named(wanted)} through the pcap library, since this system has no AF_PACKET",
+            options,
+            f"packets of {_named(interfaces)} through the pcap library, since this system has no AF_PACKET",
         )
     return Capture(
         "",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import click
+
+from metaflow_up.wanted import capture_options, wanted
 
 __all__ = ["up"]
 
@@ -13,19 +16,7 @@ _PORT = 8088
 
 
 @click.command()
-@click.option(
-    "--interface",
-    "-i",
-    "interfaces",
-    multiple=True,
-    help="Interface name or pattern; may be repeated. Default: every one that is up.",
-)
-@click.option(
-    "--filter",
-    "capture_filter",
-    metavar="BPF",
-    help="Only packets that pass this capture filter, e.g. 'tcp port 3306'.",
-)
+@capture_options
 @click.option(
     "--pcap",
     "captures",
@@ -49,18 +40,18 @@ _PORT = 8088
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def up(
     *,
-    interfaces: tuple[str, ...],
-    capture_filter: str | None,
     captures: tuple[str, ...],
     data: Path | None,
     port: int | None,
     receives: bool,
     seconds: float | None,
     print_config: bool,
+    **asked: Any,
 ) -> int:
     """Watch this machine with what is installed, and show its services.
 
-    Says which capture is in force and why, where data is kept, and every URL. Without the privilege to capture it says what
+    Packets give flows and requests; with eBPF (as root, where its plugin is installed) also the processes, what is inside TLS, and which
+    call caused which. Says which capture is in force and why, where data is kept, and every URL. Without the privilege to capture it says what
     to do. Ctrl-C stops in order.
     """
     from metaflow_core.api import Kind
@@ -69,30 +60,34 @@ def up(
     from metaflow_up import running
     from metaflow_up.assemble import assemble
     from metaflow_up.choice import choose_capture, from_files
-    from metaflow_up.place import Place, default_data, free_port
+    from metaflow_up.looking import ebpf_refused
+    from metaflow_up.place import CLICKHOUSE_PORT, Place, clickhouse_port, default_data, free_port
     from metaflow_up.show import storage_text
 
+    wants = wanted(**asked)
     host = PluginHost()
     host.load()
     folder = (data or default_data()).absolute()
     if print_config:
-        chosen, note = port or _PORT, ""
+        chosen, clickhouse, notes = port or _PORT, CLICKHOUSE_PORT, []
     else:
         place = Place(folder)
         notes = place.take()
         chosen, note = free_port(port, _PORT)
+        clickhouse, other = clickhouse_port()
+        notes += [said for said in (note, other) if said]
     if captures:
-        capture = from_files(captures, capture_filter)
+        capture = from_files(captures, wants.packet_filter)
     else:
-        capture = choose_capture(host.factories(Kind.COLLECTOR), interfaces, capture_filter, (chosen,))
+        refused = ebpf_refused(host, folder) if wants.mode != "packets" else ""
+        own = (chosen, clickhouse) if clickhouse else (chosen,)
+        capture = choose_capture(host.factories(Kind.COLLECTOR), wants, own, ebpf_refused=refused)
     if not capture.collector:
         raise UnavailableError(f"{capture.why}{offer(host)}")
-    config = assemble(host, capture, folder, chosen, receives=receives)
+    config = assemble(host, capture, folder, chosen, receives=receives, clickhouse=clickhouse)
     if print_config:
         return running.print_config(config)
-    said = [("capture", capture.why), ("storage", storage_text(config))]
-    if note:
-        notes.append(note)
+    said = [*capture.said(), ("storage", storage_text(config))]
     try:
         return asyncio.run(
             running.run_app(

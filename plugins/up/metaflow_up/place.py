@@ -14,7 +14,10 @@ from pathlib import Path
 
 from metaflow_core.errors import StartError
 
-__all__ = ["Place", "default_data", "free_port", "made_token"]
+__all__ = ["CLICKHOUSE_PORT", "Place", "clickhouse_port", "default_data", "free_port", "made_token"]
+
+CLICKHOUSE_PORT = 8123
+"""Where ClickHouse's clients ask when nobody says otherwise."""
 
 _LITTLE = 200 << 20
 
@@ -104,6 +107,16 @@ def free_port(wanted: int | None, usual: int) -> tuple[int, str]:
                 "" if port == usual else f"port {usual} is taken, so it is {port} this time (--port chooses one)",
             )
     raise StartError(f"ports {usual} to {usual + 20} of 127.0.0.1 are all taken; give a free one with --port")
+
+
+def clickhouse_port() -> tuple[int, str]:
+    """A port on loopback for ClickHouse's clients, and a sentence when it is not the usual one; 0 when there is none."""
+    for port in range(CLICKHOUSE_PORT, CLICKHOUSE_PORT + 21):
+        if _is_free(port):
+            taken = f"port {CLICKHOUSE_PORT} is taken, so ClickHouse's clients find MetaFlow at {port} this time"
+            return port, "" if port == CLICKHOUSE_PORT else taken
+    last = CLICKHOUSE_PORT + 20
+    return 0, f"ports {CLICKHOUSE_PORT} to {last} are all taken, so ClickHouse's clients cannot ask this time"
 
 
 def _is_free(port: int) -> bool:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from metaflow_up import choice
 from metaflow_up.board import APPLICATION, NETWORK, Board
-from metaflow_up.choice import choose_capture
+from metaflow_up.choice import Wanted, choose_capture
 from metaflow_up.place import Place, free_port, made_token
 
 from metaflow_core.api import RecordBatch
@@ -69,22 +69,56 @@ def test_board_forgets_services_that_fell_silent() -> None:
 
 def test_without_the_privilege_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "_packet_socket_refused", lambda: "capturing packets needs CAP_NET_RAW")
-    capture = choose_capture({"cbpf": object()}, (), None, (8088,))
+    capture = choose_capture({"cbpf": object()}, Wanted(), (8088,))
     assert capture.collector == ""
     assert capture.why == (
         "capturing packets needs CAP_NET_RAW; run as root (sudo mflow up), or give a capture: mflow up --pcap FILE"
     )
 
 
+BOTH = {"cbpf": object(), "ebpf": object()}
+
+
+@pytest.mark.parametrize(
+    ("wants", "refused", "collectors", "said"),
+    [
+        (Wanted(), "", ["cbpf", "ebpf"], "TLS plain text"),
+        (Wanted(), "CAP_BPF is missing", ["cbpf"], "no eBPF: CAP_BPF is missing"),
+        (Wanted(capture_filter="tcp"), "", ["cbpf"], "--filter can narrow packets only"),
+        (Wanted("both", ("lo",), "tcp"), "", ["cbpf", "ebpf"], "TLS plain text"),
+        (Wanted("both"), "CAP_BPF is missing", [""], "CAP_BPF is missing; watch packets alone"),
+        (Wanted("packets"), "", ["cbpf"], "packets of every interface"),
+        (Wanted("ebpf"), "", ["ebpf"], "no packets, so there are no flows"),
+    ],
+)
+def test_packets_and_processes(
+    monkeypatch: pytest.MonkeyPatch, wants: Wanted, refused: str, collectors: list[str], said: str
+) -> None:
+    monkeypatch.setattr(choice, "_packet_socket_refused", lambda: "")
+    capture = choose_capture(BOTH, wants, (8088,), ebpf_refused=refused)
+    assert [capture.collector, *capture.more] == collectors
+    assert said in " ".join(text for _, text in capture.said())
+
+
+def test_processes_alone_where_packets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_packet_socket_refused", lambda: "capturing packets needs CAP_NET_RAW")
+    capture = choose_capture(BOTH, Wanted(), (8088,))
+    assert capture.collector == "ebpf"
+    assert "needs CAP_NET_RAW" in capture.why
+
+
 def test_own_port_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "_packet_socket_refused", lambda: "")
-    capture = choose_capture({"cbpf": object()}, ("eth0",), "tcp", (8088,))
-    assert capture.options == {"interfaces": ["eth0"], "filter": "tcp", "exclude_ports": [8088]}
+    capture = choose_capture(BOTH, Wanted("both", ("eth0",), "tcp", (80, 443)), (8088,))
+    assert capture.options == {
+        "interfaces": ["eth0"], "filter": "(tcp) and (port 80 or port 443)", "exclude_ports": [8088],
+    }  # fmt: skip
     assert "eth0" in capture.why
+    assert capture.more == {"ebpf": {"ports": [80, 443], "exclude_ports": [8088]}}
 
 
 def test_without_a_live_collector_it_says_what_to_install() -> None:
-    assert "install metaflow-collector-cbpf" in choose_capture({}, (), None, ()).why
+    assert "install metaflow-collector-cbpf" in choose_capture({}, Wanted(), ()).why
 
 
 def test_printed_configuration_is_valid(tmp_path: Path) -> None:

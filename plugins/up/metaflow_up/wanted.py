@@ -1,0 +1,62 @@
+"""The options by which ``mflow up`` and ``mflow agent`` are told what to capture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from metaflow_up.choice import MODES, Wanted
+
+__all__ = ["capture_options", "wanted"]
+
+
+def capture_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command; they come as one mapping's worth of keyword arguments for :func:`wanted`."""
+    options = (
+        click.option(
+            "--interface",
+            "-i",
+            "interfaces",
+            multiple=True,
+            help="Interface name or pattern; may be repeated. Default: every one that is up.",
+        ),
+        click.option(
+            "--filter",
+            "capture_filter",
+            metavar="BPF",
+            help="Only packets that pass this capture filter, e.g. 'tcp port 3306'.",
+        ),
+        click.option(
+            "--only-port",
+            "ports",
+            multiple=True,
+            type=click.IntRange(1, 65535),
+            help="Only connections with this port, in packets and in processes; may be repeated.",
+        ),
+        click.option(
+            "--capture",
+            "mode",
+            type=click.Choice(MODES),
+            default="auto",
+            show_default=True,
+            help="What to capture: packets, what processes do (ebpf), both, or what works here.",
+        ),
+        click.option("--no-ebpf", is_flag=True, help="The same as --capture packets."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def wanted(
+    *, interfaces: tuple[str, ...], capture_filter: str | None, ports: tuple[int, ...], mode: str, no_ebpf: bool
+) -> Wanted:
+    """What was asked for.
+
+    :raises click.UsageError: two options contradict each other.
+    """
+    if no_ebpf and mode in ("ebpf", "both"):
+        raise click.UsageError(f"--no-ebpf and --capture {mode} contradict each other; give one of them")
+    return Wanted("packets" if no_ebpf else mode, interfaces, capture_filter, ports)
