@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,10 +15,26 @@ from pathlib import Path
 APPS = Path(__file__).parent / "apps"
 
 
+def no_packets() -> str:
+    """Why packets cannot be captured here, empty when they can."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except (PermissionError, AttributeError) as error:
+        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
+    return ""
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
-def program(words: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """A program that says a line when it is ready."""
-    process = subprocess.Popen(list(words), stdout=subprocess.PIPE, text=True)
+def program(words: Sequence[str], port: int = 0) -> Iterator[subprocess.Popen[str]]:
+    """A program that says a line when it is ready, and listens on a port or on any."""
+    process = subprocess.Popen(list(words), stdout=subprocess.PIPE, text=True, env={**os.environ, "PORT": str(port)})
     try:
         yield process
     finally:

@@ -45,7 +45,7 @@ HOST = """
 import sys, http.client
 sys.argv = ["tier.py", {headers!r}]
 source = open({path!r}).read()
-source = source.replace('("127.0.0.1", 0)', '("0.0.0.0", {port})').replace('"127.0.0.1", port', '"10.79.0.%d" % (port - 8000 + 1), port')
+source = source.replace('("127.0.0.1", PORT)', '("0.0.0.0", {port})').replace('"127.0.0.1", port', '"10.79.0.%d" % (port - 8000 + 1), port')
 source = source.replace("BEHIND = sys.argv[1], [int(port) for port in sys.argv[2:]]", "BEHIND = sys.argv[1], {behind!r}")
 exec(compile(source, {path!r}, "exec"))
 """

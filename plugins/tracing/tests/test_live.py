@@ -7,7 +7,6 @@ those of the tiers that call each other.
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,22 +20,13 @@ from metaflow_tracing.assembly.assemble import assemble_all
 from metaflow_tracing.assembly.trace import Trace
 from metaflow_tracing.rules.load import load_rules
 from metaflow_tracing.spans import spans_of
-from programs import ask_all, three_tiers
+from programs import ask_all, no_packets, three_tiers
 
 import metaflow_core as mf
 from metaflow_core.api import Kind
 from metaflow_core.query import Scan
 
 pytestmark = pytest.mark.root
-
-
-def no_packets() -> str:
-    """Why packets cannot be captured here, empty when they can."""
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (PermissionError, AttributeError) as error:
-        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
-    return ""
 
 
 class Watch:

@@ -3,7 +3,7 @@
     python tier.py HEADERS [PORT ...]
 
 HEADERS is ``none``, ``traceparent`` (passes it on with a span of its own), ``b3`` (the same with the parent) or ``x-request-id``.
-Prints the port that it listens on.
+Listens on $PORT or on any, and prints which.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HEADERS, BEHIND = sys.argv[1], [int(port) for port in sys.argv[2:]]
+PORT = int(os.environ.get("PORT", "0"))
 
 
 def passed_on(headers: http.client.HTTPMessage) -> dict[str, str]:
@@ -64,6 +65,6 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
-server = Server(("127.0.0.1", 0), Tier)
+server = Server(("127.0.0.1", PORT), Tier)
 print(server.server_address[1], flush=True)
 server.serve_forever()

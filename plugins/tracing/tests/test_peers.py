@@ -1,0 +1,187 @@
+"""OpenTelemetry's SDK and nginx: what applications tell, what proxies add, and what packets show, in one tree."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from metaflow_tracing.assembly.assemble import assemble_all
+from metaflow_tracing.assembly.trace import Node, Trace
+from metaflow_tracing.rules.load import load_rules
+from metaflow_tracing.spans import spans_of
+from programs import APPS, ask_all, free_port, no_packets, program
+
+import metaflow_core as mf
+from metaflow_core.api import Kind
+from metaflow_core.query import Scan
+
+pytestmark = pytest.mark.root
+
+REQUESTS = 6
+
+
+class Peers:
+    """Packets of some ports on the loopback, and spans over OTLP, in one pipeline as a configuration names them."""
+
+    def __init__(self, ports: tuple[int, ...], otlp_port: int | None = None) -> None:
+        collectors: dict[str, Any] = {
+            "cbpf": {"interfaces": ["lo"], "filter": " or ".join(f"tcp port {port}" for port in ports)}
+        }
+        if otlp_port is not None:
+            collectors["otlp"] = {"grpc_port": None, "http_port": otlp_port}
+        self._app = mf.App(
+            {
+                "collectors": collectors,
+                "storages": {"memory": {}},
+                "pipelines": {"live": {"collectors": [*collectors], "parsers": ["http"], "storages": ["memory"]}},
+            },
+            autoload=True,
+        )
+
+    async def watch(self, work: Callable[[], None], wanted: int) -> list[Trace]:
+        """Traces of what happens while it works, once so many rows are there."""
+        async with self._app:
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(work)
+            deadline = time.monotonic() + 20
+            while (rows := await self._rows()).num_rows < wanted and time.monotonic() < deadline:
+                await asyncio.sleep(0.1)
+        assert rows.num_rows == wanted
+        return assemble_all(spans_of(rows), load_rules())
+
+    async def _rows(self) -> Any:
+        unit = self._app._runtime.generation.unit(Kind.STORAGE, mf.ComponentId("memory"))
+        return await unit.component.execute(Scan("flow_log.l7_flow_log"))
+
+
+@contextmanager
+def tiers(*commands: list[str]) -> Iterator[list[int]]:
+    """Programs that listen where they are told and ask the next one; their ports once all are ready.
+
+    Started together, since most of a Python program's first second is imports.
+    """
+    ports = [free_port() for _ in commands]
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                program([sys.executable, str(APPS / app), *words, *map(str, ports[at + 1 : at + 2])], ports[at])
+            )
+            for at, (app, *words) in enumerate(commands)
+        ]
+        for process, port in zip(started, ports, strict=True):
+            assert process.stdout is not None
+            assert process.stdout.readline().strip() == str(port)
+        yield ports
+
+
+def at_once(port: int, headers: str) -> None:
+    """Clients that are not instrumented, all at the same time: then time alone tells nothing."""
+    assert ask_all(port, REQUESTS, 1, headers) == REQUESTS
+
+
+def way(trace: Trace, node: Node) -> list[str]:
+    """From the root to a node: the point and the service of spans, the port of messages."""
+    found: list[str] = []
+    at: int | None = node.index
+    while at is not None:
+        each = trace.nodes[at]
+        found.insert(0, f"{each.span.point} {each.span['app_service'] or each.span.server.port}")
+        at = each.parent
+    return found
+
+
+@pytest.mark.skipif(bool(no_packets()), reason=no_packets())
+async def test_spans_of_the_sdk_and_packets_are_one_tree() -> None:
+    """Two instrumented tiers before one that is not: the wire stands between the span that sent and the span that received."""
+    for name in ("metaflow_receiver_otlp", "metaflow_collector_cbpf", "opentelemetry.sdk", "opentelemetry.exporter"):
+        pytest.importorskip(name, reason=f"{name} is not installed")
+    otlp = free_port()
+    sdk = f"http://127.0.0.1:{otlp}/v1/traces"
+    with tiers(["sdk_tier.py", "shop", sdk], ["sdk_tier.py", "stock", sdk], ["tier.py", "none"]) as ports:
+        shop, stock, leaf = ports
+        # a request is three messages and four spans
+        traces = await Peers((shop, stock, leaf), otlp).watch(lambda: at_once(shop, "traceparent"), REQUESTS * 7)
+    assert len(traces) == REQUESTS
+    for trace in traces:
+        wire = trace.nodes[0].span.point
+        last = next(node for node in trace.nodes if node.span.server.port == leaf and not node.span.is_span)
+        assert way(trace, last) == [
+            f"{wire} {shop}", "s-app shop", "c-app shop", f"{wire} {stock}", "s-app stock", "c-app stock", f"{wire} {leaf}",
+        ]  # fmt: skip
+        assert len(trace.nodes) == 7
+        assert len({node.span["trace_id"] for node in trace.nodes}) == 1
+        edges = [node.edge for node in trace.nodes if node.edge is not None]
+        assert len(edges) == 6
+        assert {edge.kind for edge in edges} == {"span_id"}
+        paths = {node.span["request_resource"] for node in trace.nodes if not node.span.is_span}
+        assert len(paths) == 1
+
+
+NGINX = """
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+    uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+    server {{
+        listen 127.0.0.1:{port};
+        add_header X-Request-ID {id};
+        location / {{ proxy_pass http://127.0.0.1:{behind}; proxy_set_header X-Request-ID {id}; }}
+    }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path, behind: int, identity: str) -> Iterator[int]:
+    """A reverse proxy that gives its requests an X-Request-ID; its port."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if found is None:
+        pytest.skip("nginx is missing; run: apt-get install nginx-light")
+    port = free_port()
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, behind=behind, id=identity))
+    words = [found, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log")]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        else:
+            pytest.fail(f"nginx does not listen: {(folder / 'error.log').read_text()}")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.mark.skipif(bool(no_packets()), reason=no_packets())
+@pytest.mark.parametrize(
+    ("identity", "headers"),
+    [("$request_id", "none"), ("$http_x_request_id", "x-request-id")],
+    ids=["made", "taken over"],
+)
+async def test_nginx_is_linked_by_the_request_id(tmp_path: Path, identity: str, headers: str) -> None:
+    """Before nginx and behind it, by the id that it made (its answer tells it) or that the client gave, and by nothing else."""
+    pytest.importorskip("metaflow_collector_cbpf", reason="the plugin metaflow-collector-cbpf is not installed")
+    with tiers(["tier.py", "none"]) as (leaf,), nginx(tmp_path, leaf, identity) as front:
+        traces = await Peers((front, leaf)).watch(lambda: at_once(front, headers), REQUESTS * 2)
+    assert len(traces) == REQUESTS
+    for trace in traces:
+        above, below = trace.nodes
+        assert (above.span.server.port, below.span.server.port) == (front, leaf)
+        assert above.span["request_resource"] == below.span["request_resource"]
+        edge = below.edge
+        assert edge is not None
+        assert edge.kind == "x_request_id"
+        assert 0 < edge.confidence < 1
