@@ -98,7 +98,8 @@ pub(crate) fn report(bytes: &[u8], place: Place, sink: &mut Sink, asked: impl Fn
         StartLine::Status(line) => response(sink, &line, &head, place.extent),
     }
     for (index, value) in head.attributes() {
-        sink.out.attribute(sink.options.fields.attribute_name(index), &head::text(value));
+        let name = sink.options.fields.attribute_name(index);
+        sink.out.attribute(name, &head::text(&sink.options.masks.header(name, value)));
     }
     match place.extent {
         Extent::Whole => {}
@@ -141,7 +142,8 @@ fn begin(sink: &mut Sink, start: &StartLine, place: Place, captured: usize, end_
 
 fn request(sink: &mut Sink, line: &RequestLine, head: &Head) {
     let target = Target::read(line);
-    let out = sink.out.text_bytes(Text::RequestType, line.method).text_bytes(Text::RequestResource, target.resource);
+    let kept = sink.options.masks.address(target.resource);
+    let out = sink.out.text_bytes(Text::RequestType, line.method).text_bytes(Text::RequestResource, &kept);
     // The authority of an absolute target replaces the Host field (RFC 9112, 3.2.2).
     let domain = if target.authority.is_empty() { head.host } else { target.authority };
     out.text_bytes(Text::RequestDomain, domain);

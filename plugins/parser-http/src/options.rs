@@ -2,6 +2,7 @@
 
 use crate::fields::Fields;
 use metaflow_parser_sdk::http::endpoint::EndpointRules;
+use metaflow_parser_sdk::http::masks::Masks;
 use metaflow_parser_sdk::trace::TraceRules;
 
 /// What an operator can change.
@@ -11,6 +12,8 @@ pub(crate) struct Options {
     /// First bytes of bodies that are kept for those who refine messages; 0 for none.
     pub body_bytes: usize,
     pub endpoint: EndpointRules,
+    /// What of addresses is not kept.
+    pub masks: Masks,
     pub trace: TraceRules,
     pub fields: Fields,
 }
@@ -21,6 +24,7 @@ impl Default for Options {
             max_head_bytes: 64 << 10,
             body_bytes: 0,
             endpoint: EndpointRules::default(),
+            masks: Masks::default(),
             trace: TraceRules::default(),
             fields: Fields::default(),
         }
@@ -37,6 +41,7 @@ impl Options {
             "max_head_bytes" => self.max_head_bytes = number(key, value, 1024, 1 << 20)?,
             "body_bytes" => self.body_bytes = number(key, value, 0, 64 << 10)?,
             "endpoint_keep_segments" => self.endpoint.keep = number(key, value, 0, 64)?,
+            "mask_parameters" => self.masks = Masks::parse(value),
             "endpoint_rules" => self.endpoint.set_rules(value)?,
             "trace_headers" => self.trace = TraceRules::parse(value)?,
             "x_request_id_headers" => self.fields.set_request_id(&names(key, value)?),
@@ -44,7 +49,7 @@ impl Options {
             "attribute_headers" => self.fields.set_attributes(&names(key, value)?),
             _ => {
                 return Err(format!(
-                    "Unknown option {key:?}: expected max_head_bytes, body_bytes, endpoint_keep_segments, endpoint_rules, trace_headers, \
+                    "Unknown option {key:?}: expected max_head_bytes, body_bytes, endpoint_keep_segments, endpoint_rules, mask_parameters, trace_headers, \
                      x_request_id_headers, client_ip_headers or attribute_headers."
                 ))
             }

@@ -2,6 +2,7 @@
 
 use crate::fields::Fields;
 use metaflow_parser_sdk::http::endpoint::EndpointRules;
+use metaflow_parser_sdk::http::masks::Masks;
 use metaflow_parser_sdk::trace::TraceRules;
 
 /// What an operator can change.
@@ -9,6 +10,8 @@ pub(crate) struct Options {
     /// Longest header block in bytes; a longer one is reported as `parse_failed`.
     pub max_head_bytes: usize,
     pub endpoint: EndpointRules,
+    /// What of addresses is not kept.
+    pub masks: Masks,
     pub trace: TraceRules,
     pub fields: Fields,
 }
@@ -18,6 +21,7 @@ impl Default for Options {
         Options {
             max_head_bytes: 64 << 10,
             endpoint: EndpointRules::default(),
+            masks: Masks::default(),
             trace: TraceRules::default(),
             fields: Fields::default(),
         }
@@ -33,6 +37,7 @@ impl Options {
         match key {
             "max_head_bytes" => self.max_head_bytes = number(key, value, 1024, 1 << 20)?,
             "endpoint_keep_segments" => self.endpoint.keep = number(key, value, 0, 64)?,
+            "mask_parameters" => self.masks = Masks::parse(value),
             "endpoint_rules" => self.endpoint.set_rules(value)?,
             "trace_headers" => {
                 self.trace = TraceRules::parse(value)?;
@@ -43,7 +48,7 @@ impl Options {
             "attribute_headers" => self.fields.set_attributes(&names(key, value)?),
             _ => {
                 return Err(format!(
-                    "Unknown option {key:?}: expected max_head_bytes, endpoint_keep_segments, endpoint_rules, trace_headers, \
+                    "Unknown option {key:?}: expected max_head_bytes, endpoint_keep_segments, endpoint_rules, mask_parameters, trace_headers, \
                      x_request_id_headers, client_ip_headers or attribute_headers."
                 ))
             }

@@ -85,7 +85,8 @@ impl Pen<'_> {
             let resource = if is_connect { domain } else { path };
             let plain = resource.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
             let endpoint = if plain.starts_with(b"/") { self.options.endpoint.of(plain) } else { plain };
-            self.out.text_bytes(Text::RequestResource, resource).text_bytes(Text::Endpoint, endpoint);
+            let kept = self.options.masks.address(resource);
+            self.out.text_bytes(Text::RequestResource, &kept).text_bytes(Text::Endpoint, endpoint);
         } else {
             self.out.text_bytes(Text::RequestResource, service).text_bytes(Text::Endpoint, path);
             self.out.attribute_bytes("rpc_service", service);
@@ -249,7 +250,8 @@ impl Pen<'_> {
 
     fn attributes(&mut self, head: &Head) {
         for (index, value) in head.attributes() {
-            self.out.attribute_bytes(self.options.fields.attribute_name(index), value);
+            let name = self.options.fields.attribute_name(index);
+            self.out.attribute_bytes(name, &self.options.masks.header(name, value));
         }
     }
 

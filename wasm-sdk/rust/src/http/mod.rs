@@ -1,4 +1,5 @@
-//! What every version of HTTP shares, whatever carries it: endpoints of paths, and what status codes mean.
+//! What every version of HTTP shares, whatever carries it: endpoints of paths, what status codes mean, what must not be kept.
 
 pub mod endpoint;
+pub mod masks;
 pub mod status;
