@@ -184,4 +184,7 @@ async def test_nginx_is_linked_by_the_request_id(tmp_path: Path, identity: str, 
         edge = below.edge
         assert edge is not None
         assert edge.kind == "x_request_id"
+        # what it caused is not offered as its cause
+        assert above.missing is not None
+        assert above.missing.candidate is None or above.missing.candidate.first is not below.span
         assert 0 < edge.confidence < 1

@@ -74,15 +74,20 @@ def causes_of(
     """Link every hop to at most one other; no link closes a loop."""
     found = Causes({}, {})
     indexes = {name: _index(hops, rule) for name, rule in causes.items()}
+    refusals: dict[int, list[_Candidate]] = {}
     for hop in hops:
         best, refused = _best(hop, causes, indexes, clocks)
         if best is not None:
             found.links[hop.index] = best
         else:
-            found.breaks[hop.index] = refused
+            refusals[hop.index] = refused
     for name, rule in siblings.items():
         _share(hops, name, rule, clocks, found)
     _open_loops(hops, found)
+    # only now, because what a hop caused itself is no missed cause of it, and shares the most ids with it
+    for at, refused in refusals.items():
+        if at not in found.links and at not in found.breaks:
+            found.breaks[at] = _nearest(hops[at], refused, found)
     return found
 
 
@@ -96,7 +101,7 @@ def _index(hops: Sequence[Hop], rule: LinkRule) -> dict[Hashable, _Bucket]:
 
 def _best(
     hop: Hop, rules: Mapping[str, LinkRule], indexes: Mapping[str, Mapping[Hashable, _Bucket]], clocks: Clocks
-) -> tuple[Link | None, Break]:
+) -> tuple[Link | None, list[_Candidate]]:
     accepted: list[_Candidate] = []
     refused: list[_Candidate] = []
     for rule_at, (name, rule) in enumerate(rules.items()):
@@ -107,8 +112,8 @@ def _best(
         if any(each.verdict.confidence >= _SURE for each in sure):
             break
     if accepted:
-        return max(accepted, key=_Candidate.worth).link, Break("")
-    return None, _nearest(hop, refused)
+        return max(accepted, key=_Candidate.worth).link, refused
+    return None, refused
 
 
 def _judged(
@@ -151,8 +156,26 @@ def _doubtful(candidate: _Candidate, how_many: int) -> _Candidate:
     return _Candidate(candidate.link, candidate.rule_at, candidate.key_at, verdict)
 
 
-def _nearest(hop: Hop, refused: list[_Candidate]) -> Break:
+def _is_below(hop: Hop, other: Hop, found: Causes) -> bool:
+    """Whether the one is known to have caused the other, directly or over some others."""
+    at = other.index
+    for _ in range(_MOST):
+        link = found.links.get(at)
+        if link is None:
+            return False
+        at = link.parent.index
+        if at == hop.index:
+            return True
+    return False
+
+
+def _nearest(hop: Hop, judged: list[_Candidate], found: Causes) -> Break:
     """The refusal that came nearest to a link: of the strongest evidence, then in time."""
+    refused = [each for each in judged if not _is_below(hop, each.link.parent, found)]
+    if judged and not refused:
+        return Break(
+            "all that shares an id with it was caused by it; what caused it was not watched, or lies outside of the time asked for"
+        )
     if not refused:
         row = hop.first
         if row.point == "c-p" and not row["syscall_trace_id_request"]:
