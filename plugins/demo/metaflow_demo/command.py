@@ -31,6 +31,7 @@ __all__ = ["demo"]
     help="Percent of packets that the customers' wire loses.",
 )
 @click.option("--plain", is_flag=True, help="On this machine's own loopback, not in network namespaces of its own.")
+@click.option("--no-ebpf", is_flag=True, help="Watch packets only, not the shop's processes.")
 @click.option("--shop-only", is_flag=True, help="Only the shop and its customers; watch it yourself.")
 @click.option(
     "--log",
@@ -51,6 +52,7 @@ def demo(
     calls: int,
     loss: float,
     plain: bool,
+    no_ebpf: bool,
     shop_only: bool,
     log: Path | None,
     data: Path | None,
@@ -76,6 +78,7 @@ def demo(
         seconds=seconds,
         network=not plain and not why,
         watched=not shop_only,
+        ebpf=not no_ebpf and not recorded and not shop_only and _may_watch_processes(),
     )
     if recorded:
         return asyncio.run(show_recorded(options))
@@ -93,6 +96,20 @@ def _may_capture() -> bool:
     except (OSError, AttributeError):
         return False
     return True
+
+
+def _may_watch_processes() -> bool:
+    """Whether the eBPF collector is installed and lacks nothing here."""
+    from metaflow_core.api import Examination, FindingState, Kind, Surroundings
+    from metaflow_core.hooks.host import PluginHost
+
+    host = PluginHost()
+    host.load()
+    looks = [each for _, each in host.examinations() if isinstance(each, Examination) and each.name == "eBPF"]
+    if "ebpf" not in host.factories(Kind.COLLECTOR):
+        return False
+    around = Surroundings(data_dir=Path())
+    return all(found.state is not FindingState.MISSING for look in looks for found in look.run(around))
 
 
 def _free_port() -> int:

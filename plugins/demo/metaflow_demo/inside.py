@@ -53,15 +53,24 @@ def enter(holder: int) -> None:
         os.close(descriptor)
     _checked(libc.unshare(_CLONE_NEWNS), "unshare")
     _checked(libc.mount(b"none", b"/", None, _MS_REC | _MS_SLAVE, None), "mount")
-    # what limits a process is read in /sys/fs/cgroup: it is carried over to the new /sys, as far as that goes
-    kept = tempfile.mkdtemp().encode()
-    carried = not libc.mount(b"/sys/fs/cgroup", kept, None, _MS_BIND | _MS_REC, None)
+    # what limits a process is read in /sys/fs/cgroup, what the kernel does in tracefs: they are carried over to the new /sys
+    kept = {place: _keep(libc, place) for place in (b"/sys/fs/cgroup", b"/sys/kernel/tracing")}
     libc.umount2(b"/sys", _MNT_DETACH)
     _checked(libc.mount(b"sysfs", b"/sys", b"sysfs", 0, None), "mount /sys")
-    if carried:
-        libc.mount(kept, b"/sys/fs/cgroup", None, _MS_BIND | _MS_REC, None)
-        libc.umount2(kept, _MNT_DETACH)
-    Path(os.fsdecode(kept)).rmdir()
+    for place, folder in kept.items():
+        if folder:
+            libc.mount(folder, place, None, _MS_BIND | _MS_REC, None)
+            libc.umount2(folder, _MNT_DETACH)
+            Path(os.fsdecode(folder)).rmdir()
+
+
+def _keep(libc: ctypes.CDLL, place: bytes) -> bytes:
+    """A folder where the same is mounted; empty when it cannot be."""
+    folder = tempfile.mkdtemp().encode()
+    if not libc.mount(place, folder, None, _MS_BIND | _MS_REC, None):
+        return folder
+    Path(os.fsdecode(folder)).rmdir()
+    return b""
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ CAPTURES = tuple(Path(__file__).parent / "captures" / f"{name}.pcap.gz" for name
 @dataclass(frozen=True, slots=True)
 class Options:
     """:ivar port: of the pages, on this machine's loopback. :ivar log: file of the calls; None for one that goes with the demo.
-    :ivar network: in namespaces of its own. :ivar watched: start ``mflow up`` for it."""
+    :ivar network: in namespaces of its own. :ivar watched: start ``mflow up`` for it. :ivar ebpf: with eBPF
+    beside packets."""
 
     port: int
     data: Path | None
@@ -36,6 +37,7 @@ class Options:
     seconds: float | None
     network: bool
     watched: bool
+    ebpf: bool = False
 
 
 async def play(options: Options) -> int:
@@ -130,6 +132,11 @@ async def _watch(
     command = [sys.executable, "-m", "metaflow_core", "up", "--data", str(data.absolute()), "--port", str(options.port)]
     # in its namespace nobody would reach what it listened on
     command.append("--no-receive")
+    # processes are seen wherever they are: only those that talk to the shop are wanted
+    for spot in plan.spots():
+        command += ["--only-port", str(spot.port)]
+    if options.ebpf:
+        command += ["--capture", "both"]
     if network is None:
         command += ["--interface", "lo", "--filter", "net 127.0.77.0/24"]
     else:

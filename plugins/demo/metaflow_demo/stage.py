@@ -98,7 +98,10 @@ async def start_customers(folder: Path, processes: Processes, network: Network |
 
 
 async def _part(role: str, folder: Path, processes: Processes, holder: int) -> asyncio.subprocess.Process:
-    command = (sys.executable, "-m", "metaflow_demo.shop", role, str(folder / "plan.json"))
+    # a file of its own, so that each part is a process with a name: what an interpreter runs is what it is called
+    program = folder / role
+    program.write_text("from metaflow_demo.shop.__main__ import run\n\nrun()\n", encoding="utf-8")
+    command = (sys.executable, str(program), role, str(folder / "plan.json"))
     return await processes.start(role, *command, holder=holder)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaflow_top import text
+from metaflow_top.counted import SOURCES, counted
 from metaflow_top.server import Server
 
 __all__ = ["VIEWS", "Column", "Line", "Span", "View"]
@@ -84,7 +85,11 @@ def _where(span: Span, more: str) -> str:
 
 def _asker(db: str, sql: str) -> Callable[[Server, Span, str], list[Row]]:
     def ask(server: Server, span: Span, where: str) -> list[Row]:
-        answer = server.ask(db, sql.replace("{measures}", _MEASURES).replace("{where}", _where(span, where)))
+        condition = _where(span, where)
+        if "FROM l7_flow_log" in sql:
+            there = {str(row[0]) for row in server.ask(db, SOURCES.replace("{where}", condition)).rows}
+            condition = " and ".join(filter(None, (condition, counted(there))))
+        answer = server.ask(db, sql.replace("{measures}", _MEASURES).replace("{where}", condition))
         return [dict(zip(answer.columns, row, strict=False)) for row in answer.rows]
 
     return ask

@@ -15,6 +15,8 @@ __all__ = ["Board", "Line"]
 
 APPLICATION, NETWORK = "flow_metrics.application_map.1s", "flow_metrics.network_map.1s"
 _SPAN_S = 60
+# A call that packets and processes (eBPF) saw counts once: by packets, else at the server's process, else elsewhere.
+_PACKET, _EBPF = 0, 3
 _MOST = 10_000
 
 
@@ -46,11 +48,20 @@ class Board:
 
     def __init__(self, catalog: Catalog) -> None:
         self._names = {member.value: member.name for member in catalog.enum("l7_protocol").members}
-        self._services: dict[tuple[str, int], deque[_Second]] = {}
+        self._services: dict[tuple[str, int, int], deque[_Second]] = {}
+        self._requests: dict[tuple[str, int, int], int] = {}
         self._newest = 0
         self.packets = 0
-        self.requests = 0
         self.flows = 0
+
+    @property
+    def requests(self) -> int:
+        """Requests since the beginning."""
+        return sum(count for key, count in self._requests.items() if self._counts(key))
+
+    def _counts(self, key: tuple[str, int, int]) -> bool:
+        """Whether nothing better is known of the same service than what was seen at this place."""
+        return not any((*key[:2], better) in self._requests for better in range(key[2]))
 
     def add(self, batch: RecordBatch) -> None:
         """Take a batch; tables other than the maps of each second are passed over."""
@@ -64,11 +75,14 @@ class Board:
     def _add_application(self, data: Any) -> None:
         columns = _columns(
             data, "time", "is_ipv4", "ip4_1", "ip6_1", "server_port", "l7_protocol", "request", "error", "rrt_sum", "rrt_count",
-            "rrt_max",
+            "rrt_max", "signal_source", "observation_point",
         )  # fmt: skip
         for row in range(data.num_rows):
             address = columns["ip4_1"][row] if columns["is_ipv4"][row] else columns["ip6_1"][row]
-            key = (_server(address, columns["server_port"][row]), columns["l7_protocol"][row])
+            place = _place(columns["signal_source"][row], columns["observation_point"][row])
+            key = (_server(address, columns["server_port"][row]), columns["l7_protocol"][row], place)
+            if len(self._requests) < 8 * _MOST or key in self._requests:
+                self._requests[key] = self._requests.get(key, 0) + columns["request"][row]
             seconds = self._services.get(key)
             if seconds is None:
                 if len(self._services) >= _MOST:
@@ -80,7 +94,6 @@ class Board:
             if second is None:
                 second = _Second(moment)
                 seconds.append(second)
-            self.requests += columns["request"][row]
             second.requests += columns["request"][row]
             second.errors += columns["error"][row]
             second.delay_sum += columns["rrt_sum"][row]
@@ -91,10 +104,13 @@ class Board:
         """Services with traffic in the span, the busiest first."""
         begin = (now_s if now_s is not None else self._newest) - _SPAN_S
         found: list[Line] = []
-        for (server, protocol), seconds in list(self._services.items()):
+        for key, seconds in list(self._services.items()):
+            if not self._counts(key):
+                continue
+            server, protocol, _ = key
             recent = [second for second in seconds if second.time > begin]
             if not recent:
-                del self._services[server, protocol]
+                del self._services[key]
                 continue
             requests = sum(second.requests for second in recent)
             count = sum(second.delay_count for second in recent)
@@ -128,6 +144,12 @@ def _columns(data: Any, *names: str) -> dict[str, list[Any]]:
             column = column.cast(pa.timestamp("s", column.type.tz), safe=False).cast(pa.int64())
         found[name] = [0 if value is None else value for value in column.to_pylist()]
     return found
+
+
+def _place(source: int, point: object) -> int:
+    if source == _PACKET:
+        return 0
+    return (1 if point == "s-p" else 2) if source == _EBPF else 3
 
 
 def _server(address: Any, port: int) -> str:

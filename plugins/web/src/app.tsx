@@ -35,7 +35,7 @@ export function App() {
   const pulse = useAsk(takePulse, "pulse", tick);
   const server = pulse.data ?? NO_PULSE;
   const range = useMemo(
-    () => rangeOf(place.params, Date.now() / 1000, server.oldest, server.newest),
+    () => ({ ...rangeOf(place.params, Date.now() / 1000, server.oldest, server.newest), sources: server.sources }),
     [place, pulse.data, tick],
   );
   const found = SCREENS.find(([name]) => name === place.screen);

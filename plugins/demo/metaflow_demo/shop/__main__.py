@@ -42,5 +42,10 @@ async def main(role: str, plan: Plan) -> None:
         await work
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run what the command line names: a role and the file of the plan."""
     asyncio.run(main(sys.argv[1], Plan.load(Path(sys.argv[2]))))
+
+
+if __name__ == "__main__":
+    run()

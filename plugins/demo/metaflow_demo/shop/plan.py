@@ -42,6 +42,10 @@ class Plan:
     calls: int
     log: str
 
+    def spots(self) -> tuple[Spot, ...]:
+        """Where the parts listen."""
+        return (self.gateway, self.catalog, self.orders, self.payments, self.redis, self.database, self.dns)
+
     def save(self, path: Path) -> None:
         """Write it for the processes."""
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")

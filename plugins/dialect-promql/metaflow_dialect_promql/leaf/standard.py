@@ -26,6 +26,7 @@ from metaflow_core.query import Aggregate, Filter, Fold, Named, Scan, TimeRange
 from metaflow_dialect_promql.errors import TooManySamples
 from metaflow_dialect_promql.labels import NAME, Labels, make
 from metaflow_dialect_promql.leaf.build import build
+from metaflow_dialect_promql.leaf.counted import counted
 from metaflow_dialect_promql.leaf.matching import selects
 from metaflow_dialect_promql.samples import Samples
 from metaflow_dialect_promql.span import Span
@@ -99,6 +100,7 @@ async def standard_samples(
         Scan(_TABLE, time=TimeRange(first * 10**9, max(first, last) * 10**9)),
         Compare("!=", Ref("type"), Literal(_RESPONSE)),
     )
+    scan = await counted(scan, storage)
     keys = [Named("server", Ref("auto_service_1")), Named("port", Ref("server_port"))]
     if standard.labels == "graph":
         keys.insert(0, Named("client", Ref("auto_service_0")))

@@ -11,11 +11,23 @@ __all__ = ["services"]
 
 _BY = "auto_service_1, server_port, l7_protocol_enum"
 _LEGEND = "{{auto_service_1}}:{{server_port}} {{l7_protocol_enum}}"
-_CHOSEN = '{auto_service_1=~"$service",l7_protocol_enum=~"$protocol"}'
+_CHOSEN = 'auto_service_1=~"$service",l7_protocol_enum=~"$protocol"'
+# A call that packets and processes (eBPF) saw is counted once: by packets, else at the server's process, else at the client's.
+_PLACES = (
+    'signal_source_enum="packet"',
+    'signal_source_enum="ebpf",observation_point="s-p"',
+    'signal_source_enum="ebpf",observation_point="c-p"',
+)
 
 
-def _metric(name: str) -> str:
-    return f"flow_metrics__application_map__{name}__1m{_CHOSEN}"
+def _each(name: str, fold: str = "sum", over: str = "") -> str:
+    """A metric of each service. :param over: what is made of a series before it is summed, with ``{}`` in its place."""
+    series = (f"flow_metrics__application_map__{name}__1m{{{_CHOSEN},{place}}}" for place in _PLACES)
+    return "(" + " or ".join(f"{fold} by ({_BY}) ({over.replace('{}', each) or each})" for each in series) + ")"
+
+
+def _over_range(name: str) -> str:
+    return _each(name, over="sum_over_time({}[$__range])")
 
 
 def _variable(name: str, label: str) -> dict[str, Any]:
@@ -40,9 +52,9 @@ def services(catalog: Catalog) -> Board:
     """The dashboard."""
     for name in ("request", "error", "timeout", "rrt", "rrt_max"):
         catalog.table("flow_metrics.application_map.1m").by_name[name]
-    requests, errors = f"sum by ({_BY}) ({_metric('request')})", f"sum by ({_BY}) ({_metric('error')})"
-    total = f"sum(sum_over_time({_metric('request')}[$__range]))"
-    failed = f"sum(sum_over_time({_metric('error')}[$__range]))"
+    requests, errors = _each("request"), _each("error")
+    total = f"sum({_over_range('request')})"
+    failed = f"sum({_over_range('error')})"
     return Board(
         "metaflow-services",
         "MetaFlow / Services",
@@ -53,7 +65,7 @@ def services(catalog: Catalog) -> Board:
             Panel(
                 "Services",
                 "stat",
-                [promql(f"count(sum by ({_BY}) (sum_over_time({_metric('request')}[$__range])))", instant=True)],
+                [promql(f"count({_over_range('request')})", instant=True)],
                 width=6,
                 height=4,
             ),
@@ -62,10 +74,10 @@ def services(catalog: Catalog) -> Board:
             Panel(
                 "Mean response time",
                 "timeseries",
-                [promql(f"sum by ({_BY}) ({_metric('rrt_sum')}) / sum by ({_BY}) ({_metric('rrt_count')})", _LEGEND)],
+                [promql(f"{_each('rrt_sum')} / {_each('rrt_count')}", _LEGEND)],
                 "µs",
             ),
-            Panel("Slowest response", "timeseries", [promql(f"max by ({_BY}) ({_metric('rrt_max')})", _LEGEND)], "µs"),
+            Panel("Slowest response", "timeseries", [promql(_each("rrt_max", "max"), _LEGEND)], "µs"),
             Panel(
                 "Response time, 95 of 100 (from the request log)",
                 "timeseries",
@@ -78,11 +90,11 @@ def services(catalog: Catalog) -> Board:
                 ],
                 "s",
             ),
-            Panel("Timeouts", "timeseries", [promql(f"sum by ({_BY}) ({_metric('timeout')})", _LEGEND)]),
+            Panel("Timeouts", "timeseries", [promql(_each("timeout"), _LEGEND)]),
             Panel(
                 "Busiest services",
                 "table",
-                [promql(f"topk(20, sum by ({_BY}) (sum_over_time({_metric('request')}[$__range])))", instant=True)],
+                [promql(f"topk(20, {_over_range('request')})", instant=True)],
                 width=24,
             ),
         ),

@@ -1,5 +1,6 @@
 /** Every question that the screens ask, as text: what "copy as SQL" gives. */
 
+import { counted } from "./counted";
 import { precisionOf, type Range, stepOf } from "../state/range";
 import { text, type Value } from "../api/table";
 import { type Filter, quote, where } from "./sql";
@@ -19,11 +20,21 @@ export const FAILED = "response_status in ('server_error', 'client_error', 'time
 export const newest = (table: string): Question =>
   log(`SELECT Max(time) AS newest, Min(time) AS oldest, Count(row) AS rows FROM ${table}`);
 
+/** The same of the request log by what its rows were made from. */
+export const sources = (): Question =>
+  log("SELECT signal_source, Max(time) AS newest, Min(time) AS oldest, Count(row) AS rows FROM l7_flow_log GROUP BY signal_source");
+
+export const tlsPorts = (): Question =>
+  log(
+    "SELECT server_port, Count(row) AS rows FROM l7_flow_log WHERE signal_source = 0 and l7_protocol = 'TLS' " +
+      "GROUP BY server_port ORDER BY rows DESC LIMIT 100",
+  );
+
 export const timeline = (range: Range): Question =>
   metrics(
     `SELECT time(time, ${stepOf(range)}) AS t, Sum(request) AS requests, Sum(error) AS errors, Sum(timeout) AS timeouts, ` +
       `Avg(rrt) AS delay, Max(rrt_max) AS slowest FROM application_map.${precisionOf(range)} ` +
-      `WHERE ${where(range, [])} GROUP BY t ORDER BY t`,
+      `WHERE ${where(range, [], counted(range, "metrics"))} GROUP BY t ORDER BY t`,
     "sum(flow_metrics__application_map__request__1m) / 60",
   );
 
@@ -31,7 +42,7 @@ export const services = (range: Range): Question =>
   log(
     "SELECT auto_service_1, server_port, l7_protocol, Count(row) AS requests, Sum(error) AS errors, Sum(timeout) AS timeouts, " +
       "Avg(rrt) AS delay, Percentile(rrt, 50) AS p50, Percentile(rrt, 95) AS p95, Max(rrt) AS slowest, Uniq(ip_0) AS clients " +
-      `FROM l7_flow_log WHERE ${where(range, [])} ` +
+      `FROM l7_flow_log WHERE ${where(range, [], counted(range, "log"))} ` +
       "GROUP BY auto_service_1, server_port, l7_protocol ORDER BY requests DESC LIMIT 200",
   );
 
@@ -39,7 +50,7 @@ export const failures = (range: Range): Question =>
   log(
     "SELECT l7_protocol, auto_service_1, server_port, request_type, endpoint, response_status, response_code, " +
       "Count(row) AS times, Any(response_exception) AS said FROM l7_flow_log " +
-      `WHERE ${where(range, [], [FAILED])} ` +
+      `WHERE ${where(range, [], [FAILED, ...counted(range, "log")])} ` +
       "GROUP BY l7_protocol, auto_service_1, server_port, request_type, endpoint, response_status, response_code " +
       "ORDER BY times DESC LIMIT 12",
   );
@@ -47,7 +58,7 @@ export const failures = (range: Range): Question =>
 export const slowest = (range: Range): Question =>
   log(
     "SELECT flow_id, start_time, end_time, req_tcp_seq, l7_protocol, auto_service_1, server_port, request_type, request_resource, endpoint, response_status, " +
-      `response_duration FROM l7_flow_log WHERE ${where(range, [])} ORDER BY response_duration DESC LIMIT 8`,
+      `response_duration FROM l7_flow_log WHERE ${where(range, [], counted(range, "log"))} ORDER BY response_duration DESC LIMIT 8`,
   );
 
 /** Ways to make ends of rows one node of the map: a name, and the columns of either end. */
@@ -66,7 +77,7 @@ export const edges = (range: Range, group: string, filters: Filter[]): Question 
   metrics(
     `SELECT ${group}_0 AS client, ${group}_1 AS server, server_port, l7_protocol, Sum(request) AS requests, Sum(error) AS errors, ` +
       "Sum(timeout) AS timeouts, Avg(rrt) AS delay, Max(rrt_max) AS slowest " +
-      `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters)} ` +
+      `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters, counted(range, "metrics", filters))} ` +
       "GROUP BY client, server, server_port, l7_protocol ORDER BY requests DESC LIMIT 5000",
     `sum by (${group}_0, ${group}_1, server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)`,
   );
@@ -74,7 +85,7 @@ export const edges = (range: Range, group: string, filters: Filter[]): Question 
 export const edgeTimeline = (range: Range, filters: Filter[]): Question =>
   metrics(
     `SELECT time(time, ${stepOf(range, 60)}) AS t, Sum(request) AS requests, Sum(error) AS errors, Avg(rrt) AS delay ` +
-      `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters)} GROUP BY t ORDER BY t`,
+      `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters, counted(range, "metrics", filters))} GROUP BY t ORDER BY t`,
   );
 
 export const REQUEST_COLUMNS = [
@@ -86,14 +97,14 @@ export const MOST_REQUESTS = 5000;
 
 export const requests = (range: Range, filters: Filter[], sort: string): Question =>
   log(
-    `SELECT ${REQUEST_COLUMNS.join(", ")} FROM l7_flow_log WHERE ${where(range, filters)} ` +
+    `SELECT ${REQUEST_COLUMNS.join(", ")} FROM l7_flow_log WHERE ${where(range, filters, counted(range, "log", filters))} ` +
       `ORDER BY ${sort === "slowest" ? "response_duration" : "start_time"} DESC LIMIT ${MOST_REQUESTS}`,
   );
 
 export const requestCounts = (range: Range, filters: Filter[]): Question =>
   log(
     `SELECT time(time, ${stepOf(range)}) AS t, response_status, Count(row) AS rows FROM l7_flow_log ` +
-      `WHERE ${where(range, filters)} GROUP BY t, response_status ORDER BY t`,
+      `WHERE ${where(range, filters, counted(range, "log", filters))} GROUP BY t, response_status ORDER BY t`,
   );
 
 /** Columns beside the table of requests, by which it can be narrowed. */
@@ -107,12 +118,13 @@ export const FACETS: [string, string][] = [
   ["response_code", "Code"],
   ["request_domain", "Domain"],
   ["auto_service_0", "Client"],
+  ["observation_point", "Seen at"],
 ];
 
 export const facet = (range: Range, filters: Filter[], column: string, table = "l7_flow_log"): Question =>
   log(
     `SELECT ${column} AS value, Count(row) AS rows FROM ${table} ` +
-      `WHERE ${where(range, filters.filter((filter) => filter.column !== column))} GROUP BY value ORDER BY rows DESC LIMIT 12`,
+      `WHERE ${where(range, filters.filter((filter) => filter.column !== column), table === "l7_flow_log" ? counted(range, "log", [...filters, { column, op: "=", value: "" }]) : [])} GROUP BY value ORDER BY rows DESC LIMIT 12`,
   );
 
 /** What tells one row from all others: no table has a number for each row yet that is filled (`_id` is 0). */

@@ -1,5 +1,7 @@
 /** Requests as they are answered: the newest on top, a bounded number of them. */
 
+import { counted } from "../data/counted";
+import { useApp } from "../state/app";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { follow, type Row } from "../api/tail";
 import { measured, number, text } from "../api/table";
@@ -34,8 +36,8 @@ const FIELDS: Field<Line>[] = [
 ];
 
 /** The address that is followed. */
-export function tailPath(filters: Filter[]): string {
-  const conditions = filters.map(condition).join(" and ");
+export function tailPath(filters: Filter[], more: string[] = []): string {
+  const conditions = [...filters.map(condition), ...more].join(" and ");
   const query = new URLSearchParams({ table: "l7_flow_log", columns: COLUMNS.join(","), rows_per_s: "100", ...(conditions ? { where: conditions } : {}) });
   return `v1/tail?${query}`;
 }
@@ -49,7 +51,8 @@ export function Tail({ filters }: { filters: Filter[] }) {
   const isPaused = useRef(false);
   const made = useRef(0);
   isPaused.current = paused;
-  const path = tailPath(filters);
+  const { range } = useApp();
+  const path = tailPath(filters, counted(range, "log", filters));
   useEffect(() => {
     const control = new AbortController();
     setLines([]);

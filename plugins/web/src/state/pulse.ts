@@ -1,7 +1,8 @@
 /** What the server itself says: components, counters, how many rows there are and of when. */
 
 import { getJson, postQuery } from "../api/client";
-import { measured, records } from "../api/table";
+import { measured, number, records, text } from "../api/table";
+import { NO_SOURCES, type Sources } from "../data/counted";
 import * as queries from "../data/queries";
 import { seconds } from "../format";
 import { type Counter, readStatus, type Status } from "../data/status";
@@ -14,6 +15,7 @@ export interface Pulse {
   requestRows: number;
   flowRows: number;
   storeError: string;
+  sources: Sources;
 }
 
 export const NO_PULSE: Pulse = {
@@ -24,12 +26,13 @@ export const NO_PULSE: Pulse = {
   requestRows: 0,
   flowRows: 0,
   storeError: "",
+  sources: NO_SOURCES,
 };
 
 export async function takePulse(signal: AbortSignal): Promise<Pulse> {
   const [status, l7, l4] = await Promise.allSettled([
     getJson("v1/status", signal),
-    postQuery("flow_log", queries.newest("l7_flow_log").sql, signal),
+    postQuery("flow_log", queries.sources().sql, signal),
     postQuery("flow_log", queries.newest("l4_flow_log").sql, signal),
   ]);
   signal.throwIfAborted();
@@ -41,16 +44,32 @@ export async function takePulse(signal: AbortSignal): Promise<Pulse> {
       pulse.storeError = sentence(answer.reason);
       continue;
     }
-    const row = records(answer.value)[0];
-    if (!row) continue;
-    pulse[name] = measured(row["rows"]) ?? 0;
-    if (pulse[name] === 0) continue;
-    const newest = seconds(row["newest"]);
-    const oldest = seconds(row["oldest"]);
-    if (newest !== null) pulse.newest = Math.max(pulse.newest ?? 0, newest);
-    if (oldest !== null) pulse.oldest = Math.min(pulse.oldest ?? Infinity, oldest);
+    const kinds: Sources["kinds"] = {};
+    for (const row of records(answer.value)) {
+      const rows = measured(row["rows"]) ?? 0;
+      pulse[name] += rows;
+      const newest = seconds(row["newest"]);
+      const oldest = seconds(row["oldest"]);
+      if (rows === 0 || newest === null || oldest === null) continue;
+      pulse.newest = Math.max(pulse.newest ?? 0, newest);
+      pulse.oldest = Math.min(pulse.oldest ?? Infinity, oldest);
+      if (name === "requestRows") kinds[text(row["signal_source"])] = { oldest, newest };
+    }
+    if (name === "requestRows") pulse.sources = { kinds, tlsPorts: [] };
   }
+  if ("ebpf" in pulse.sources.kinds) pulse.sources.tlsPorts = await tlsPorts(signal);
   return pulse;
+}
+
+/** Where packets saw nothing but TLS; without an answer none. */
+async function tlsPorts(signal: AbortSignal): Promise<number[]> {
+  try {
+    const table = await postQuery("flow_log", queries.tlsPorts().sql, signal);
+    return records(table).map((row) => number(row["server_port"]));
+  } catch {
+    signal.throwIfAborted();
+    return [];
+  }
 }
 
 function sentence(reason: unknown): string {

@@ -1,5 +1,6 @@
 /** The range of time that is shown. Live it ends now; for a capture of last week it ends where the data ends. */
 
+import type { Sources } from "../data/counted";
 import type { Params } from "./location";
 
 export interface Range {
@@ -10,6 +11,8 @@ export interface Range {
   live: boolean;
   /** Moved back to where there is data, since there is none near now. */
   moved: boolean;
+  /** What was seen, and when: it decides which rows count. */
+  sources?: Sources;
 }
 
 export const CHOICES: [string, string][] = [

@@ -60,7 +60,7 @@ test("any graph: every node has a place, no two overlap, and the order of rows d
       for (const other of boxes.slice(at + 1)) expect(Math.abs(one.x - other.x) >= NODE_WIDTH || Math.abs(one.y - other.y) >= NODE_HEIGHT).toBe(true);
     }
   }
-});
+}, 60_000);
 
 test("of thousands of nodes the busiest are kept", () => {
   const graph = graphOf(Array.from({ length: 3000 }, (_, at) => call("hub", `s${at}`, { requests: at + 1 })));

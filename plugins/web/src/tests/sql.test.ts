@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { counted } from "../data/counted";
 import { curl, identityOf, oneRow } from "../data/queries";
 import { condition, parseFilter, parseFilters, quote, where, writeFilter, writeFilters } from "../data/sql";
 
@@ -50,4 +51,19 @@ test("a row is found again by what tells it from others, and an address cannot s
   );
   expect(oneRow("l7_flow_log", "1|x' or '1'='1|2|3")?.sql).toContain("start_time = 'x'' or ''1''=''1'");
   for (const wrong of ["", "1", "1|2|3|4|5"]) expect(oneRow("l7_flow_log", wrong)).toBeNull();
+});
+
+test("a call that was seen at several places counts once", () => {
+  const now = { oldest: 5, newest: 30 };
+  const seen = (kinds: Record<string, { oldest: number; newest: number }>) => ({ ...RANGE, sources: { kinds, tlsPorts: [443, 8443] } });
+  expect(counted(RANGE, "log")).toEqual([]);
+  expect(counted(seen({ packet: now }), "log")).toEqual([]);
+  expect(counted(seen({ otel: now }), "log")).toEqual([]);
+  expect(counted(seen({ packet: now, otel: now }), "metrics")).toEqual(["signal_source = 0"]);
+  const end = "(observation_point = 's-p' or gprocess_id_1 = 0)";
+  expect(counted(seen({ packet: now, ebpf: now }), "log")).toEqual([`(signal_source = 0 or (signal_source = 3 and is_tls = 1 and ${end}))`]);
+  expect(counted(seen({ packet: now, ebpf: now }), "metrics")).toEqual([`(signal_source = 0 or (signal_source = 3 and server_port in (443, 8443) and ${end}))`]);
+  // packets of another time say nothing
+  expect(counted(seen({ packet: { oldest: 40, newest: 50 }, ebpf: now }), "log")).toEqual([`signal_source = 3 and ${end}`]);
+  expect(counted(seen({ packet: now, ebpf: now }), "log", [{ column: "observation_point", op: "=", value: "c-p" }])).toEqual([]);
 });
