@@ -9,6 +9,7 @@ export const SCREENS = {
   map: "map",
   requests: "requests",
   flows: "flows",
+  trace: "trace",
   explore: `explore?q=${encodeURIComponent("SELECT time(time, 1) AS t, l7_protocol, Count(row) AS requests FROM l7_flow_log GROUP BY t, l7_protocol ORDER BY t")}`,
   promql: `explore?lang=promql&q=${encodeURIComponent("sum by (server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)")}`,
   health: "health",

@@ -1,13 +1,13 @@
 /**
  * Drives every screen in Chromium and prints what was found as JSON, for tests/test_pages.py.
- *   node scripts/drive.mjs screens|use|hostile|follow|memory URL [FOLDER for pictures]
+ *   node scripts/drive.mjs screens|trace|use|hostile|follow|memory URL [FOLDER for pictures]
  */
 
 import { launch, open, SCREENS, settled } from "./browser.mjs";
 
 const [task, base, folder] = process.argv.slice(2);
 const browser = await launch();
-const tasks = { screens, use, hostile, follow, memory };
+const tasks = { screens, trace, use, hostile, follow, memory };
 try {
   console.log(JSON.stringify(await tasks[task]()));
 } finally {
@@ -37,6 +37,66 @@ async function screens() {
           wrong: [...wrong],
         });
       }
+      await close();
+    }
+  }
+  return found;
+}
+
+/** One trace at two widths in both themes: from the list to the waterfall, its evidence and the flame graph, by mouse and by keyboard. */
+async function trace() {
+  const found = [];
+  for (const width of [1440, 800]) {
+    for (const theme of ["light", "dark"]) {
+      const { page, wrong, close } = await open(browser, base, { width, height: 900, theme });
+      const out = { width, theme, wrong };
+      const wider = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      const picture = (name) => folder && page.screenshot({ path: `${folder}/${name}-${width}-${theme}.png` });
+
+      await page.goto(`${base}trace`);
+      await settled(page);
+      out.listed = await page.getByRole("table", { name: "Traces" }).locator("tbody tr").count();
+      const box = page.getByRole("textbox", { name: "Only traces with a request for which this is true" });
+      await box.fill("request_resource = '/cart/1'");
+      await box.press("Enter");
+      await page.waitForURL(/where=/);
+      await settled(page);
+      out.cells = await page.getByRole("table", { name: "Traces" }).locator("tbody tr").first().locator("td").allInnerTexts();
+      await page.getByRole("table", { name: "Traces" }).getByRole("link").first().click();
+      const rows = page.getByRole("tree", { name: "Waterfall" }).getByRole("treeitem");
+      await rows.first().waitFor();
+      out.figures = await page.locator(".figures").innerText();
+      out.rows = await rows.evaluateAll((all) => all.map((row) => ({ level: Number(row.getAttribute("aria-level")), text: row.innerText, bar: row.querySelector("i").getBoundingClientRect().width })));
+      out.services = await page.getByRole("table", { name: "Services" }).innerText();
+      out.wider = [await wider()];
+      await picture("trace-waterfall");
+
+      await rows.first().focus();
+      await page.keyboard.press("Enter");
+      const evidence = page.getByRole("complementary", { name: "Evidence" });
+      await evidence.waitFor();
+      out.root = await evidence.innerText();
+      await rows.nth(1).click();
+      await page.waitForFunction(() => document.querySelectorAll(".hop.picked")[0] === document.querySelectorAll(".hop")[1]);
+      out.evidence = await evidence.innerText();
+      out.requests = await evidence.getByRole("link", { name: "Its requests" }).getAttribute("href");
+      out.wider.push(await wider());
+      await picture("trace-evidence");
+
+      await page.getByRole("button", { name: "Flame" }).click();
+      const flame = page.getByRole("group", { name: "Flame graph" });
+      await flame.waitFor();
+      out.flame = await flame.getByRole("button").count();
+      out.wider.push(await wider());
+      await picture("trace-flame");
+      const shared = page.url();
+      await evidence.getByRole("button", { name: "Close" }).click();
+      await evidence.waitFor({ state: "detached" });
+      await page.goto(shared);
+      await flame.waitFor();
+      out.shared = await evidence.innerText();
+      out.problems = await page.locator(".problem").allInnerTexts();
+      found.push({ ...out, wrong: [...wrong] });
       await close();
     }
   }

@@ -97,7 +97,7 @@ class Running:
             "pipelines": {"live": {"collectors": ["pcap"], "parsers": ["*"], "storages": ["memory"]}},
             "storages": {"memory": {}},
             "dialects": {"sql": {}, "promql": {}},
-            "services": {"querier": {"listen": f"127.0.0.1:{port}"}, "prometheus_api": {}, "web": {}},
+            "services": {"querier": {"listen": f"127.0.0.1:{port}"}, "prometheus_api": {}, "tracing": {}, "web": {}},
         }
         config = uvicorn.Config(self.front, port=front_port, log_level="error", lifespan="off")
         self._server = uvicorn.Server(config)
@@ -135,7 +135,7 @@ def running() -> Iterator[Running]:
     pytest.importorskip(
         "metaflow_querier", reason="metaflow-querier is not installed, and the pages show what it answers"
     )
-    for name in ("metaflow_dialect_promql", "metaflow_doctor"):
+    for name in ("metaflow_dialect_promql", "metaflow_doctor", "metaflow_tracing"):
         pytest.importorskip(name, reason=f"{name} is not installed, and the pages show what it answers")
     server = Running()
     server.start()

@@ -43,12 +43,13 @@ def drive(task: str, url: str) -> Any:
 
 def test_every_screen_at_two_widths_in_both_themes(running: Any) -> None:
     found = drive("screens", running.url)
-    assert len(found) == 7 * 2 * 2
+    assert len(found) == 8 * 2 * 2
     says = {
         "overview": ("555", "136", "127.0.0.1:16379", "Redis", "WRONGTYPE"),
         "map": ("6 nodes, 5 edges", "127.0.0.1:13306", "MySQL"),
         "requests": ("136 rows", "GET /cart/1", "Server error"),
         "flows": ("29 rows", "finish", "UDP"),
+        "trace": ("the latest 50", "GET /cart/", "Messages"),
         "explore": ("11 rows", "l7_flow_log"),
         "promql": ("5 series", "16379", "Over time"),
         "health": ("engine", "running", "memory", "691", "Doctor"),
@@ -63,6 +64,36 @@ def test_every_screen_at_two_widths_in_both_themes(running: Any) -> None:
             assert text in screen["text"], f"{where}: {text!r} is not shown"
     light, dark = ({s["background"] for s in found if s["theme"] == theme} for theme in ("light", "dark"))
     assert not light & dark
+
+
+def test_a_trace_and_its_evidence(running: Any) -> None:
+    """List, waterfall, evidence and flame graph of what nginx handed on, linked by the request id that it gave."""
+    found = drive("trace", running.url)
+    assert [(each["width"], each["theme"]) for each in found] == [
+        (width, theme) for width in (1440, 800) for theme in ("light", "dark")
+    ]
+    for each in found:
+        where = f"at {each['width']} in {each['theme']}"
+        assert each["wrong"] == [], where
+        assert each["problems"] == [], where
+        assert max(each["wider"]) <= 0, f"{where}: the page scrolls sideways"
+        assert each["listed"] == 50
+        assert each["cells"] == ["07:27:15.626", "127.0.0.1:18080", "GET /cart/1", "HTTP", "47.6 ms", "2", "2", "–"]
+        assert "one tree" in each["figures"]
+        nginx, shop = each["rows"]
+        assert (nginx["level"], shop["level"]) == (1, 2)
+        assert "127.0.0.1:18080 GET /cart/1" in nginx["text"]
+        assert "cause not known" not in nginx["text"], "what it caused itself is not its missed cause"
+        assert "127.0.0.1:18081 GET /cart/1 80 % sure" in shop["text"]
+        # to scale: 4.24 ms of 47.6 ms
+        assert shop["bar"] / nginx["bar"] == pytest.approx(4241 / 47621, rel=0.05)
+        assert "47.6 ms" in each["services"]
+        assert "Nothing is known to have caused it" in each["root"]
+        for text in ("Caused by", "one request id, one inside", "x_request_id", "41711658e5bab1c0a0c52c8a0b3a53f2"):
+            assert text in each["evidence"], f"{where}: {text!r} is not shown"
+        assert "flow_id" in each["requests"]
+        assert each["flame"] == 2
+        assert each["shared"] == each["evidence"], "an address shows the same evidence to somebody else"
 
 
 def test_what_a_person_does(running: Any) -> None:
