@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from metaflow_core.model.catalog.values import Tag
 from metaflow_core.model.expression import Expr, Ref, parse_expression, references
 from metaflow_core.query.functions import FOLDS
 from metaflow_core.query.plan import Aggregate, Combine, Filter, Fold, Named, Plan, Resolve, Scan, SemiJoin
 
-__all__ = ["late"]
+__all__ = ["late", "needed"]
 
 
 def late(plan: Plan) -> Plan:
@@ -64,11 +65,7 @@ def _turn(aggregate: Aggregate) -> Plan | None:
     below: Plan = source.input
     for predicate in reversed(filters):
         below = Filter(below, predicate)
-    ids = dict.fromkeys(
-        name
-        for each in source.outputs
-        for name in (*each.tag.key, *(references(parse_expression(each.tag.when)) if each.tag.when else ()))
-    )
+    ids = dict.fromkeys(name for each in source.outputs for name in needed(each.tag))
     if ids.keys() & {key.name for key in plain if key.expression != Ref(key.name)}:
         return None
     own = {key.name for key in plain}
@@ -76,3 +73,9 @@ def _turn(aggregate: Aggregate) -> Plan | None:
     again = tuple(key if key not in plain else Named(key.name, Ref(key.name)) for key in aggregate.keys)
     merged = tuple(Fold(fold.name, FOLDS[fold.op].merge, Ref(fold.name)) for fold in folds)
     return Aggregate(Resolve(by_id, source.outputs), again, merged)
+
+
+def needed(tag: Tag) -> tuple[str, ...]:
+    """The columns that a tag's text depends on. The kind of an owner is for who reads its number: names are by number alone."""
+    key = tag.key[1:] if tag.kind == "resource" and len(tag.key) > 2 else tag.key
+    return (*key, *(references(parse_expression(tag.when)) if tag.when else ()))

@@ -10,6 +10,7 @@ from metaflow_core.model.catalog.names import suggestion, unknown
 from metaflow_core.model.expression import Ref
 from metaflow_core.query.aggregate import prepare_aggregate
 from metaflow_core.query.bind import bind
+from metaflow_core.query.late import needed
 from metaflow_core.query.plan import (
     Aggregate,
     Combine,
@@ -75,7 +76,7 @@ class _Preparation:
             case Resolve(source, outputs):
                 below, scope = self.visit(source, whole)
                 for each in outputs:
-                    self._names(each.tag.key, scope)
+                    self._names(needed(each.tag), scope)
                     scope.families[each.name] = "text"
                 return Resolve(below, outputs), scope
             case Sort(source, keys):

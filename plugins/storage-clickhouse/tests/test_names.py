@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from metaflow_storage_memory.storage import MemoryStorage
 
+from metaflow_core.api import RecordBatch
+from metaflow_core.model.catalog import load_catalog
 from metaflow_core.model.expression import Ref, parse_expression
 from metaflow_core.query import Aggregate, Filter, Fold, Named, Project, Scan, TimeRange
 
@@ -87,3 +93,64 @@ def test_the_query_groups_by_id_first(store: Any) -> None:
     sql = store.storage.explain(plan)
     assert sql.index("dictGetOrDefault") < sql.index("GROUP BY")
     assert sql.count("GROUP BY") == 2
+
+
+OWNED = st.fixed_dictionaries(
+    {
+        **{
+            name: st.sampled_from([0, 1, 2, 9])
+            for name in ("auto_service_id_0", "auto_service_id_1", "auto_instance_id_1")
+        },
+        **{name: st.sampled_from([0, 1, 0x0A000001, (1 << 32) - 1]) for name in ("ip4_0", "ip4_1")},
+        **{
+            name: st.sampled_from([bytes(16), bytes(15) + b"\1", b"\x20\x01" + bytes(14)])
+            for name in ("ip6_0", "ip6_1")
+        },
+        "is_ipv4": st.booleans(),
+        "response_duration": st.sampled_from([0, 1, 5]),
+        "time": st.sampled_from([10, 20, 30]),
+    }
+)
+OWNED_TYPES = {
+    "time": pa.int64(),
+    "is_ipv4": pa.bool_(),
+    "response_duration": pa.uint64(),
+    **dict.fromkeys(("ip6_0", "ip6_1"), pa.binary(16)),
+    **dict.fromkeys(("ip4_0", "ip4_1", "auto_service_id_0", "auto_service_id_1", "auto_instance_id_1"), pa.uint32()),
+}
+OWNERS = ("auto_service_0", "auto_service_1", "auto_instance_1")
+BESIDE = ("ip_1", "ip4_1", "auto_service_id_1", "pod_0", "is_ipv4", "time")
+
+
+def test_owners_are_told_apart_as_in_memory(shared: Any) -> None:
+    """An end without an owner is its address, whichever way the groups are made."""
+    shared.do(shared.storage.learn("device", {1: "web", 2: "web"}))
+
+    @given(
+        rows=st.lists(OWNED, min_size=1, max_size=12),
+        keys=st.lists(st.sampled_from([*OWNERS, *BESIDE]), min_size=1, max_size=4, unique=True),
+    )
+    @settings(max_examples=int(os.environ.get("SAME_EXAMPLES", "25")), deadline=None, database=None)
+    def same(rows: list[dict[str, Any]], keys: list[str]) -> None:
+        data = pa.RecordBatch.from_pydict(
+            {name: pa.array([row[name] for row in rows], t) for name, t in OWNED_TYPES.items()}
+        )
+        data = data.append_column("flow_id", pa.array(range(data.num_rows), pa.uint64()))
+        memory = MemoryStorage(load_catalog())
+        memory.learn("device", {1: "web", 2: "web"})
+        shared.clear(TABLE)
+        folds = (
+            Fold("n", "count"),
+            Fold("d", "sum", Ref("response_duration"), where=parse_expression("response_duration > 0")),
+            Fold("m", "max", Ref("response_duration")),
+        )
+        plan = Aggregate(Scan(TABLE), tuple(Named(name, Ref(name)) for name in keys), folds)
+        shared.do(memory.write(RecordBatch(TABLE, data)))
+        shared.write(TABLE, data)
+        found, wanted = (
+            sorted(tuple(map(str, row.values())) for row in table.to_pylist())
+            for table in (shared.query(plan), shared.do(memory.execute(plan)))
+        )
+        assert found == wanted
+
+    same()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -232,3 +233,26 @@ def test_health_tells_rows_and_space(shared: Any) -> None:
     assert health["tables"][TABLE]["rows"] == 10
     assert health["disk_free_bytes"] > 0
     assert health["version"] == 1
+
+
+@pytest.mark.parametrize("form", ["JSON", "JSONCompact", "JSONColumns", "CSVWithNames", "XML", "Values"])
+def test_an_answer_of_several_blocks_is_one_document(shared: Any, form: str) -> None:
+    """chDB streams every block as a document of its own."""
+    branches = " UNION ALL ".join(f"SELECT {n} AS k, count() AS n FROM numbers({n}) GROUP BY k" for n in (1, 2, 3))
+    whole = f"SELECT k, n FROM (SELECT k, n FROM ({branches}) ORDER BY k)"
+
+    def fetched(text: str) -> bytes:
+        return shared.do(
+            shared.storage.fetch_sql(text, form, settings={}, can_set=True, query_id="", max_rows=100, timeout_s=60)
+        )
+
+    data = fetched(f"SELECT k, n FROM ({branches})")
+    if form in ("JSON", "JSONCompact"):
+        assert json.loads(data)["rows"] == 3
+    elif form == "JSONColumns":
+        assert sorted(json.loads(data)["k"]) == [1, 2, 3]
+    elif form == "CSVWithNames":
+        assert sorted(data.decode().split()) == sorted(fetched(whole).decode().split())
+    else:
+        assert len(data) == len(fetched(whole)) or form == "XML"
+        assert data.count(b"<?xml") == (form == "XML")

@@ -57,7 +57,7 @@ def _one(wanted: Resolution, source: Relation, alias: str) -> tuple[str, str]:
         shown = f"CASE WHEN {condition(parse_expression(tag.when), source.columns)} THEN {shown} ELSE '' END"
     if len(tag.key) > 2:
         # The owner of an address that belongs to nothing known is the address itself.
-        shown = f"CASE WHEN {shown} = '' THEN {_address(tag.key[-3:], source)} ELSE {shown} END"
+        shown = f"CASE WHEN {shown} = '' AND {number} = 0 THEN {_address(tag.key[-3:], source)} ELSE {shown} END"
     return shown, join
 
 

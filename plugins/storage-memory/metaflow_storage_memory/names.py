@@ -48,7 +48,8 @@ class Names:
             text = pc.if_else(mask(parse_expression(tag.when), frame).fill_null(False), text, "")
         if len(tag.key) > 2:
             # The owner of an address that belongs to nothing known is the address itself.
-            text = pc.if_else(pc.equal(text, ""), _address(tag.key[-3:], frame), text)
+            unknown = pc.and_(pc.equal(text, ""), pc.equal(plain(frame.arrays[ids[-1]]), 0))
+            text = pc.if_else(unknown, _address(tag.key[-3:], frame), text)
         return text
 
 

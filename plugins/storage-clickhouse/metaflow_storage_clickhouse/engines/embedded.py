@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedEngine"]
 
+_STREAMED = frozenset(
+    ["TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "CSV", "JSONEachRow", "JSONStringsEachRow", "JSONCompactEachRow",
+     "JSONCompactStringsEachRow", "BSONEachRow", "RowBinary", "Native", "LineAsString", "RawBLOB", "Null"]
+)  # fmt: skip
+"""Forms of rows and nothing around them. A stream of chDB writes each block as a whole document of its form, head and foot included."""
 _FORMAT: Settings = {
     "output_format_arrow_string_as_string": 1,
     "output_format_arrow_low_cardinality_as_dictionary": 1,
@@ -161,6 +166,11 @@ class EmbeddedEngine:
                     raise too_long(max_bytes)
                 return held
             mark = {"log_comment": query_id} if query_id else {}
+            if form not in _STREAMED:
+                held = bytes(session.query(sql + settings_clause({**settings, **mark}), form).bytes())
+                if len(held) > max_bytes:
+                    raise too_long(max_bytes)
+                return held
             parts, size = [], 0
             for part in session.send_query(sql + settings_clause({**settings, **mark}), form):
                 data = bytes(part.bytes())

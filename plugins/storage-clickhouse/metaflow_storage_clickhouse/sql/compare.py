@@ -52,6 +52,7 @@ def compare_with(op: str, value: Typed, constant: Value) -> Typed:
         low, high = (known.low, known.high) if known is not None and known.family == "int" else (0, (1 << 64) - 1)
         if not low <= constant <= high:
             return _verdict(op, value, below=constant < low)
+        return Typed(f"{_CALLS[op]}({value.sql}, {_bare(constant)})", "bool", value.nullable)
     if isinstance(constant, bytes) and value.type == "ip6":
         if len(constant) != 16:
             raise UnsupportedQuery(f"an IPv6 address has 16 bytes, the constant {constant!r} has {len(constant)}")
@@ -59,6 +60,11 @@ def compare_with(op: str, value: Typed, constant: Value) -> Typed:
             f"{_CALLS[op]}({value.sql}, CAST(toFixedString({literal(constant)}, 16), 'IPv6'))", "bool", value.nullable
         )
     return Typed(f"{_CALLS[op]}({value.sql}, {literal(constant)})", "bool", value.nullable)
+
+
+def _bare(constant: int) -> str:
+    """A whole number to compare with, in the narrowest type that holds it: wide ones make narrow columns wide first."""
+    return str(constant) if constant > -(1 << 63) else literal(constant)
 
 
 def _verdict(op: str, value: Typed, *, below: bool) -> Typed:
@@ -85,7 +91,7 @@ def member(value: Typed, constants: Sequence[Value]) -> Typed:
         wanted = [float(each) for each in wanted if isinstance(each, int | float)]
     if not wanted:
         return Typed(f"if(isNull({value.sql}), NULL, false)" if value.nullable else "false", "bool", value.nullable)
-    tests = ", ".join(literal(each) for each in wanted)
+    tests = ", ".join(_bare(each) if type(each) is int else literal(each) for each in wanted)
     if not value.nullable:
         return Typed(f"in({value.sql}, tuple({tests}))", "bool")
     return Typed(once(value.sql, lambda x: f"if(isNull({x}), NULL, in({x}, tuple({tests})))"), "bool", nullable=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from metaflow_core.errors import UnsupportedQuery
-from metaflow_core.model.expression import And, Arithmetic, Call, Expr, Literal
+from metaflow_core.model.expression import And, Arithmetic, Call, Compare, Expr, In, Literal, Ref, Value, references
 from metaflow_core.query import Fold
 from metaflow_storage_clickhouse.sql.expressions import condition, expression
 from metaflow_storage_clickhouse.sql.quote import literal
@@ -15,13 +15,14 @@ from metaflow_storage_clickhouse.sql.typed import Typed, number, real
 __all__ = ["fold"]
 
 _TOPK_CELLS = 10_000
-_PASSING = frozenset({"sum", "count", "min", "max", "uniq", "uniq_exact"})
+_PASSING = frozenset({"sum", "count", "min", "max", "uniq", "uniq_exact", "quantile", "quantile_exact"})
 """Folds for which a missing value and a row that is left out are the same."""
 
 
-def fold(node: Fold, columns: Mapping[str, Typed]) -> Typed:
+def fold(node: Fold, columns: Mapping[str, Typed], *, grouped: bool = False) -> Typed:
     """One fold over the rows of a group.
 
+    :param grouped: there are keys, so that no group is without rows.
     :raises UnsupportedQuery: there is no such fold.
     """
     node = _unwrapped(node)
@@ -30,12 +31,14 @@ def fold(node: Fold, columns: Mapping[str, Typed]) -> Typed:
     if node.argument is None:
         return Typed("toInt64(count())" if test is None else f"toInt64(countIf({test}))", "i64")
     if node.op == "sum" and (cases := _cases(node.argument)):
-        return _counted(cases, test, columns)
+        return _counted(cases, test, columns, grouped=grouped)
     value = expression(node.argument, columns)
     if value.type == "null":
         value = number(value)
     suffix, end = ("", "") if test is None else ("If", f", {test}")
     match node.op:
+        case "count" if not value.nullable:
+            return Typed("toInt64(count())" if test is None else f"toInt64(countIf({test}))", "i64")
         case "count":
             return Typed(f"toInt64(count{suffix}({value.sql}{end}))", "i64")
         case "uniq" | "uniq_exact":
@@ -44,7 +47,13 @@ def fold(node: Fold, columns: Mapping[str, Typed]) -> Typed:
         case "sum":
             value = value if value.type == "f64" or value.family == "int" else number(value)
             type_ = "f64" if value.type == "f64" else "u64" if value.type.startswith("u") else "i64"
-            return Typed(f"sumOrNull{suffix}({value.sql}{end})", type_, nullable=True)
+            if not grouped or value.nullable:
+                return Typed(f"sumOrNull{suffix}({value.sql}{end})", type_, nullable=True)
+            # Two plain aggregates are faster than one that remembers whether there was a row, and Avg counts these rows too.
+            if test is None:
+                return Typed(f"sum({value.sql})", type_)
+            added = f"sum({value.sql})" if _only_zeros_left_out(node, value) else f"sumIf({value.sql}, {test})"
+            return Typed(f"if(countIf({test}) > 0, {added}, NULL)", type_, nullable=True)
         case "min" | "max":
             return Typed(f"{node.op}OrNull{suffix}({value.sql}{end})", value.type, True, value.column)
         case "any":
@@ -63,9 +72,13 @@ def fold(node: Fold, columns: Mapping[str, Typed]) -> Typed:
             call = "quantile" if node.op == "quantile" else "quantileExactInclusive"
             level = min(1.0, max(0.0, _number(node)))
             # Reals that are no numbers are no measurements.
-            some = f"not(isNaN({real(value).sql}))"
-            some = f"ifNull({some}, false)" if value.nullable else some
-            both = some if test is None else f"and({test}, {some})"
+            tests = [] if test is None else [test]
+            if value.type == "f64":
+                some = f"not(isNaN({value.sql}))"
+                tests.append(f"ifNull({some}, false)" if value.nullable else some)
+            if not tests:
+                return Typed(f"{call}OrNull({level!r})({real(value).sql})", "f64", nullable=True)
+            both = tests[0] if len(tests) == 1 else f"and({', '.join(tests)})"
             return Typed(f"{call}OrNullIf({level!r})({real(value).sql}, {both})", "f64", nullable=True)
         case "topk":
             count = max(1, int(_number(node)))
@@ -101,13 +114,40 @@ def _is(value: object, number: int) -> bool:
     return type(value) is int and value == number
 
 
-def _counted(cases: tuple[Expr, ...], test: str | None, columns: Mapping[str, Typed]) -> Typed:
+def _only_zeros_left_out(node: Fold, value: Typed) -> bool:
+    """The test is ``x > 0`` of the x that is summed, which is never negative: the sum is the same without it."""
+    match node.where:
+        case Compare(">", left, Literal(zero)) if left == node.argument and _is(zero, 0):
+            return value.type.startswith("u")
+    return False
+
+
+def _merged(cases: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """``x = 3`` beside ``x = 4`` is ``x IN (3, 4)``: at most one of them is true of a row."""
+    together: dict[str, dict[Value, Literal]] = {}
+    for case in cases:
+        match case:
+            case Compare("=", Ref(name), Literal(int() as value) as constant) if value not in together.get(name, {}):
+                together.setdefault(name, {})[value] = constant
+            case _:
+                return cases
+    return tuple(In(Ref(name), tuple(items.values())) for name, items in together.items())
+
+
+def _counted(cases: tuple[Expr, ...], test: str | None, columns: Mapping[str, Typed], *, grouped: bool) -> Typed:
     """A sum of ones and zeros by counting; of no rows at all it is missing, as every sum."""
     counts = []
-    for case in cases:
-        found = condition(case, columns)
+    for case in _merged(cases):
+        if isinstance(case, In):
+            # A missing value is in no list; said of the whole test it costs less than asked of every value.
+            found = condition(case, {name: replace(columns[name], nullable=False) for name in references(case)})
+            found = replace(found, nullable=any(columns[name].nullable for name in references(case)))
+        else:
+            found = condition(case, columns)
         sql = f"ifNull({found.sql}, false)" if found.nullable else found.sql
         counts.append(f"countIf({sql})" if test is None else f"countIf(and({test}, {sql}))")
+    if grouped and test is None:
+        return Typed(f"toInt64({' + '.join(counts)})", "i64")
     rows = "count()" if test is None else f"countIf({test})"
     return Typed(f"if({rows} > 0, toInt64({' + '.join(counts)}), NULL)", "i64", nullable=True)
 

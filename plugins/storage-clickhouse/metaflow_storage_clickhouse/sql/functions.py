@@ -111,6 +111,10 @@ def _bucket(values: Values, constants: Sequence[Value]) -> Typed:
     offset = constants[2] if len(constants) > 2 else 0
     assert isinstance(step, int)
     assert isinstance(offset, int)
+    if time.type == "time_s" and offset == 0 and 0 < step < 1 << 32:
+        # In the column's own 32 bits without a sign: half the work of the general way.
+        whole = f"multiply(intDiv(toUnixTimestamp({time.sql}), toUInt32({step})), toUInt32({step}))"
+        return instant(whole, time.type, nullable=time.nullable)
     moment, width, shift = raw(time).sql, step * time.per_second, offset * time.per_second
     start = f"minus({moment}, positiveModulo(minus({moment}, {literal(shift)}), {literal(width)}))"
     return instant(start, time.type, nullable=time.nullable)

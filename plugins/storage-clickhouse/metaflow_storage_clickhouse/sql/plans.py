@@ -27,6 +27,7 @@ from metaflow_storage_clickhouse.sql.expressions import condition, expression
 from metaflow_storage_clickhouse.sql.folds import fold
 from metaflow_storage_clickhouse.sql.grids import grid
 from metaflow_storage_clickhouse.sql.joins import combined, semi_joined
+from metaflow_storage_clickhouse.sql.owners import Owners, owners
 from metaflow_storage_clickhouse.sql.quote import identifier, literal
 from metaflow_storage_clickhouse.sql.relation import Names, Relation
 from metaflow_storage_clickhouse.sql.resolve import NameSource, epochs, resolved
@@ -78,6 +79,8 @@ class Compiler:
                 return replace(
                     relation, columns={each.name: expression(each.expression, relation.columns) for each in columns}
                 )
+            case Aggregate(Resolve(Aggregate()) as below):
+                return _grouped(plan, self._resolve(below, names, owners(below, plan)))
             case Aggregate(source):
                 return _grouped(plan, self._visit(source, names))
             case Resolve(source):
@@ -108,7 +111,7 @@ class Compiler:
         columns = {name: stored(table.column(name)) for name in wanted}
         return Relation(self.source(table.name), columns, where, moment=time, names=names)
 
-    def _resolve(self, node: Resolve, names: Names) -> Relation:
+    def _resolve(self, node: Resolve, names: Names, split: Owners | None = None) -> Relation:
         span = _span(node.input)
         changes = self.dictionaries.changes([each.tag.dictionary for each in node.outputs], span)
         second = 0 if span is None else max(0, span.start_ns // 1_000_000_000)
@@ -116,9 +119,12 @@ class Compiler:
             below = self._visit(node.input.input, names)
             if below.moment is not None:
                 # Groups of the time between two changes: in each of them a name is the same for all rows.
-                relation = _grouped(node.input, below, epochs(below.moment, changes))
+                relation = _grouped(node.input, below, epochs(below.moment, changes), split)
                 return resolved(node, relation, self.dictionaries, changes, second)
-        relation = self._visit(node.input, names)
+        if split is not None and isinstance(node.input, Aggregate):
+            relation = _grouped(node.input, self._visit(node.input.input, names), None, split)
+        else:
+            relation = self._visit(node.input, names)
         return resolved(node, relation, self.dictionaries, changes, second)
 
 
@@ -146,8 +152,26 @@ def _within(time: Typed, span: TimeRange) -> tuple[str, ...]:
     return tuple(tests)
 
 
-def _grouped(node: Aggregate, below: Relation, epoch: Typed | None = None) -> Relation:
+def _grouped(node: Aggregate, below: Relation, epoch: Typed | None = None, split: Owners | None = None) -> Relation:
     below = below.open()
+    if split is None or not split.fits(below):
+        selected, columns, moment = _groups(node, below, epoch)
+        return Relation(f"({selected})", columns, moment=moment, names=below.names)
+    known, columns, moment = _groups(node, below, epoch, split)
+    unknown, _, _ = _groups(node, split.others(below), epoch)
+    return Relation(f"({known} UNION ALL {unknown})", columns, moment=moment, names=below.names)
+
+
+def _groups(
+    node: Aggregate, below: Relation, epoch: Typed | None, split: Owners | None = None
+) -> tuple[str, dict[str, Typed], Typed | None]:
+    """A grouping SELECT, its columns, and the time of its groups.
+
+    :param split: group by packed owners instead of by owners and addresses.
+    """
+    rows = below
+    if split is not None:
+        below = split.packed(rows)
     keys = {key.name: expression(key.expression, below.columns) for key in node.keys}
     listed: list[tuple[str, str]] = []
     columns: dict[str, Typed] = {}
@@ -161,13 +185,15 @@ def _grouped(node: Aggregate, below: Relation, epoch: Typed | None = None) -> Re
         alias = below.names.new()
         listed.append((alias, epoch.sql))
         moment = replace(epoch, sql=alias)
-    group_by = ", ".join(alias for alias, _ in listed)
+    packed = set() if split is None else {columns[name].sql for name in split.names()}
+    grouped = [alias for alias, _ in listed if alias not in packed] + ([] if split is None else split.keys(rows))
+    group_by = ", ".join(grouped)
     for each in node.measures:
         assert isinstance(each, Fold)
-        alias, typed = below.names.new(), fold(each, below.columns)
+        alias, typed = below.names.new(), fold(each, below.columns, grouped=bool(node.keys))
         listed.append((alias, typed.sql))
         columns[each.name] = Typed(alias, typed.type, typed.nullable)
     if not listed:
         listed.append((below.names.new(), "count()"))
-    source = f"({replace(below, order=()).select(listed, group_by=group_by)})"
-    return Relation(source, columns, moment=moment, names=below.names)
+    having = "" if split is None else split.having(rows)
+    return replace(below, order=()).select(listed, group_by=group_by, having=having), columns, moment

@@ -45,7 +45,7 @@ class Relation:
     moment: Typed | None = None
     names: Names = field(default_factory=Names, compare=False)
 
-    def select(self, expressions: list[tuple[str, str]], *, group_by: str = "") -> str:
+    def select(self, expressions: list[tuple[str, str]], *, group_by: str = "", having: str = "") -> str:
         """The finished SELECT of these expressions under these quoted names."""
         listed = ", ".join(f"{sql} AS {name}" for name, sql in expressions) or "1"
         parts = [f"SELECT {listed} FROM {self.source}"]
@@ -53,11 +53,14 @@ class Relation:
             parts.append(f"WHERE {' AND '.join(f'({each})' for each in self.where)}")
         if group_by:
             parts.append(f"GROUP BY {group_by}")
+        if having:
+            parts.append(f"HAVING {having}")
         if self.order and not group_by:
             keys = ", ".join(f"{sql} {'DESC' if descending else 'ASC'} NULLS LAST" for sql, descending in self.order)
             parts.append(f"ORDER BY {keys}")
         if self.limit is not None:
-            parts.append(f"LIMIT {self.limit[0]} OFFSET {self.limit[1]}")
+            count, offset = self.limit
+            parts.append(f"LIMIT {count} OFFSET {offset}" if offset else f"LIMIT {count}")
         return " ".join(parts)
 
     def result(self) -> str:

@@ -72,7 +72,7 @@ def _one(wanted: Resolution, relation: Relation, source: NameSource, at: str) ->
         name = f"if({f'ifNull({test.sql}, false)' if test.nullable else test.sql}, {name}, '')"
     if len(tag.key) > 2:
         # The owner of an address that belongs to nothing known is the address itself.
-        name = f"if(empty({name}), {_address(tag.key[-3:], relation).sql}, {name})"
+        name = f"if(and(equals({key}, 0), empty({name})), {_address(tag.key[-3:], relation).sql}, {name})"
     return Typed(name, "string")
 
 
