@@ -6,23 +6,40 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from metaflow_storage_memory.storage import MemoryStorage
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from starlette.testclient import TestClient
-from synth import BASE_US, World, rows_of
+from synth import BASE_US, World, batch_of, rows_of
 
+from metaflow_core.api import RecordBatch
+
+TABLE = "flow_log.l7_flow_log"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 Fill = Callable[[list[dict[str, Any]]], None]
 NOW = {"start": str(BASE_US // 10**6 - 60), "end": str(BASE_US // 10**6 + 600)}
 
 
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(3, clock_error_us=2_000)
+
+
+@pytest.fixture(scope="module")
+def batches(world: World) -> list[pa.RecordBatch]:
+    """A trace with headers and spans, one with neither, and one with short ids; made once, since no test changes them."""
+    return [
+        batch_of(rows_of(world, world.tree(6), threads=True, w3c=TRACE, apps=True)),
+        batch_of(rows_of(world, world.tree(4, start=5_000_000), threads=True)),
+        batch_of(rows_of(World(4), World(4).tree(3), b3="0" * 16 + "00000000deadbeef")),
+    ]
+
+
 @pytest.fixture
-def stored(fill: Fill) -> World:
-    """A trace with headers and spans, and one with neither."""
-    world = World(3, clock_error_us=2_000)
-    fill(rows_of(world, world.tree(6), threads=True, w3c=TRACE, apps=True))
-    fill(rows_of(world, world.tree(4, start=5_000_000), threads=True))
-    fill(rows_of(World(4), World(4).tree(3), b3="0" * 16 + "00000000deadbeef"))
+def stored(storage: MemoryStorage, world: World, batches: list[pa.RecordBatch]) -> World:
+    for batch in batches:
+        storage.add(RecordBatch(TABLE, batch))
     return world
 
 
