@@ -7,7 +7,10 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+from metaflow_core.errors import InputError
 
 __all__ = ["MODES", "Capture", "Wanted", "choose_capture", "first_installed", "from_files"]
 
@@ -69,7 +72,13 @@ def first_installed(wanted: tuple[str, ...], installed: Mapping[str, object]) ->
 
 
 def from_files(files: tuple[str, ...], capture_filter: str | None) -> Capture:
-    """Packets of capture files."""
+    """Packets of capture files.
+
+    :raises InputError: one is not there: said before anything answers, not when the collector starts.
+    """
+    missing = next((name for name in files if name != "-" and not Path(name).exists()), None)
+    if missing is not None:
+        raise InputError(f"{missing}: there is no such file")
     return Capture("pcap", {"files": list(files), "filter": capture_filter}, f"the files {', '.join(files)}", False)
 
 
