@@ -154,11 +154,12 @@ fn judge(bytes: &[u8], needs_client: bool, facts: &mut Facts) -> Result<(), Look
     // stands behind them, so that a part of the message is judged as the whole is.
     let (topics, count) = (facts.topics, facts.topic_count.min(facts.topics.len()));
     let is_text = |span: &Span| span.of(bytes).iter().all(|byte| *byte >= 0x20 && *byte != 0x7f);
+    // The number of acknowledgements stands between the transaction and the topics.
+    if is_text(&facts.transaction) && head.key == PRODUCE && !matches!(facts.acks, Some(-1..=1) | None) {
+        return Err(Looks::No("no number of acknowledgements", head.body));
+    }
     if !topics[..count].iter().chain([&facts.group, &facts.transaction, &facts.mechanism]).all(is_text) {
         return Err(Looks::No("a name that is no text", head.body));
-    }
-    if head.key == PRODUCE && !matches!(facts.acks, Some(-1..=1) | None) {
-        return Err(Looks::No("no number of acknowledgements", head.body));
     }
     match walked {
         Err(Stop::Malformed(reason, at)) => Err(Looks::No(reason, at)),
