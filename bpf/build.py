@@ -36,8 +36,9 @@ def compile_object(machine: str, into: Path) -> bytes:
     command = [
         sys.executable, "-m", "ziglang", "cc", "-target", "bpfel-freestanding", f"-D__TARGET_ARCH_{MACHINES[machine]}",
         "-mcpu=v3", "-O2", "-g", "-Wall", "-Wno-unused-function", "-Iinclude", "-c", "collector.bpf.c", "-o", str(out),
+        # BTF names source files by their whole path: nothing of this machine may get into the object
+        f"-ffile-prefix-map={HERE}=bpf", "-fdebug-compilation-dir=.",
     ]  # fmt: skip
-    # relative names only: nothing of this machine gets into the object
     subprocess.run(command, cwd=HERE, check=True)
     return stripped(out.read_bytes())
 
