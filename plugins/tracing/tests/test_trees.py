@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from metaflow_tracing.assembly.assemble import assemble, assemble_all
 from metaflow_tracing.assembly.trace import Trace
@@ -71,6 +71,8 @@ def test_the_tree_comes_back(seed: int, calls: int, how: dict[str, Any], error: 
 
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10**6), calls=st.integers(2, 25), how=st.sampled_from(EVIDENCE), lost=st.floats(0.05, 0.6))
+# a call whose own application span is lost, beside one whose span is there
+@example(seed=3, calls=3, how=EVIDENCE[3], lost=0.5625)
 def test_missing_rows_make_no_wrong_links(seed: int, calls: int, how: dict[str, Any], lost: float) -> None:
     """What was not seen breaks a tree, and the break says why; it never links the wrong calls."""
     world = World(seed, clock_error_us=2_000)

@@ -212,14 +212,25 @@ def _share(hops: Sequence[Hop], name: str, rule: LinkRule, clocks: Clocks, found
             before[hop.index] = max(sure, key=_Candidate.worth).link
     ordered = sorted(before, key=lambda at: hops[at].first.start_us)
     for at in ordered:
-        known = found.links.get(before[at].parent.index)
+        known = _beyond_its_own_span(found.links.get(before[at].parent.index), found)
         if at not in found.links and known is not None:
             _take_over(at, before[at], known, found)
     for at in reversed(ordered):
         earlier = before[at].parent.index
-        known = found.links.get(at)
+        known = _beyond_its_own_span(found.links.get(at), found)
         if known is not None and earlier not in found.links and known.parent.index != earlier:
             _take_over(earlier, before[at], known, found)
+
+
+def _beyond_its_own_span(link: Link | None, found: Causes) -> Link | None:
+    """What caused a call, where the link leads to the span that the caller's instrumentation wrapped around that very call: two
+    calls of a thread share what caused them, not the span of one of them. A span of the application's own work is a cause.
+    """
+    for _ in range(_MOST):
+        if link is None or not link.parent.is_span or link.parent.first.point != "c-app":
+            return link
+        link = found.links.get(link.parent.index)
+    return None
 
 
 def _index_first(hops: Sequence[Hop], rule: LinkRule) -> Mapping[Hashable, list[Hop]]:
