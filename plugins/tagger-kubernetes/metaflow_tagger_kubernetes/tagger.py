@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 from metaflow_core.api import BuildContext
 from metaflow_core.errors import StartError, StorageError
@@ -65,9 +66,9 @@ class KubernetesTagger(AddressTagger):
         self._learning = asyncio.create_task(self._learn())
 
     def _first_picture(self) -> None:
-        deadline = _FIRST_PICTURE_S / max(1, len(self._watchers))
+        end = time.monotonic() + _FIRST_PICTURE_S
         for watcher in self._watchers:
-            watcher.listed.wait(deadline)
+            watcher.listed.wait(max(0.0, end - time.monotonic()))
 
     async def stop(self) -> None:
         """Stop watching."""

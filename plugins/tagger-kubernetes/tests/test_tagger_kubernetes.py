@@ -147,6 +147,8 @@ async def _tagger(kubeconfig: Path, tmp_path: Path, **options: Any) -> Kubernete
 async def tagger(api: Any, kubeconfig: Path, tmp_path: Path) -> AsyncIterator[KubernetesTagger]:
     fill(api)
     made = await _tagger(kubeconfig, tmp_path, env=True, annotations=True)
+    await until(lambda: all(each.listed.is_set() for each in made._watchers), "every list")
+    await until(lambda: made._learnt == made._world.changes, "the first picture")
     yield made
     await made.stop()
 

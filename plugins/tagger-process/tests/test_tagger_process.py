@@ -340,6 +340,8 @@ def test_metrics_of_one_end() -> None:
         assert server.stdout is not None
         port = int(server.stdout.readline())
         with tagging() as tagger:
+            # a row of metrics bears the beginning of its second: the process has to be older than that
+            time.sleep(1.1)
             row = {"ip": "127.0.0.1", "server_port": port, "protocol": 6, "time": int(time.time())}
             batch = rows_of({**row, "role": 1}, {**row, "role": 0}, table="flow_metrics.network")
             shown = plain_rows(tagger.tag(batch).data)
