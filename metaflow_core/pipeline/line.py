@@ -81,6 +81,8 @@ class Line:
         self._collector_ticked: float | None = None
         self._last_absorbed = clock.monotonic()
         self._last_drained = 0.0
+        self._undrained = 0
+        self._most_undrained = config.queue.max_batches
         self._main: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._recovering: set[asyncio.Task[bool]] = set()
@@ -218,8 +220,15 @@ class Line:
     async def _engine_take(self, unit: Unit, item: PacketBlock | SegmentBlock | TickBlock) -> None:
         is_data = not isinstance(item, TickBlock)
         now = self._clock.monotonic()
-        # a tick always drains, and one comes soon
-        waits = self._is_live and is_data and now - self._last_drained < min(_DRAIN_EVERY_S, self._policy.tick_s)
+        # A tick always drains, and one comes soon. What is pushed and not drained counts like what waits in a queue: without a bound by
+        # blocks a slow storage would not hold the collector for that long.
+        waits = (
+            self._is_live
+            and is_data
+            and self._undrained < self._most_undrained
+            and now - self._last_drained < min(_DRAIN_EVERY_S, self._policy.tick_s)
+        )
+        self._undrained = self._undrained + 1 if waits else 0
         self._last_drained = self._last_drained if waits else now
         try:
             await unit.settled.wait()
