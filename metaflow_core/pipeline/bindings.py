@@ -13,7 +13,7 @@ from metaflow_core.config.components import PluginView
 from metaflow_core.config.loaded import ComponentConfig
 from metaflow_core.errors import ComponentError, MetaFlowError, UnavailableError
 
-__all__ = ["bind_parser", "choose_runtime"]
+__all__ = ["bind_parser", "choose_runtime", "loaders_of"]
 
 _ORDER = (RuntimeKind.NATIVE, RuntimeKind.WASM, RuntimeKind.PYTHON)
 
@@ -31,7 +31,7 @@ def bind_parser(component: ComponentConfig, host: PluginView) -> ParserBinding:
     if not isinstance(factory, ParserFactory):
         raise ComponentError(f"{component.path}: is no parser")
     config = component.config
-    loaders = _loaders(host)
+    loaders = loaders_of(host)
     kind = choose_runtime(component.path, factory, RuntimeKind(getattr(config, "runtime", RuntimeKind.AUTO)), loaders)
     options = {str(key): str(value) for key, value in factory.options(config).items()}
     create: Callable[[], ParserRuntime]
@@ -66,7 +66,8 @@ def _python(factory: ParserFactory, config: Config) -> Callable[[], ParserRuntim
     return lambda: make(config)
 
 
-def _loaders(host: PluginView) -> dict[RuntimeKind, ArtifactLoader]:
+def loaders_of(host: PluginView) -> dict[RuntimeKind, ArtifactLoader]:
+    """What loads artifacts, by the runtime that they are for."""
     found: dict[RuntimeKind, ArtifactLoader] = {}
     for factory in host.registry.factories(Kind.LOADER).values():
         if isinstance(factory, ArtifactLoader):

@@ -12,8 +12,7 @@ from typing import Any
 
 from metaflow_core.api import abi
 from metaflow_core.api.counters import Counters
-from metaflow_core.api.factories import ArtifactLoader, RefinerFactory
-from metaflow_core.api.identity import Kind
+from metaflow_core.api.factories import RefinerFactory
 from metaflow_core.api.parsing import ParserBinding, ParserFault, ParserRuntime, RuntimeKind
 from metaflow_core.api.refining import Refinable, Refined, Refiner
 from metaflow_core.api.wire.batch import BatchBuilder
@@ -21,6 +20,7 @@ from metaflow_core.api.wire.records import RecordBuilder, read_records
 from metaflow_core.config.components import PluginView
 from metaflow_core.config.loaded import ComponentConfig
 from metaflow_core.errors import MetaFlowError, ParseError, UnavailableError
+from metaflow_core.pipeline.bindings import loaders_of
 
 __all__ = ["ArtifactRefiner", "RefinedRuntime", "refined", "with_bodies"]
 
@@ -32,16 +32,19 @@ _FIXED = frozenset({"segment_index", "type", "stream_offset", "time_ns", "end_ti
 
 def with_bodies(parser: ComponentConfig, refiners: Sequence[ComponentConfig]) -> ComponentConfig:
     """The parser with as many bytes of bodies as its refiners need, where its configuration says nothing else."""
-    wanted = max((each.body_bytes for each in _factories(parser, refiners)), default=0)
+    wanted = max((factory.body_bytes for _, factory in _fitting(parser, refiners)), default=0)
     config: Any = parser.config
     if not wanted or getattr(config, _BODY_OPTION, None) != 0:
         return parser
     return replace(parser, config=config.model_copy(update={_BODY_OPTION: wanted}))
 
 
-def _factories(parser: ComponentConfig, refiners: Sequence[ComponentConfig]) -> list[RefinerFactory]:
+def _fitting(
+    parser: ComponentConfig, refiners: Sequence[ComponentConfig]
+) -> list[tuple[ComponentConfig, RefinerFactory]]:
+    """The refiners of this parser."""
     return [
-        each.factory
+        (each, each.factory)
         for each in refiners
         if isinstance(each.factory, RefinerFactory) and parser.id.type in each.factory.refines
     ]
@@ -58,11 +61,7 @@ def refined(
 
     :raises UnavailableError: a refiner's artifact cannot be loaded.
     """
-    makers = [
-        (str(each.id), _maker(each, each.factory, host))
-        for each in refiners
-        if isinstance(each.factory, RefinerFactory) and parser.id.type in each.factory.refines
-    ]
+    makers = [(str(each.id), _maker(each, factory, host)) for each, factory in _fitting(parser, refiners)]
     if not makers:
         return bound
     inner = bound.create
@@ -74,9 +73,7 @@ def refined(
 
 
 def _maker(component: ComponentConfig, factory: RefinerFactory, host: PluginView) -> Callable[[], Refiner]:
-    loaders = {
-        each.runtime: each for each in host.registry.factories(Kind.LOADER).values() if isinstance(each, ArtifactLoader)
-    }
+    loaders = loaders_of(host)
     wanted = RuntimeKind(getattr(component.config, "runtime", RuntimeKind.AUTO))
     usable = [kind for kind in factory.runtimes() if kind is RuntimeKind.PYTHON or kind in loaders]
     kind = next((each for each in usable if wanted in (RuntimeKind.AUTO, each)), None)
@@ -121,6 +118,14 @@ class ArtifactRefiner:
         for record in read_records(bytes(result), len(messages)):
             found[record["segment_index"]] = record
         return found
+
+    def restart(self) -> None:
+        """Begin anew, after a fault."""
+        self._runtime.restart()
+
+    def close(self) -> None:
+        """Free the module."""
+        self._runtime.close()
 
 
 class RefinedRuntime:
@@ -183,7 +188,7 @@ class RefinedRuntime:
         counters.add("dropped", reason="fault", unit="batches")
         self._faults[name] = self._faults.get(name, 0) + 1
         if isinstance(refiner, ArtifactRefiner):
-            refiner._runtime.restart()  # noqa: SLF001 - its own
+            refiner.restart()
         if self._faults[name] >= _FAULTS_IN_A_ROW:
             self._refiners = [each for each in self._refiners if each[1] is not refiner]
             counters.add("quarantined", reason="faults", unit="refiners")
@@ -197,6 +202,9 @@ class RefinedRuntime:
 
     def close(self) -> None:
         """Free everything."""
+        for _, refiner, _ in self._refiners:
+            if isinstance(refiner, ArtifactRefiner):
+                refiner.close()
         self._inner.close()
 
 
