@@ -58,6 +58,7 @@ from metaflow_core.api.parsing import (
     RuntimeKind,
 )
 from metaflow_core.api.refining import Refinable, Refined, Refiner, json_prefix
+from metaflow_core.api.serving import HttpListener, host_and_port, is_bearer, is_loopback, joined
 
 __all__ = [
     "AppView",
@@ -87,6 +88,7 @@ __all__ = [
     "FileSupport",
     "Finding",
     "FindingState",
+    "HttpListener",
     "IdBook",
     "Kind",
     "LinkEnd",
@@ -134,6 +136,10 @@ __all__ = [
     "TickBlock",
     "Verdict",
     "field_validator",
+    "host_and_port",
+    "is_bearer",
+    "is_loopback",
+    "joined",
     "json_prefix",
     "model_validator",
     "parser_from_manifest",

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 
-from metaflow_core.api import Config, Field, SecretStr, field_validator, model_validator
+from metaflow_core.api import Config, Field, SecretStr, field_validator, host_and_port, is_loopback, model_validator
 
-__all__ = ["ClickHouseHttpConfig", "address"]
-
-
-def address(text: str) -> tuple[str, int]:
-    """Host and port of ``host:port`` or ``[v6]:port``.
-
-    :raises ValueError: it is neither, with a sentence.
-    """
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise ValueError(f"{text!r} is no address and port such as 127.0.0.1:8123 or [::1]:8123")
-    return host, int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+__all__ = ["ClickHouseHttpConfig"]
 
 
 class ClickHouseHttpConfig(Config):
@@ -53,7 +33,7 @@ class ClickHouseHttpConfig(Config):
     @field_validator("listen")
     @classmethod
     def _listen(cls, value: str) -> str:
-        address(value)
+        host_and_port(value, 8123)
         return value
 
     @field_validator("password")
@@ -67,7 +47,7 @@ class ClickHouseHttpConfig(Config):
     def _together(self) -> ClickHouseHttpConfig:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key belong together; give both or neither")
-        if self.password is None and not self.allow_anonymous and not _is_loopback(address(self.listen)[0]):
+        if self.password is None and not self.allow_anonymous and not is_loopback(host_and_port(self.listen)[0]):
             raise ValueError(
                 f"listening on {self.listen} lets others on the network ask; give a password, or say allow_anonymous: true"
             )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from metaflow_clickhouse_http.config import ClickHouseHttpConfig, address
+from metaflow_clickhouse_http.config import ClickHouseHttpConfig
 from metaflow_clickhouse_http.http.application import Application
-from metaflow_clickhouse_http.server import Server
-from metaflow_core.api import BuildContext, Resource, Route
+from metaflow_core.api import BuildContext, HttpListener, Resource, Route, host_and_port, joined
 
 __all__ = ["ClickHouseHttpService"]
 
@@ -18,21 +17,16 @@ class ClickHouseHttpService:
     def __init__(self, context: BuildContext, config: ClickHouseHttpConfig) -> None:
         self._context = context
         self._config = config
-        self._server: Server | None = None
+        self._listener: HttpListener | None = None
 
     @property
     def url(self) -> str:
         """Where it listens; empty when it does not."""
-        if self._server is None:
-            return ""
-        scheme = "https" if self._config.tls_certificate is not None else "http"
-        host, port = self._server.address
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        return "" if self._listener is None else self._listener.url
 
     def resources(self) -> Iterable[Resource]:
         """The port."""
-        host, port = address(self._config.listen)
-        return [Resource("tcp", f"{f'[{host}]' if ':' in host else host}:{port}")]
+        return [Resource("tcp", joined(*host_and_port(self._config.listen)))]
 
     def routes(self) -> Iterable[Route]:
         """Nothing under another's port."""
@@ -43,15 +37,21 @@ class ClickHouseHttpService:
 
         :raises StartError: the port is taken, or the certificate cannot be read.
         """
-        if self._server is not None:
+        if self._listener is not None:
             return
-        server = Server(Application(self._context, self._config), self._config)
-        await server.start()
-        self._server = server
+        listener = HttpListener(
+            *host_and_port(self._config.listen),
+            certificate=self._config.tls_certificate,
+            key=self._config.tls_key,
+            advice="choose another with 'listen'",
+            name="clickhouse-http",
+        )
+        await listener.start(Application(self._context, self._config))
+        self._listener = listener
         self._context.logger.info("Listening for ClickHouse's clients on %s.", self.url)
 
     async def stop(self) -> None:
         """Stops listening; questions that are being answered are given up. Idempotent."""
-        server, self._server = self._server, None
-        if server is not None:
-            await server.stop()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.stop()

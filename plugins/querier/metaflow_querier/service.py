@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from metaflow_core.api import BuildContext, Resource, Route
-from metaflow_querier.config import QuerierConfig, address
+from metaflow_core.api import BuildContext, HttpListener, Resource, Route, host_and_port, joined
+from metaflow_querier.config import QuerierConfig
 from metaflow_querier.http.application import Application
 from metaflow_querier.http.gate import Gate
 from metaflow_querier.http.mounts import Mounts
-from metaflow_querier.server import Server
 
 __all__ = ["QuerierService"]
 
@@ -25,7 +24,7 @@ class QuerierService:
         self._context = context
         self._config = config
         self._application = Application(context, config, self._others)
-        self._server: Server | None = None
+        self._listener: HttpListener | None = None
 
     def _others(self) -> Iterable[tuple[str, Route]]:
         """The routes of the app's other services, with the service's name, as they are now."""
@@ -39,16 +38,11 @@ class QuerierService:
     @property
     def url(self) -> str:
         """Where it listens; empty when it does not."""
-        if self._server is None:
-            return ""
-        scheme = "https" if self._config.tls_certificate is not None else "http"
-        host, port = self._server.address
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        return "" if self._listener is None else self._listener.url
 
     def resources(self) -> Iterable[Resource]:
         """The port."""
-        host, port = address(self._config.listen)
-        return [Resource("tcp", f"{f'[{host}]' if ':' in host else host}:{port}")]
+        return [Resource("tcp", joined(*host_and_port(self._config.listen)))]
 
     def routes(self) -> Iterable[Route]:
         """Its own paths."""
@@ -59,16 +53,22 @@ class QuerierService:
 
         :raises StartError: the port is taken, or the certificate cannot be read.
         """
-        if self._server is not None:
+        if self._listener is not None:
             return
         gate = Gate(Mounts(self._application, self._others), self._config, self._context.counters)
-        server = Server(gate, self._config)
-        await server.start()
-        self._server = server
+        listener = HttpListener(
+            *host_and_port(self._config.listen),
+            certificate=self._config.tls_certificate,
+            key=self._config.tls_key,
+            advice="choose another with 'listen'",
+            name="querier",
+        )
+        await listener.start(gate)
+        self._listener = listener
         self._context.logger.info("Listening on %s.", self.url)
 
     async def stop(self) -> None:
         """Stops listening; questions that are being answered are given up. Idempotent."""
-        server, self._server = self._server, None
-        if server is not None:
-            await server.stop()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.stop()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Self
 
-from metaflow_core.api import Config, Field, SecretStr, model_validator
+from metaflow_core.api import Config, Field, SecretStr, is_loopback, model_validator
 
 __all__ = ["OtlpConfig"]
 
@@ -45,15 +44,8 @@ class OtlpConfig(Config):
             raise ValueError("grpc_port and http_port are both null, so nothing could be received: set one of them")
         if self.grpc_port and self.grpc_port == self.http_port:
             raise ValueError(f"grpc_port and http_port are both {self.grpc_port}: each needs a port of its own")
-        if self.token is None and not _is_loopback(self.host):
+        if self.token is None and not is_loopback(self.host):
             raise ValueError(
                 f"host {self.host!r} is reachable from outside, so a token is needed: set token, or listen on 127.0.0.1"
             )
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,10 +5,10 @@ Source: OpenTelemetry specification, "OTLP/HTTP".
 
 from __future__ import annotations
 
-import hmac
 import zlib
 from typing import Any
 
+from metaflow_core.api import is_bearer
 from metaflow_core.errors import ParseError
 from metaflow_receiver_otlp.config import OtlpConfig
 from metaflow_receiver_otlp.intake import Busy, Intake, NotTaken, Signal, signals
@@ -56,10 +56,8 @@ def application(intake: Intake, config: OtlpConfig) -> Any:
 
 
 async def _export(request: Any, signal: Signal, kind: str, intake: Intake, config: OtlpConfig) -> Any:
-    if config.token is not None:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), config.token.get_secret_value().encode()):
-            raise _Refused(401, "token", "this receiver wants its token as 'Authorization: Bearer ...'")
+    if config.token is not None and not is_bearer(request.headers.get("authorization", ""), config.token):
+        raise _Refused(401, "token", "this receiver wants its token as 'Authorization: Bearer ...'")
     if kind not in (_PROTOBUF, _JSON):
         raise _Refused(415, "content_type", f"the body is {kind!r}; OTLP over HTTP is {_PROTOBUF} or {_JSON}")
     body = _unpacked(await _body(request, config.max_body_bytes), request.headers, config.max_message_bytes)

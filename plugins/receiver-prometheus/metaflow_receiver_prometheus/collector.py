@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hmac
-import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
-from metaflow_core.api import BuildContext, Emit, RecordBatch, Resource
-from metaflow_core.errors import ParseError, StartError
+from metaflow_core.api import BuildContext, Emit, HttpListener, RecordBatch, Resource, is_bearer, joined
+from metaflow_core.errors import ParseError
 from metaflow_receiver_prometheus.config import PrometheusConfig
 from metaflow_receiver_prometheus.decode import Decoder, Received
 
@@ -39,7 +36,9 @@ class PrometheusReceiver:
         self._config = config
         self._counters = context.counters
         self._decoder = Decoder(config.max_labels)
-        self._socket: socket.socket | None = None
+        self._listener = HttpListener(
+            config.host, config.port, certificate=config.tls_cert, key=config.tls_key, name="prometheus", grace_s=5
+        )
         self._emit: Emit | None = None
         self._busy = 0
 
@@ -47,19 +46,17 @@ class PrometheusReceiver:
         """The port."""
         if self._config.port == 0:
             return ()
-        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
-        return (Resource("tcp", f"{host}:{self._config.port}"),)
+        return (Resource("tcp", joined(self._config.host, self._config.port)),)
 
     @property
     def port(self) -> int:
         """The port it listens on, once started."""
-        return int(self._socket.getsockname()[1]) if self._socket is not None else self._config.port
+        return self._listener.address[1]
 
     def integrations(self) -> Iterable[tuple[str, str]]:
         """What to write into prometheus.yml."""
-        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
         scheme = "http" if self._config.tls_cert is None else "https"
-        url = f"{scheme}://{host}:{self.port}{self._config.path}"
+        url = f"{scheme}://{joined(self._config.host, self.port)}{self._config.path}"
         return [("Prometheus", f"remote_write: [{{url: {url}}}]")]
 
     async def start(self) -> None:
@@ -67,62 +64,19 @@ class PrometheusReceiver:
 
         :raises StartError: it is taken, or the certificate cannot be read.
         """
-        for file in (self._config.tls_cert, self._config.tls_key):
-            if file is not None and not file.is_file():
-                raise StartError(f"there is no file {file} (options tls_cert and tls_key)")
-        family = socket.AF_INET6 if ":" in self._config.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self._config.host, self._config.port))
-            listener.listen(128)
-        except OSError as error:
-            listener.close()
-            raise StartError(
-                f"cannot listen on {self._config.host}:{self._config.port}: {error.strerror}; choose another port"
-            ) from None
-        listener.setblocking(False)
-        self._socket = listener
+        self._listener.bind()
 
     async def stop(self) -> None:
         """Give the port back."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        await self._listener.stop()
 
     async def run(self, emit: Emit) -> None:
         """Serve until cancelled."""
-        import uvicorn
-
-        class _Server(uvicorn.Server):
-            @contextlib.contextmanager
-            def capture_signals(self) -> Iterator[None]:
-                # Signals are the app's business.
-                yield
-
-        assert self._socket is not None, "run() comes after start()"
         self._emit = emit
-        cert, key = self._config.tls_cert, self._config.tls_key
-        server = _Server(
-            uvicorn.Config(
-                self.application(),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=5,
-                ssl_certfile=None if cert is None else str(cert),
-                ssl_keyfile=None if key is None else str(key),
-            )
-        )
-        serving = asyncio.create_task(server.serve(sockets=[self._socket]))
         try:
-            await asyncio.shield(serving)
+            await self._listener.serve(self.application())
         finally:
-            server.should_exit = True
             self._emit = None
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(serving, 8)
 
     def application(self) -> Any:
         """The ASGI application."""
@@ -164,8 +118,7 @@ class PrometheusReceiver:
     def _authorise(self, request: Any) -> None:
         if self._config.token is None:
             return
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self._config.token.get_secret_value().encode()):
+        if not is_bearer(request.headers.get("authorization", ""), self._config.token):
             raise _Refused(401, "token", "this receiver wants its token as 'Authorization: Bearer ...'")
 
     async def _body(self, request: Any) -> bytes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Self
 
-from metaflow_core.api import Config, Field, SecretStr, model_validator
+from metaflow_core.api import Config, Field, SecretStr, is_loopback, model_validator
 
 __all__ = ["PrometheusConfig"]
 
@@ -35,15 +34,8 @@ class PrometheusConfig(Config):
     def _consistent(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together: give both or neither")
-        if self.token is None and not _is_loopback(self.host):
+        if self.token is None and not is_loopback(self.host):
             raise ValueError(
                 f"host {self.host!r} is reachable from outside, so a token is needed: set token, or listen on 127.0.0.1"
             )
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

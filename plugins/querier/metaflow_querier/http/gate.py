@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from metaflow_core.api import Counters
+from metaflow_core.api import Counters, is_bearer
 from metaflow_querier.config import QuerierConfig
 from metaflow_querier.http.errors import DEFECT, error_response
 
@@ -26,7 +25,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, config: QuerierConfig, counters: Counters) -> None:
         self._app = app
-        self._token = None if config.token is None else config.token.get_secret_value().encode()
+        self._token = config.token
         self._counters = counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +57,4 @@ class Gate:
 
     def _is_allowed(self, scope: Scope) -> bool:
         sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        scheme, _, token = sent.partition(b" ")
-        return (
-            scheme.lower() == b"bearer" and self._token is not None and hmac.compare_digest(token.strip(), self._token)
-        )
+        return self._token is not None and is_bearer(sent, self._token)
