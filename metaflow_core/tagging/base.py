@@ -11,8 +11,9 @@ from metaflow_core.errors import QueryError
 from metaflow_core.model.catalog import Table
 from metaflow_core.tagging.entries import Entry, Section
 from metaflow_core.tagging.filling import fill
-from metaflow_core.tagging.lookup import Lookup, build
-from metaflow_core.tagging.owners import Numbers, numbers
+from metaflow_core.tagging.held import Numbers
+from metaflow_core.tagging.lookup import Knowledge, Lookup
+from metaflow_core.tagging.owners import Numberer
 
 __all__ = ["AddressTagger"]
 
@@ -33,8 +34,11 @@ class AddressTagger:
         self._unknown_is_internet = unknown_is_internet
         self._lock = threading.Lock()
         self._lookup: Lookup | None = None
-        self._numbers: dict[int, tuple[Entry, Numbers]] = {}
-        self._told: dict[tuple[str, int], str] = {}
+        self._number = Numberer(context.ids)
+        self._knowledge = Knowledge(context.catalog)
+        # By the identity of the object: where its slot is, and the object, which keeps it from being another's.
+        self._slots: dict[int, tuple[int, Entry]] = {}
+        self._told: dict[str, dict[int, str]] = {}
         self._names: list[Names] = []
 
     async def start(self) -> None:
@@ -57,32 +61,48 @@ class AddressTagger:
             In both cases what was in force stays.
         """
         with self._lock:
-            book, before, now = self.context.ids, self._numbers, {}
-            for entry in entries:
-                held = before.get(id(entry))
-                now[id(entry)] = held if held is not None else (entry, numbers(entry, book))
-            known = [now[id(entry)][1] for entry in entries]
-            lookup = build(entries, known, self.context.catalog)
-            # First the numbers, then the rows that hold them: a row never refers to a number that could be given again.
-            book.save()
-            self._tell(entries, known, None if moment_ns is None else moment_ns // 1_000_000_000)
-            self._numbers, self._lookup = now, lookup
+            now = {id(entry) for entry in entries}
+            held = self._slots
+            self._change(
+                [entry for mark, (_, entry) in held.items() if mark not in now],
+                [entry for entry in entries if id(entry) not in held],
+                moment_ns,
+            )
+
+    def revise(self, gone: Sequence[Entry], come: Sequence[Entry], moment_ns: int | None = None) -> None:
+        """As :meth:`learn`, for whoever knows what changed: the cost is that of the change alone.
+
+        :param gone: objects that were told before; others are passed over. :raises OverflowError: and StorageError as :meth:`learn`.
+        """
+        with self._lock:
+            self._change(gone, [entry for entry in come if id(entry) not in self._slots], moment_ns)
+
+    def _change(self, gone: Sequence[Entry], come: Sequence[Entry], moment_ns: int | None) -> None:
+        fresh = {id(entry): entry for entry in come}
+        added = [(entry, self._number(entry)) for entry in fresh.values()]
+        # First the numbers, then the rows that hold them: a row never refers to a number that could be given again.
+        self.context.ids.save()
+        left = [self._slots.pop(id(entry))[0] for entry in gone if id(entry) in self._slots]
+        for (entry, _), slot in zip(added, self._knowledge.change(left, added), strict=True):
+            self._slots[id(entry)] = slot, entry
+        self._tell(added, None if moment_ns is None else moment_ns // 1_000_000_000)
+        self._lookup = self._knowledge.lookup()
 
     @property
     def entries(self) -> int:
         """How many entries are in force."""
         return self._lookup.entries if self._lookup is not None else 0
 
-    def _tell(self, entries: Sequence[Entry], known: Sequence[Numbers], since_s: int | None) -> None:
+    def _tell(self, added: Sequence[tuple[Entry, Numbers]], since_s: int | None) -> None:
         """Keep what names and custom tags are new, for :meth:`names`."""
         fresh: dict[str, dict[int, str]] = {}
         changed: dict[str, dict[int, str]] = {}
 
         def tell(dictionary: str, number: int, text: str) -> None:
-            key = (dictionary, number)
-            old = self._told.get(key)
+            known = self._told.setdefault(dictionary, {})
+            old = known.get(number)
             if old != text:
-                self._told[key] = text
+                known[number] = text
                 (fresh if old is None else changed).setdefault(dictionary, {})[number] = text
 
         def name_it(kind: str, number: int, name: str) -> None:
@@ -94,9 +114,7 @@ class AddressTagger:
             for kind, names in self.context.ids.names().items():
                 for number, name in names.items():
                     name_it(kind, number, name)
-        for entry, held in zip(entries, known, strict=True):
-            if id(entry) in self._numbers:
-                continue
+        for entry, held in added:
             kind = {Section.SUBNETS: "subnet", Section.SERVICES: "service"}.get(entry.section, entry.dictionary)
             name_it(kind, held.own, entry.name)
             for key, name in entry.attributes.items():
@@ -133,10 +151,7 @@ class AddressTagger:
     def dictionaries(self) -> Mapping[str, Mapping[int, str]]:
         """The names and custom tags in force, by dictionary."""
         with self._lock:
-            found: dict[str, dict[int, str]] = {}
-            for (dictionary, number), text in sorted(self._told.items()):
-                found.setdefault(dictionary, {})[number] = text
-            return found
+            return {name: dict(sorted(texts.items())) for name, texts in sorted(self._told.items())}
 
 
 def _dictionaries(kind: str) -> Iterator[str]:

@@ -53,6 +53,7 @@ class Entry:
     :ivar ports: of a service, ranges of ports; empty for any. :ivar protocol: 6, 17, or 0 for any.
     :ivar attributes: names, by :data:`ATTRIBUTES`.
     :ivar tags: custom tags by the dictionary that keeps them (``pod_label``, ``cloud_tag``, ...): name to value.
+    :ivar rank: of several that own an address by equal prefixes the lowest comes first; of equal ranks, what was told first.
     :ivar valid_from: first nanosecond since 1970 at which it holds; :ivar valid_to: the first one at which it no longer does.
     """
 
@@ -67,6 +68,7 @@ class Entry:
     protocol: int = 0
     attributes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: _NO_TAGS)
+    rank: int = 0
     valid_from: int = EARLIEST
     valid_to: int = LATEST
 

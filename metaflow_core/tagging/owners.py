@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from metaflow_core.api import IdBook
 from metaflow_core.tagging.entries import Entry, Section
+from metaflow_core.tagging.grown import Grown
+from metaflow_core.tagging.held import Held, Numbers
+from metaflow_core.tagging.ports import Ports
 
-__all__ = ["COLUMNS", "GROUP", "SERVICE", "Held", "Numbers", "Owner", "Owners"]
+__all__ = ["COLUMNS", "Held", "Numberer", "Numbers", "Owners"]
 
 COLUMNS = (
     *(
@@ -27,98 +33,120 @@ COLUMNS = (
 )
 """Columns that the address alone decides."""
 
-IP, POD, POD_NODE, GROUP, SERVICE, CLUSTER = 255, 10, 14, 101, 102, 103
+IP, POD, POD_NODE, GROUP, CLUSTER = 255, 10, 14, 101, 103
 _BY_ADDRESS = 8
+_MOST_SETS = 50_000
+_TYPES = {"l3_epc_id": np.int32, "l3_device_type": np.uint8, "auto_instance_type": np.uint8, "tag_source": np.uint8}
 _OF_POD = {"cluster": "pod_cluster", "namespace": "pod_ns", "node": "pod_node", "workload": "pod_group"}
 
 
-Held: TypeAlias = tuple[int, int]
-"""An entry that holds an address: its place in the list of entries, and the length of the prefix by which it does."""
+class Numberer:
+    """Gives entries their numbers. Thousands of pods share a few hundred sets of attributes: each set is kept once.
 
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """The numbers of an entry: its own (0 for none), and those of its attributes by name."""
-
-    own: int
-    attributes: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who owns an address at a time.
-
-    :ivar values: numbers by :data:`COLUMNS`. :ivar service: kind and number of the service where no port says more.
-    :ivar name: of the host, for ``app_instance``. :ivar services: the entries of services that hold the address.
+    :param book: where numbers come from.
     """
 
-    values: tuple[int, ...]
-    service: tuple[int, int]
-    name: str = ""
-    services: tuple[Held, ...] = ()
+    def __init__(self, book: IdBook) -> None:
+        self._book = book
+        self._sets: dict[tuple[tuple[str, str], ...], Mapping[str, int]] = {}
 
+    def __call__(self, entry: Entry) -> Numbers:
+        """The numbers of an entry.
 
-def numbers(entry: Entry, book: IdBook) -> Numbers:
-    """The numbers of an entry.
+        :raises OverflowError: there are no more numbers that are narrow enough.
+        """
+        of = entry.attributes
+        kind = {Section.SUBNETS: "subnet", Section.SERVICES: "service"}.get(entry.section, entry.dictionary)
+        identity = entry.identity
+        if not identity:
+            scopes = ("cluster", "namespace") if kind in ("pod", "pod_node") else ("vpc",)
+            scope = "" if kind == "service" else "/".join(of.get(key, "") for key in scopes).strip("/")
+            identity = f"{scope}/{entry.name}" if scope else entry.name
+        return Numbers(self._book.give(kind, identity, entry.name), self._attributes(of))
 
-    :raises OverflowError: there are no more numbers that are narrow enough.
-    """
-    of = entry.attributes
-    attributes = {}
-    for key, name in of.items():
-        # What belongs to a cluster is told apart by it: every cluster has a namespace 'default'.
-        scope = "/".join(of.get(each, "") for each in ("cluster", "namespace")) if key == "workload" else ""
-        scope = of.get("cluster", "") if key in ("namespace", "node") else scope
-        attributes[key] = book.give(_OF_POD.get(key, key), f"{scope}/{name}" if scope else name, name)
-    kind = {Section.SUBNETS: "subnet", Section.SERVICES: "service"}.get(entry.section, entry.dictionary)
-    identity = entry.identity
-    if not identity:
-        scopes = ("cluster", "namespace") if kind in ("pod", "pod_node") else ("vpc",)
-        scope = "" if kind == "service" else "/".join(of.get(key, "") for key in scopes).strip("/")
-        identity = f"{scope}/{entry.name}" if scope else entry.name
-    return Numbers(book.give(kind, identity, entry.name), attributes)
+    def _attributes(self, of: Mapping[str, str]) -> Mapping[str, int]:
+        key = tuple(of.items())
+        found = self._sets.get(key)
+        if found is None:
+            if len(self._sets) >= _MOST_SETS:
+                self._sets.clear()
+            made = {}
+            for name, text in key:
+                # What belongs to a cluster is told apart by it: every cluster has a namespace 'default'.
+                scope = "/".join(of.get(each, "") for each in ("cluster", "namespace")) if name == "workload" else ""
+                scope = of.get("cluster", "") if name in ("namespace", "node") else scope
+                made[name] = self._book.give(_OF_POD.get(name, name), f"{scope}/{text}" if scope else text, text)
+            found = self._sets[key] = MappingProxyType(made)
+        return found
 
 
 class Owners:
-    """The owners that entries make together. Each different owner is kept once; owner 0 is nobody."""
+    """The owners that entries make together, as columns that grow; owner 0 is nobody.
 
-    def __init__(self, entries: Sequence[Entry], known: Sequence[Numbers]) -> None:
+    :param entries: what is in each slot, and :param known: its numbers.
+    """
+
+    def __init__(self, entries: Sequence[Entry | None], known: Sequence[Numbers | None]) -> None:
         self._entries = entries
         self._numbers = known
-        self.owners: list[Owner] = [Owner((0,) * len(COLUMNS), (0, 0))]
-        self._known: dict[Owner, int] = {self.owners[0]: 0}
+        self._columns = [Grown(_TYPES.get(name, np.uint32)) for name in COLUMNS]
+        self._new: list[tuple[int, ...]] = []
         self._by_entries: dict[tuple[Held, ...], int] = {}
+        self.names: list[str] = []
+        self.ports = Ports(entries, known)
+        self.owner(())
+
+    def __len__(self) -> int:
+        return len(self.names)
 
     def owner(self, active: tuple[Held, ...]) -> int:
         """The owner that some entries make together; the longest prefix comes first in ``active``."""
         found = self._by_entries.get(active)
         if found is None:
-            made = self._make(active)
-            found = self._known.setdefault(made, len(self.owners))
-            if found == len(self.owners):
-                self.owners.append(made)
-            self._by_entries[active] = found
+            found = len(self.names)
+            self._make(active)
+            if not self.names[found]:
+                # What a host owns is hardly asked for again; what lies between hosts is the same thousands of times.
+                self._by_entries[active] = found
         return found
 
-    def _make(self, active: tuple[Held, ...]) -> Owner:
+    def columns(self) -> Mapping[str, NDArray[Any]]:
+        """For each of :data:`COLUMNS`, the number of each owner."""
+        if self._new:
+            for column, values in zip(self._columns, zip(*self._new, strict=True), strict=True):
+                column.extend(values)
+            self._new = []
+        return MappingProxyType({name: column.view() for name, column in zip(COLUMNS, self._columns, strict=True)})
+
+    def _make(self, active: tuple[Held, ...]) -> None:
         if not active:
-            return self.owners[0]
-        services = tuple(held for held in active if self._entries[held[0]].section is Section.SERVICES)
-        places = [index for index, _ in active if self._entries[index].section is not Section.SERVICES]
+            self._new.append((0,) * len(COLUMNS))
+            self.names.append("")
+            self.ports.add((), (0, 0))
+            return
+        places: list[tuple[Entry, Numbers]] = []
+        services: list[Held] = []
+        for held in active:
+            entry, numbers = self._entries[held[0]], self._numbers[held[0]]
+            assert entry is not None
+            assert numbers is not None
+            if entry.section is Section.SERVICES:
+                services.append(held)
+            else:
+                places.append((entry, numbers))
         of: dict[str, int] = {}
-        for index in places:
-            for key, number in self._numbers[index].attributes.items():
+        for _, numbers in places:
+            for key, number in numbers.attributes.items():
                 of.setdefault(key, number)
-        host = next((index for index in places if self._entries[index].section is Section.HOSTS), None)
-        subnet = next((self._numbers[i].own for i in places if self._entries[i].section is Section.SUBNETS), 0)
-        entry = self._entries[host] if host is not None else None
-        type_ = entry.type if entry is not None else 0
-        own = self._numbers[host].own if host is not None else 0
+        host, known = next((pair for pair in places if pair[0].section is Section.HOSTS), (None, None))
+        subnet = next((numbers.own for entry, numbers in places if entry.section is Section.SUBNETS), 0)
+        type_ = host.type if host is not None else 0
+        own = known.own if known is not None else 0
         device = type_ if type_ not in (POD, POD_NODE) else 0
         values = {
             "region_id": of.get("region", 0),
             "az_id": of.get("az", 0),
-            "host_id": own if entry is not None and entry.dictionary == "host" else of.get("host", 0),
+            "host_id": own if host is not None and host.dictionary == "host" else of.get("host", 0),
             "l3_device_type": device,
             "l3_device_id": own if device else 0,
             "pod_node_id": own if type_ == POD_NODE else of.get("node", 0),
@@ -132,8 +160,9 @@ class Owners:
             "auto_instance_type": type_ or IP,
             "tag_source": _BY_ADDRESS,
         }
-        name = entry.name if entry is not None else ""
-        return Owner(tuple(values[column] for column in COLUMNS), _service(entry, of, values), name, services)
+        self._new.append(tuple(values[column] for column in COLUMNS))
+        self.names.append(host.name if host is not None else "")
+        self.ports.add(services, _service(host, of, values))
 
 
 def _service(entry: Entry | None, of: Mapping[str, int], values: Mapping[str, int]) -> tuple[int, int]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metaflow_core.tagging.entries import Entry
-from metaflow_core.tagging.owners import SERVICE, Held, Owner
+from metaflow_core.tagging.grown import Grown
+from metaflow_core.tagging.held import Held, Numbers
+from metaflow_core.tagging.search import last_not_after
 
-__all__ = ["Ports"]
+__all__ = ["PortTable", "Ports"]
+
+SERVICE = 102
 
 _PORTS = 1 << 16
 _TCP, _UDP = 6, 17
@@ -18,33 +23,61 @@ _WHOLE: list[tuple[int, int | None]] = [(0, None)]
 
 
 class Ports:
-    """The service of each owner, port and protocol.
+    """The service of each owner, port and protocol. Owners are added one after the other.
 
-    :param ids: the number of each entry that is a service.
+    :param entries: what is in each slot, and :param known: its numbers.
     """
 
-    def __init__(self, owners: Sequence[Owner], entries: Sequence[Entry], ids: dict[int, int]) -> None:
-        keys: list[int] = []
-        kinds: list[int] = []
-        numbers: list[int] = []
-        named: list[int] = []
-        for index, owner in enumerate(owners):
-            for udp in (0, 1):
-                # most owners have no services: nothing to cut
-                rules = _rules(owner.services, entries, _UDP if udp else _TCP) if owner.services else []
-                for start, entry in _cuts(rules) if rules else _WHOLE:
-                    keys.append((index * 2 + udp) * _PORTS + start)
-                    kind, number = (
-                        ((entries[entry].type or SERVICE), ids[entry]) if entry is not None else owner.service
-                    )
-                    kinds.append(kind)
-                    numbers.append(number)
-                    named.append(ids[entry] if entry is not None else 0)
-        self._keys: NDArray[np.int64] = np.array(keys, np.int64)
-        self._kinds: NDArray[np.uint8] = np.array(kinds, np.uint8)
-        self._numbers: NDArray[np.uint32] = np.array(numbers, np.uint32)
-        self._named: NDArray[np.uint32] = np.array(named, np.uint32)
-        self._simple = len(keys) == 2 * len(owners)
+    def __init__(self, entries: Sequence[Entry | None], known: Sequence[Numbers | None]) -> None:
+        self._entries = entries
+        self._known = known
+        self._new: tuple[list[int], ...] = ([], [], [], [], [])
+        self._columns = tuple(Grown(each) for each in (np.int64, np.int32, np.uint8, np.uint32, np.uint32))
+        self._cuts = 0
+
+    def add(self, services: Sequence[Held], otherwise: tuple[int, int]) -> None:
+        """The next owner.
+
+        :param services: the entries of services that hold its addresses. :param otherwise: kind and number of the service where no port
+            says more.
+        """
+        begins, *columns = self._new
+        for protocol in (_TCP, _UDP):
+            begins.append(self._cuts)
+            # most owners have no services: nothing to cut
+            cuts = _cuts(_rules(services, self._entries, protocol)) if services else _WHOLE
+            for start, slot in cuts:
+                kind, number, named = *otherwise, 0
+                if slot is not None:
+                    entry, numbers = self._entries[slot], self._known[slot]
+                    assert entry is not None
+                    assert numbers is not None
+                    kind, number, named = entry.type or SERVICE, numbers.own, numbers.own
+                for column, value in zip(columns, (start, kind, number, named), strict=True):
+                    column.append(value)
+            self._cuts += len(cuts)
+
+    def table(self) -> PortTable:
+        """The services of all owners so far."""
+        for column, values in zip(self._columns, self._new, strict=True):
+            column.extend(values)
+            values.clear()
+        begins, starts, kinds, numbers, named = (column.view() for column in self._columns)
+        return PortTable(np.append(begins, self._cuts), starts, kinds, numbers, named)
+
+
+@dataclass(frozen=True, slots=True)
+class PortTable:
+    """For each owner, over TCP and over UDP, the ports from which on a service holds; never changed.
+
+    :ivar begins: where the cuts of each owner and protocol begin.
+    """
+
+    begins: NDArray[np.int64]
+    starts: NDArray[np.int32]
+    kinds: NDArray[np.uint8]
+    numbers: NDArray[np.uint32]
+    named: NDArray[np.uint32]
 
     def find(
         self, owners: NDArray[np.int32], ports: NDArray[np.uint16] | None, protocols: NDArray[np.uint8] | None
@@ -56,23 +89,23 @@ class Ports:
         at = owners.astype(np.int64) * 2
         if protocols is not None:
             at += protocols == _UDP
-        if not self._simple:
-            at *= _PORTS
-            if ports is not None:
-                at += ports
-            at = np.searchsorted(self._keys, at, side="right") - 1
-        return self._kinds[at], self._numbers[at], self._named[at]
+        wanted = np.zeros(owners.size, np.int32) if ports is None else ports.astype(np.int32)
+        at = last_not_after(self.starts, self.begins, at, wanted)
+        return self.kinds[at], self.numbers[at], self.named[at]
 
 
-def _rules(services: tuple[Held, ...], entries: Sequence[Entry], protocol: int) -> list[tuple[int, int, int]]:
-    """Ranges of ports with their entries, the most exact first: the longest prefix, then the fewest ports, then a protocol."""
-    out = [
-        (-prefix, high - low, entries[index].protocol == 0, low, high, index)
-        for index, prefix in services
-        if entries[index].protocol in (0, protocol)
-        for low, high in entries[index].ports or ((0, _PORTS - 1),)
-    ]
-    return [(low, high, index) for _, _, _, low, high, index in sorted(out)]
+def _rules(services: Sequence[Held], entries: Sequence[Entry | None], protocol: int) -> list[tuple[int, int, int]]:
+    """Ranges of ports with their slots, the most exact first: the longest prefix, then the fewest ports, then a protocol."""
+    out = []
+    for slot, prefix in services:
+        entry = entries[slot]
+        assert entry is not None
+        if entry.protocol in (0, protocol):
+            out += [
+                (-prefix, high - low, entry.protocol == 0, entry.rank, low, high, slot)
+                for low, high in entry.ports or ((0, _PORTS - 1),)
+            ]
+    return [(low, high, slot) for _, _, _, _, low, high, slot in sorted(out)]
 
 
 def _cuts(rules: list[tuple[int, int, int]]) -> list[tuple[int, int | None]]:
