@@ -8,7 +8,7 @@ import time
 
 from metaflow_core.api import BuildContext
 from metaflow_core.errors import StartError, StorageError
-from metaflow_core.tagging import AddressTagger
+from metaflow_core.tagging import AddressTagger, Entry
 from metaflow_tagger_kubernetes.access import Access, connect
 from metaflow_tagger_kubernetes.config import KubernetesConfig
 from metaflow_tagger_kubernetes.resources import resources
@@ -30,6 +30,8 @@ class KubernetesTagger(AddressTagger):
         self._watchers: list[Watcher] = []
         self._world = World(config, config.cluster)
         self._learnt = -1
+        # what could not be learned yet: more is not taken out of the world before that is
+        self._waiting: tuple[list[Entry], list[Entry]] | None = None
         self._learning: asyncio.Task[None] | None = None
         self._reported = ""
 
@@ -97,16 +99,21 @@ class KubernetesTagger(AddressTagger):
         """
         self._report()
         changes = self._world.changes
-        if changes == self._learnt:
+        if changes == self._learnt and not self._world.is_ageing and self._waiting is None:
             return False
         now = self.context.clock.time_ns()
+        if self._waiting is None:
+            self._waiting = await asyncio.to_thread(self._world.revision, now)
+        gone, come = self._waiting
         try:
-            await asyncio.to_thread(lambda: self.learn(self._world.entries(now), now))
+            if gone or come:
+                await asyncio.to_thread(self.revise, gone, come, now)
         except (OverflowError, StorageError) as error:
             self.context.report("degraded", f"the last known tags stay in force: {error}")
             return False
+        self._waiting = None
         self._learnt = changes
-        return True
+        return bool(gone or come)
 
     def _report(self) -> None:
         problems = sorted({watcher.problem for watcher in self._watchers if watcher.problem})

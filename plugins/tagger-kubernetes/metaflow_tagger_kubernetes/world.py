@@ -1,45 +1,41 @@
-"""The cluster as far as it is known, and the entries that follow from it. Objects that did not change keep their entries."""
+"""The cluster as far as it is known, and what of it became different since it was asked last."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterable
+from dataclasses import replace
 
-from metaflow_core.tagging import EARLIEST, LATEST, Entry, Section, network
+from metaflow_core.tagging import Entry
 from metaflow_tagger_kubernetes.config import KubernetesConfig
+from metaflow_tagger_kubernetes.making import Maker
 from metaflow_tagger_kubernetes.objects import Item, Node, Pod, Service, Slice, Workload
+from metaflow_tagger_kubernetes.relations import Relations
 
 __all__ = ["World"]
 
-T = TypeVar("T", Workload, Pod, Node, Service, Slice)
-
-_POD, _POD_SERVICE, _POD_NODE = 10, 11, 14
-_GROUPS = {
-    "Deployment": 130,
-    "StatefulSet": 131,
-    "ReplicationController": 132,
-    "DaemonSet": 133,
-    "ReplicaSet": 134,
-    "CloneSet": 135,
-}
-_PLAIN_GROUP = 101
+_FIRST_OF_ALL = -(1 << 62)
 
 
 class World:
-    """Objects by kind. Safe to change from many threads while another asks for entries."""
+    """Objects by kind. Safe to change from many threads while another asks what is different.
+
+    An entry is made anew only when something that it is made of changed.
+    """
 
     def __init__(self, config: KubernetesConfig, cluster: str) -> None:
         self._config = config
-        self._cluster = cluster
+        self._maker = Maker(cluster, config.vpc)
         self._lock = threading.Lock()
         self._objects: dict[str, dict[str, Item]] = {}
-        self._names: dict[tuple[str, str, str], Workload] = {}
-        self._pods: dict[str, tuple[tuple[object, ...], Entry]] = {}
-        self._services: dict[str, tuple[tuple[object, ...], tuple[Entry, ...]]] = {}
-        self._nodes: dict[str, tuple[Node, tuple[Entry, ...]]] = {}
-        self._past: deque[tuple[int, Entry]] = deque(maxlen=config.max_history or 1)
+        self._relations = Relations()
+        self._nodes: dict[str, Node] = {}
+        self._dirty: dict[tuple[str, str], None] = {}
+        self._made: dict[tuple[str, str], tuple[Entry, ...]] = {}
+        self._past: deque[tuple[int, Entry]] = deque()
+        self._new_past: list[tuple[int, Entry]] = []
+        self._ended = 0
         self._changes = 0
 
     @property
@@ -56,12 +52,13 @@ class World:
         listed = {item.uid: item for item in items}
         with self._lock:
             held = self._objects.setdefault(kind, {})
+            # First what is there: what has gone owned its address only until another got it.
+            for item in listed.values():
+                self._keep(kind, item, now_ns)
             for uid in [
                 u for u, each in held.items() if u not in listed and (not namespace or each.namespace == namespace)
             ]:
-                self._forget(kind, held.pop(uid), now_ns)
-            for item in listed.values():
-                self._keep(kind, item, now_ns)
+                self._forget(kind, held[uid], now_ns)
 
     def put(self, kind: str, item: Item, now_ns: int) -> None:
         """An object is there, or changed."""
@@ -71,193 +68,138 @@ class World:
     def remove(self, kind: str, uid: str, now_ns: int) -> None:
         """An object has gone."""
         with self._lock:
-            item = self._objects.get(kind, {}).pop(uid, None)
+            item = self._objects.get(kind, {}).get(uid)
             if item is not None:
                 self._forget(kind, item, now_ns)
 
     def _keep(self, kind: str, item: Item, now_ns: int) -> None:
         held = self._objects.setdefault(kind, {})
         old = held.get(item.uid)
+        if isinstance(item, Pod):
+            if item.over:
+                # Its address is free for another: the object may stay for days.
+                if old is not None:
+                    self._forget(kind, old, now_ns)
+                return
+            item = self._begun(item, old, now_ns)
         if old == item:
             return
-        if isinstance(item, Pod) and item.over:
-            # Its address is free for another: the object may stay for days.
-            if old is not None:
-                self._forget(kind, held.pop(item.uid), now_ns)
-            return
         if isinstance(old, Pod) and isinstance(item, Pod) and old.addresses != item.addresses:
-            self._forget(kind, old, now_ns)
+            self._end(old, now_ns)
+        if old is not None:
+            self._relations.drop(old)
         held[item.uid] = item
-        if isinstance(item, Workload):
-            self._names[(item.namespace, item.kind, item.name)] = item
-        self._changes += 1
+        self._relations.add(item)
+        if isinstance(item, Node):
+            self._nodes[item.name] = item
+        self._touch(kind, item, old)
+
+    def _begun(self, pod: Pod, old: Item | None, now_ns: int) -> Pod:
+        """A pod that is there has begun: a start in the future is that of a clock that is ahead of this one."""
+        start = min(pod.start_ns, now_ns)
+        if isinstance(old, Pod) and old.addresses == pod.addresses and old.start_ns:
+            # what was said of its start before stays, as it was cut then
+            start = min(start, old.start_ns)
+        return pod if start == pod.start_ns else replace(pod, start_ns=start)
 
     def _forget(self, kind: str, item: Item, now_ns: int) -> None:
-        self._changes += 1
-        if isinstance(item, Workload):
-            key = (item.namespace, item.kind, item.name)
-            if self._names.get(key) is item:
-                del self._names[key]
+        self._objects[kind].pop(item.uid, None)
+        self._relations.drop(item)
         if isinstance(item, Pod):
-            self._pods.pop(item.uid, None)
-            until = self._until(item, now_ns)
-            if self._config.history_s and until > item.start_ns:
-                self._past.append((now_ns, self._pod(item, until)))
+            self._end(item, now_ns)
+        if isinstance(item, Node) and self._nodes.get(item.name) is item:
+            del self._nodes[item.name]
+        self._touch(kind, item, None)
 
-    def _until(self, pod: Pod, now_ns: int) -> int:
-        """Until when a pod that has gone owned its addresses: until now, or until a younger one got one of them.
+    def _touch(self, kind: str, item: Item, old: Item | None) -> None:
+        """Everything that is made of an object is to be made again."""
+        self._changes += 1
+        dirty = self._dirty
+        if isinstance(item, Workload):
+            dirty.update(
+                (("Pod", uid), None) for uid in self._relations.pods_below((item.namespace, item.kind, item.name))
+            )
+        elif isinstance(item, Slice):
+            for each in (item, old):
+                if isinstance(each, Slice):
+                    dirty.update(
+                        (("Service", uid), None) for uid in self._relations.services(each.namespace, each.service)
+                    )
+        else:
+            dirty[kind, item.uid] = None
+        if isinstance(item, Node):
+            before = old if isinstance(old, Node) else None
+            if before is None or (before.region, before.zone) != (item.region, item.zone):
+                dirty.update((("Pod", uid), None) for uid in self._relations.pods_on(item.name))
+            if before is None or before.addresses != item.addresses:
+                dirty.update(
+                    (("Service", uid), None)
+                    for uid, each in self._objects.get("Service", {}).items()
+                    if isinstance(each, Service) and each.node_ports
+                )
+
+    def _end(self, pod: Pod, now_ns: int) -> None:
+        """A pod does not own its addresses any more; it did until now, or until a younger one got one of them.
 
         Starts are told in whole seconds, and an address is given after the start.
         """
-        mine = frozenset(pod.addresses)
-        younger = [
-            each.start_ns
-            for each in self._of(Pod, "Pod")
-            if each.uid != pod.uid and not mine.isdisjoint(each.addresses)
-        ]
-        return min([now_ns, *(start + 1_000_000_000 for start in younger if start >= pod.start_ns)])
+        others = {uid for address in pod.addresses for uid in self._relations.pods_at(address)} - {pod.uid}
+        starts = [each.start_ns for uid in others if isinstance(each := self._objects["Pod"].get(uid), Pod)]
+        until = min([now_ns, *(start + 1_000_000_000 for start in starts if start >= pod.start_ns)])
+        if not self._config.history_s or not self._config.max_history or until <= pod.start_ns:
+            return
+        self._ended += 1
+        # of two that have ended the one that ended last has what both owned
+        rank = _FIRST_OF_ALL - self._ended
+        node = self._nodes.get(pod.node)
+        entry = self._maker.pod(pod, self._relations.top(pod), node, until=until, rank=rank)
+        self._new_past.append((now_ns, entry))
 
-    def entries(self, now_ns: int) -> list[Entry]:
-        """Everything that is known. Of two pods that share an address the first in the list has it: those of the past until they ended,
-        then the youngest.
+    def revision(self, now_ns: int) -> tuple[list[Entry], list[Entry]]:
+        """What is not true any more, and what is, since this was asked last.
+
+        Of two pods that share an address those of the past have it until they ended, then the youngest.
         """
         with self._lock:
-            oldest = now_ns - int(self._config.history_s * 1e9)
-            while self._past and self._past[0][0] < oldest:
-                self._past.popleft()
-            nodes = {item.name: item for item in self._of(Node, "Node")}
-            found = [each for node in nodes.values() for each in self._node(node)]
-            pods = sorted(self._of(Pod, "Pod"), key=lambda pod: (-pod.start_ns, pod.uid))
-            found += [entry for _, entry in reversed(self._past)]
-            found += [self._cached(pod, nodes.get(pod.node)) for pod in pods]
-            found += self._all_services(nodes)
-            return found
+            gone: list[Entry] = []
+            come: list[Entry] = []
+            self._turn_past(now_ns, gone, come)
+            dirty, self._dirty = self._dirty, {}
+            for kind, uid in dirty:
+                before = self._made.get((kind, uid), ())
+                after = self._make(kind, uid)
+                if after == before:
+                    continue
+                gone += before
+                come += after
+                if after:
+                    self._made[kind, uid] = after
+                else:
+                    self._made.pop((kind, uid), None)
+            return gone, come
 
-    def _of(self, kind: type[T], name: str) -> list[T]:
-        return [item for item in self._objects.get(name, {}).values() if isinstance(item, kind)]
+    def _turn_past(self, now_ns: int, gone: list[Entry], come: list[Entry]) -> None:
+        new, self._new_past = self._new_past[-self._config.max_history :], []
+        oldest = now_ns - int(self._config.history_s * 1e9)
+        most = self._config.max_history - len(new)
+        while self._past and (self._past[0][0] < oldest or len(self._past) > most):
+            gone.append(self._past.popleft()[1])
+        self._past.extend(new)
+        come += [entry for _, entry in new]
 
-    def _cached(self, pod: Pod, node: Node | None) -> Entry:
-        kind, name = self._workload(pod)
-        made_of = (pod, kind, name, node)
-        held = self._pods.get(pod.uid)
-        if held is None or held[0] != made_of:
-            held = made_of, self._pod(pod, LATEST, node)
-            self._pods[pod.uid] = held
-        return held[1]
+    @property
+    def is_ageing(self) -> bool:
+        """Whether there is a past that may have to be forgotten without anything changing."""
+        return bool(self._past)
 
-    def _pod(self, pod: Pod, until: int, node: Node | None = None) -> Entry:
-        kind, name = self._workload(pod)
-        node = node or next((n for n in self._of(Node, "Node") if n.name == pod.node), None)
-        attributes = {
-            "cluster": self._cluster,
-            "namespace": pod.namespace,
-            "node": pod.node,
-            "workload": name,
-            "vpc": self._config.vpc,
-            "region": node.region if node is not None else "",
-            "az": node.zone if node is not None else "",
-        }
-        return Entry(
-            section=Section.HOSTS,
-            name=pod.name,
-            identity=f"{self._cluster}/{pod.namespace}/{pod.name}",
-            networks=tuple(network(each) for each in pod.addresses),
-            dictionary="pod",
-            type=_POD,
-            group_type=_GROUPS.get(kind, _PLAIN_GROUP),
-            attributes={key: text for key, text in attributes.items() if text},
-            tags=pod.tags,
-            valid_from=pod.start_ns or EARLIEST,
-            valid_to=until,
-        )
-
-    def _workload(self, pod: Pod) -> tuple[str, str]:
-        """Kind and name of what the pod is one of, at the top of the chain of owners."""
-        if pod.owner is None:
-            return "", ""
-        kind, name = pod.owner
-        for _ in range(8):
-            held = self._names.get((pod.namespace, kind, name))
-            if held is None or held.owner is None:
-                break
-            kind, name = held.owner
-        # A ReplicaSet that is not known yet: its name is the Deployment's with the hash of the template behind.
-        if kind == "ReplicaSet" and pod.template_hash and name.endswith(f"-{pod.template_hash}"):
-            return "Deployment", name.removesuffix(f"-{pod.template_hash}")
-        return kind, name
-
-    def _node(self, node: Node) -> tuple[Entry, ...]:
-        held = self._nodes.get(node.uid)
-        if held is not None and held[0] == node:
-            return held[1]
-        place = {"cluster": self._cluster, "vpc": self._config.vpc, "region": node.region, "az": node.zone}
-        place = {key: text for key, text in place.items() if text}
-        own = Entry(
-            section=Section.HOSTS,
-            name=node.name,
-            identity=f"{self._cluster}/{node.name}",
-            networks=tuple(network(each) for each in node.addresses),
-            dictionary="pod_node",
-            type=_POD_NODE,
-            attributes=place,
-        )
-        ranges = tuple(
-            Entry(
-                section=Section.SUBNETS,
-                name=each,
-                identity=f"{self._cluster}/{each}",
-                networks=(network(each),),
-                attributes={**place, "node": node.name},
-            )
-            for each in node.ranges
-            if _is_network(each)
-        )
-        made = (*((own,) if own.networks else ()), *ranges)
-        self._nodes[node.uid] = node, made
-        return made
-
-    def _all_services(self, nodes: Mapping[str, Node]) -> Iterator[Entry]:
-        slices: dict[tuple[str, str], list[Slice]] = {}
-        for item in self._of(Slice, "EndpointSlice"):
-            slices.setdefault((item.namespace, item.service), []).append(item)
-        node_addresses = tuple(each for node in nodes.values() for each in node.addresses)
-        services = [*self._of(Service, "Service"), *self._of(Service, "Ingress")]
-        for service in services:
-            behind = tuple(slices.get((service.namespace, service.name), ()))
-            made_of = (service, behind, node_addresses if service.node_ports else ())
-            held = self._services.get(service.uid)
-            if held is None or held[0] != made_of:
-                held = made_of, tuple(self._service(service, behind, node_addresses))
-                self._services[service.uid] = held
-            yield from held[1]
-        for uid in self._services.keys() - {service.uid for service in services}:
-            del self._services[uid]
-
-    def _service(self, service: Service, behind: Iterable[Slice], nodes: tuple[str, ...]) -> Iterator[Entry]:
-        """By its own addresses, by those of its endpoints, and by its ports on every node."""
-        places = [
-            (service.addresses, service.ports),
-            (nodes, service.node_ports),
-            *((e.addresses, e.ports) for e in behind),
-        ]
-        for addresses, ports in places:
-            for protocol in sorted({protocol for protocol, _ in ports}):
-                if addresses:
-                    yield Entry(
-                        section=Section.SERVICES,
-                        name=service.name,
-                        identity=f"{self._cluster}/{service.namespace}/{service.name}",
-                        networks=tuple(network(each) for each in dict.fromkeys(addresses)),
-                        type=_POD_SERVICE,
-                        ports=tuple((port, port) for each, port in ports if each == protocol and 0 < port < 1 << 16),
-                        protocol=protocol,
-                        tags=service.tags,
-                    )
-
-
-def _is_network(text: str) -> bool:
-    try:
-        network(text)
-    except ValueError:
-        return False
-    return True
+    def _make(self, kind: str, uid: str) -> tuple[Entry, ...]:
+        item = self._objects.get(kind, {}).get(uid)
+        if isinstance(item, Pod):
+            return (self._maker.pod(item, self._relations.top(item), self._nodes.get(item.node)),)
+        if isinstance(item, Node):
+            return self._maker.node(item)
+        if isinstance(item, Service):
+            behind = self._relations.behind(item.namespace, item.name) if kind == "Service" else ()
+            nodes = tuple(each for node in self._nodes.values() for each in node.addresses) if item.node_ports else ()
+            return tuple(self._maker.service(item, kind, behind, nodes))
+        return ()

@@ -48,7 +48,9 @@ def main() -> int:
     environment = {**os.environ, "GOFLAGS": "-mod=mod", "GOWORK": "off", "CGO_ENABLED": "0"}
 
     def run(*arguments: str) -> str:
-        done = subprocess.run([go, *arguments], cwd=source, env=environment, stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603
+        done = subprocess.run(
+            [go, *arguments], cwd=source, env=environment, stdout=subprocess.PIPE, check=True, text=True
+        )
         return done.stdout
 
     (source / "go.mod").write_text("module metaflow.test/controlplane\n\ngo 1.24.0\n", encoding="utf-8")
@@ -67,7 +69,7 @@ def main() -> int:
         f"-X k8s.io/component-base/version.{name}={value}"
         for name, value in (
             ("gitVersion", f"v{KUBERNETES}"),
-            ("gitMajor", KUBERNETES.split(".")[0]),
+            ("gitMajor", KUBERNETES.split(".", maxsplit=1)[0]),
             ("gitMinor", KUBERNETES.split(".")[1]),
         )
     )
