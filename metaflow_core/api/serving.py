@@ -87,6 +87,7 @@ class HttpListener:
         self._socket: socket.socket | None = None
         self._server: Any = None
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Lock()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -140,18 +141,20 @@ class HttpListener:
 
     async def stop(self) -> None:
         """End it, gracefully for a moment, and give the port back. Idempotent."""
-        server, task = self._server, self._task
-        self._server = self._task = None
-        if server is not None and task is not None:
-            server.should_exit = True
-            done, _ = await asyncio.wait([task], timeout=self._grace_s + 1)
-            if not done:
-                server.force_exit = True
-                task.cancel()
-                await asyncio.wait([task], timeout=1)
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        # serve() and the owner may both want it; the port is closed when the server has let go of it
+        async with self._stopping:
+            server, task = self._server, self._task
+            self._server = self._task = None
+            if server is not None and task is not None:
+                server.should_exit = True
+                done, _ = await asyncio.wait([task], timeout=self._grace_s + 1)
+                if not done:
+                    server.force_exit = True
+                    task.cancel()
+                    await asyncio.wait([task], timeout=1)
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
 
     def _made(self, app: AsgiApp) -> Any:
         import uvicorn

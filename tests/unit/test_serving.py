@@ -87,6 +87,19 @@ def test_serving_ends_with_its_task() -> None:
     asyncio.run(run())
 
 
+def test_two_who_stop_it_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        listener = HttpListener("127.0.0.1", 0)
+        task = asyncio.create_task(listener.serve(_hello))
+        while not listener.url or not await _ask(listener.address[1]):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, listener.stop(), listener.stop(), return_exceptions=True)
+
+    asyncio.run(run())
+    assert not caplog.records
+
+
 def test_a_port_that_is_taken_and_a_missing_certificate_are_sentences(tmp_path: Any) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
