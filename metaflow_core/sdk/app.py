@@ -76,6 +76,7 @@ class App:
             "dialects": _Live(self, Kind.DIALECT),
             "services": _Live(self, Kind.SERVICE),
             "collectors": _Live(self, Kind.COLLECTOR),
+            "taggers": _Live(self, Kind.TAGGER),
             "link_rules": self._host.factories(Kind.LINK_RULE),
         }
         loaded = self._loading.load(document, self._host)

@@ -5,12 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metaflow_core.tagging.entries import ATTRIBUTES, EARLIEST, LATEST, Entry, Network, Section, network
+from metaflow_core.tagging.reports import Report, ReportsSource, document, entry_of
 from metaflow_core.tagging.tags import TAGS
 
 if TYPE_CHECKING:
     from metaflow_core.tagging.base import AddressTagger
 
-__all__ = ["ATTRIBUTES", "EARLIEST", "LATEST", "TAGS", "AddressTagger", "Entry", "Network", "Section", "network"]
+__all__ = [
+    "ATTRIBUTES",
+    "EARLIEST",
+    "LATEST",
+    "TAGS",
+    "AddressTagger",
+    "Entry",
+    "Network",
+    "Report",
+    "ReportsSource",
+    "Section",
+    "document",
+    "entry_of",
+    "network",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from metaflow_core.tagging.filling import fill
 from metaflow_core.tagging.held import Numbers
 from metaflow_core.tagging.lookup import Knowledge, Lookup
 from metaflow_core.tagging.owners import Numberer
+from metaflow_core.tagging.reports import Report
 
 __all__ = ["AddressTagger"]
 
@@ -27,6 +28,7 @@ class AddressTagger:
     """See :class:`metaflow_core.api.Tagger`. A tagger of one's own inherits it, and calls :meth:`learn` whenever it knows something new.
 
     :param unknown_is_internet: addresses that nothing is known of are on the Internet.
+    :ivar version: grows with every change of what is known.
     """
 
     def __init__(self, context: BuildContext, *, unknown_is_internet: bool = False) -> None:
@@ -40,6 +42,7 @@ class AddressTagger:
         self._slots: dict[int, tuple[int, Entry]] = {}
         self._told: dict[str, dict[int, str]] = {}
         self._names: list[Names] = []
+        self.version = 0
 
     async def start(self) -> None:
         """Opens the book of numbers.
@@ -87,6 +90,12 @@ class AddressTagger:
             self._slots[id(entry)] = slot, entry
         self._tell(added, None if moment_ns is None else moment_ns // 1_000_000_000)
         self._lookup = self._knowledge.lookup()
+        self.version += 1
+
+    def report(self) -> Report:
+        """What an agent's server may tag this machine's rows with; see :class:`ReportsSource`."""
+        with self._lock:
+            return Report(self.version, tuple(entry for _, entry in self._slots.values()))
 
     @property
     def entries(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from metaflow_core.errors import StartError
 
-__all__ = ["Access", "Failed", "Forbidden", "Gone", "connect"]
+__all__ = ["Absent", "Access", "Conflict", "Failed", "Forbidden", "Gone", "connect"]
 
 _CONNECT_S = 10.0
 _WATCH_S = 300
@@ -29,6 +29,14 @@ class Gone(Failed):
 
 class Forbidden(Failed):
     """The rights do not allow it (401, 403)."""
+
+
+class Absent(Failed):
+    """There is no such object (404)."""
+
+
+class Conflict(Failed):
+    """Somebody else was faster (409)."""
 
 
 def connect(kubeconfig: Path | None, context: str) -> tuple[Access, str]:
@@ -132,24 +140,57 @@ class Access:
         finally:
             answer.close()
 
+    def read(self, path: str) -> dict[str, Any]:
+        """One object.
+
+        :raises Absent: there is none. :raises Failed: it cannot be asked.
+        """
+        return self._document(path, self._call("GET", path, [], _CONNECT_S))
+
+    def write(self, method: str, path: str, item: dict[str, Any]) -> dict[str, Any]:
+        """Create (POST) or replace (PUT) an object; it comes back as it is then.
+
+        :raises Conflict: somebody else did so before. :raises Failed: it was not written, as far as is known.
+        """
+        return self._document(path, self._call(method, path, [], _CONNECT_S, item))
+
+    def _document(self, path: str, answer: Any) -> dict[str, Any]:
+        try:
+            document = json.loads(answer.read())
+        except (ValueError, RecursionError) as error:
+            raise Failed(f"{path}: the answer is no object: {error}") from error
+        finally:
+            answer.release_conn()
+        if not isinstance(document, dict):
+            raise Failed(f"{path}: the answer is no object")
+        return document
+
     def _get(self, path: str, query: list[tuple[str, Any]], timeout_s: float) -> Any:
+        return self._call("GET", path, query, timeout_s)
+
+    def _call(
+        self, method: str, path: str, query: list[tuple[str, Any]], timeout_s: float, item: dict[str, Any] | None = None
+    ) -> Any:
         from kubernetes.client.exceptions import ApiException
 
+        headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if item is not None else {})
         try:
-            request = self._api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
+            request = self._api.param_serialize(
+                method, path, query_params=query, header_params=headers, body=item, auth_settings=["BearerToken"]
+            )
             answer = self._api.call_api(*request, _request_timeout=(_CONNECT_S, timeout_s)).response
         except ApiException as error:
             raise _failure(path, int(error.status or 0), str(error.reason)) from error
         except Exception as error:
             raise Failed(f"{self.host}{path}: {error}") from error
-        if answer.status != 200:
+        if not 200 <= answer.status < 300:
             answer.close()
             raise _failure(path, answer.status, str(answer.reason))
         return answer
 
 
 def _failure(path: str, status: int, reason: str) -> Failed:
-    kind = {401: Forbidden, 403: Forbidden, 410: Gone}.get(status, Failed)
+    kind = {401: Forbidden, 403: Forbidden, 404: Absent, 409: Conflict, 410: Gone}.get(status, Failed)
     return kind(f"{path}: {status} {reason}")
 
 

@@ -45,3 +45,13 @@ class KubernetesConfig(Config):
         default=3600, ge=0, description="Seconds for which a deleted pod still owns its address in the past."
     )
     max_history: int = Field(default=50_000, ge=0, description="Deleted pods remembered at most.")
+    elect: bool = Field(
+        default=False,
+        description="Only one of all agents of the cluster watches it, and reports to the server; the others stand by. Needs get, create "
+        "and update of leases.",
+    )
+    lease: str = Field(default="metaflow-tagger", min_length=1, max_length=253, description="Name of the lease.")
+    lease_namespace: str = Field(default="", description="Its namespace; that of the pod (else default) when empty.")
+    lease_s: float = Field(
+        default=15, ge=1, le=3600, description="Seconds without a sign of life after which another one takes over."
+    )

@@ -18,6 +18,7 @@ class ApiDouble:
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, dict[str, Any]]] = {}
+        self.single: dict[str, dict[str, Any]] = {}
         self.forbidden: set[str] = set()
         self.expire_continue = 0
         self.gone_watches: set[str] = set()
@@ -39,6 +40,12 @@ class ApiDouble:
 
             def do_GET(self) -> None:
                 double.answer(self)
+
+            def do_POST(self) -> None:
+                double.write(self)
+
+            def do_PUT(self) -> None:
+                double.write(self)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -97,10 +104,33 @@ class ApiDouble:
         self.calls.append((parts.path, query))
         if parts.path in self.forbidden:
             self._send(handler, 403, {"kind": "Status", "code": 403})
+        elif "/leases/" in parts.path:
+            held = self.single.get(parts.path)
+            self._send(handler, 200 if held else 404, held or {"kind": "Status", "code": 404})
         elif query.get("watch") == "true":
             self._watch(handler, parts.path, int(query["resourceVersion"]))
         else:
             self._list(handler, parts.path, query)
+
+    def write(self, handler: BaseHTTPRequestHandler) -> None:
+        """Objects that are not listed: created once, replaced by whoever read the last version."""
+        item = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        path = urlsplit(handler.path).path
+        if path in self.forbidden:
+            self._send(handler, 403, {"kind": "Status", "code": 403})
+            return
+        if handler.command == "POST":
+            path = f"{path}/{item['metadata']['name']}"
+        with self._lock:
+            held = self.single.get(path)
+            expected = held["metadata"]["resourceVersion"] if held else None
+            if item["metadata"].get("resourceVersion") != expected:
+                self._send(handler, 409, {"kind": "Status", "code": 409})
+                return
+            self._version += 1
+            item["metadata"]["resourceVersion"] = str(self._version)
+            self.single[path] = item
+        self._send(handler, 201 if handler.command == "POST" else 200, item)
 
     def _list(self, handler: BaseHTTPRequestHandler, path: str, query: Mapping[str, str]) -> None:
         with self._lock:
