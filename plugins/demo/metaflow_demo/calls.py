@@ -19,7 +19,7 @@ class CallLog:
     def add(self, **call: Any) -> None:
         """One call that was made and answered.
 
-        ``kind`` (http, redis, mysql, dns), ``client``, ``server`` (``address:port``), ``request``, ``ok``; ``status`` of HTTP and DNS.
+        ``kind`` (http, redis, mysql, postgresql, dns), ``client``, ``server`` (``address:port``), ``request``, ``ok``; ``status`` of HTTP and DNS.
         """
         os.write(self._descriptor, (json.dumps(call, separators=(",", ":")) + "\n").encode())
 

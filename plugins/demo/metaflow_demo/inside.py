@@ -1,6 +1,7 @@
-"""``python -m metaflow_demo.inside PARENT HOLDER COMMAND...``: becomes a command that dies with its parent, in a network namespace.
+"""``python -m metaflow_demo.inside PARENT HOLDER USER COMMAND...``: becomes a command that dies with its parent, in a network namespace.
 
-PARENT is the process that must live, HOLDER one whose network namespace is entered (0 for none). The namespaces have no names: they
+PARENT is the process that must live, HOLDER one whose network namespace is entered (0 for none), USER whose rights it keeps (- for ours), or
+USER:FOLDER for one that finds this folder at /mnt, since the way to it may be closed to that user. The namespaces have no names: they
 are gone with the processes in them, also when everything is killed.
 """
 
@@ -8,12 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pwd
 import signal
 import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["die_with_parent", "enter", "new_network"]
+__all__ = ["become", "die_with_parent", "enter", "new_network"]
 
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
@@ -36,6 +38,22 @@ def die_with_parent(parent: int) -> None:
     if os.getppid() != parent:
         # it ended before the kernel knew
         os._exit(1)
+
+
+def become(user: str) -> None:
+    """Keep the rights of a user only. With ``USER:FOLDER`` the folder is at /mnt, for this process and its children (mount namespace)."""
+    name, _, folder = user.partition(":")
+    if folder:
+        libc = _libc()
+        _checked(libc.unshare(_CLONE_NEWNS), "unshare")
+        _checked(libc.mount(b"none", b"/", None, _MS_REC | _MS_SLAVE, None), "mount")
+        _checked(libc.mount(os.fsencode(folder), b"/mnt", None, _MS_BIND, None), "mount /mnt")
+        os.chdir("/mnt")
+    found = pwd.getpwnam(name)
+    os.setgroups([])
+    os.setgid(found.pw_gid)
+    os.setuid(found.pw_uid)
+    os.environ["HOME"] = "/"
 
 
 def new_network() -> None:
@@ -75,10 +93,13 @@ def _keep(libc: ctypes.CDLL, place: bytes) -> bytes:
 
 def main() -> None:
     """See the module."""
-    parent, holder, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-    die_with_parent(parent)
+    parent, holder, user, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:]
     if holder:
         enter(holder)
+    if user != "-":
+        become(user)
+    # last, because a change of user takes it back
+    die_with_parent(parent)
     if command == ["hold"]:
         new_network()
         print("ready", flush=True)

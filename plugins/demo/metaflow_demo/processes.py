@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from metaflow_core.errors import StartError
@@ -27,15 +26,15 @@ class Processes:
         self._running: list[tuple[str, asyncio.subprocess.Process]] = []
 
     async def start(
-        self, name: str, *command: str, holder: int = 0, shown: bool = False, ready: str = ""
+        self, name: str, *command: str, holder: int = 0, user: str = "", shown: bool = False, ready: str = ""
     ) -> asyncio.subprocess.Process:
         """Start a command.
 
-        :param holder: process in whose network namespace it runs, 0 for ours. :param shown: it writes to our own output.
-        :param ready: a line it prints when it is.
+        :param holder: process in whose network namespace it runs, 0 for ours. :param user: whose rights it has (see ``inside``), empty for ours.
+        :param shown: it writes to our own output. :param ready: a line it prints when it is.
         :raises StartError: it ended before it was ready; with its last words.
         """
-        words = [sys.executable, "-m", "metaflow_demo.inside", str(os.getpid()), str(holder), *command]
+        words = [*_inside(holder, user), *command]
         path = self._folder / f"{name}.log"
         with path.open("ab") as log:
             out = None if shown else asyncio.subprocess.PIPE if ready else log
@@ -52,12 +51,12 @@ class Processes:
                 raise StartError(f"{name} did not start: {last_words(path)}")
         return process
 
-    async def run(self, *command: str, holder: int = 0) -> None:
+    async def run(self, *command: str, holder: int = 0, user: str = "") -> None:
         """Run a command to its end.
 
         :raises StartError: it failed.
         """
-        words: Sequence[str] = [sys.executable, "-m", "metaflow_demo.inside", str(os.getpid()), str(holder), *command]
+        words = [*_inside(holder, user), *command]
         process = await asyncio.create_subprocess_exec(
             *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
@@ -88,6 +87,10 @@ class Processes:
                     process.kill()
                 await process.wait()
         self._running = [(name, process) for name, process in self._running if only and name != only]
+
+
+def _inside(holder: int, user: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "metaflow_demo.inside", str(os.getpid()), str(holder), user or "-")
 
 
 def last_words(path: Path) -> str:

@@ -182,7 +182,7 @@ async def show_recorded(options: Options) -> int:
             command += ["--pcap", str(capture)]
         command += ["--port", str(options.port)]
         print(
-            "A recorded shop: gateway, catalog, orders, payments, Redis, MariaDB and DNS, under load on a wire that loses packets."
+            "A recorded shop: gateway, catalog, orders, payments, Redis, MariaDB, PostgreSQL and DNS, under load on a wire that loses packets."
         )
         print(flush=True)
         try:

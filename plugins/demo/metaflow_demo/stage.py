@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from metaflow_core.errors import StartError
+from metaflow_demo.ledger import program, server_user, start_ledger
 from metaflow_demo.network import CUSTOMERS, SHOP, Network
 from metaflow_demo.processes import Processes
 from metaflow_demo.shop.plan import Plan, Spot
@@ -41,6 +42,7 @@ def make_plan(folder: Path, network: Network | None, rate: float, calls: int, lo
         redis=spot("127.0.77.5", 6379),
         database=spot("127.0.77.6", 3306),
         dns=spot("127.0.77.7", 53 if own else 5353),
+        ledger=spot("127.0.77.8", 5432) if server_user() and program("postgres") and program("initdb") else None,
         sql="mariadb" if shutil.which("mariadbd") and shutil.which("mariadb-install-db") else "sqlite",
         rate=rate,
         calls=calls,
@@ -83,10 +85,22 @@ async def start_shop(plan: Plan, folder: Path, processes: Processes, network: Ne
     else:
         await _part("database", folder, processes, holder)
         said.append(f"SQLite behind HTTP (mariadbd is not installed) at {plan.database}")
+    if plan.ledger is not None:
+        await start_ledger(plan.ledger, folder, processes, holder)
+        said.append(f"PostgreSQL at {plan.ledger}")
+    else:
+        said.append("no ledger (PostgreSQL is not installed, or there is no user but root to run it as)")
     for role in ("dns", "payments", "orders", "catalog", "gateway"):
         await _part(role, folder, processes, holder)
     said += [f"{role} at {getattr(plan, role)}" for role in ("gateway", "catalog", "orders", "payments", "dns")]
-    for spot in (plan.redis, plan.payments, plan.orders, plan.catalog, plan.gateway):
+    for spot in (
+        *((plan.ledger,) if plan.ledger else ()),
+        plan.redis,
+        plan.payments,
+        plan.orders,
+        plan.catalog,
+        plan.gateway,
+    ):
         await _listens(spot, processes, holder, folder)
     return said
 

@@ -46,7 +46,7 @@ def free_port() -> int:
 
 def did(log: Path) -> Seen:
     """What the shop did: protocol, server, request, whether it went well."""
-    names = {"http": "HTTP", "redis": "Redis", "mysql": "MySQL", "dns": "DNS"}
+    names = {"http": "HTTP", "redis": "Redis", "mysql": "MySQL", "dns": "DNS", "postgresql": "PostgreSQL"}
     return Counter(
         (names[call["kind"]], call["server"], call["request"], call["ok"]) for call in read_calls(log)
     )  # fmt: skip
@@ -68,6 +68,10 @@ def saw(rows: list[dict[str, Any]]) -> Seen:
                     raise AssertionError(f"a statement that nobody made: {row}")
                 continue
             request = words[0]
+        elif protocol == "PostgreSQL":
+            if request != "simple query":
+                continue
+            request = resource.split(" ", 1)[0]
         seen[protocol, f"{row['ip_1']}:{row['server_port']}", request, row["response_status"] == "ok"] += row.get(
             "n", 1
         )
@@ -204,3 +208,18 @@ def test_without_the_privilege_it_says_what_to_do(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "mflow demo --pcap" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_order_is_one_trace_from_the_gateway_to_both_databases_by_packets_alone() -> None:
+    tracing = pytest.importorskip("metaflow_tracing.cli.sources", reason="needs plugins/tracing")
+    traces = tracing.captured([str(path) for path in CAPTURES], None, None, None)
+    orders = [trace for trace in traces if trace["root"] == "POST /orders"]
+    paid = [
+        call
+        for call in read_calls(HERE / "captures" / "calls.jsonl")
+        if call["client"] == "customers" and call["request"] == "POST /orders" and call["ok"]
+    ]
+    whole = Counter({"HTTP": 3, "MySQL": 1, "PostgreSQL": 1})
+    complete = [each for each in orders if Counter(span["protocol"] for span in each["spans"]) == whole]
+    assert all(trace["root_count"] == 1 for trace in orders)
+    assert len(complete) == len(paid) > 20

@@ -52,16 +52,15 @@ async def serve_dns(spot: Spot) -> None:
         transport.close()
 
 
-async def lookup(log: CallLog, client: tuple[str, str], server: Spot, name: str) -> int:
+def lookup(log: CallLog, client: tuple[str, str], server: Spot, name: str) -> int:
     """Ask for an address; returns the response code (0 there is one, 3 there is no such name)."""
-    loop = asyncio.get_running_loop()
     query = struct.pack(">HHHHHH", next(_ids) & 0xFFFF, 0x0100, 1, 0, 0, 0)
     query += b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0\0\x01\0\x01"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setblocking(False)
+        sock.settimeout(5)
         sock.bind((client[1], 0))
         sock.connect((server.host, server.port))
-        await loop.sock_sendall(sock, query)
-        code = (await asyncio.wait_for(loop.sock_recv(sock, 512), 5))[3] & 15
+        sock.sendall(query)
+        code = sock.recv(512)[3] & 15
     log.add(kind="dns", client=client[0], server=str(server), request=f"A {name}", status=code, ok=code == 0)
     return code

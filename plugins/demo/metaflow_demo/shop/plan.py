@@ -25,7 +25,8 @@ class Spot:
 class Plan:
     """Where the parts of the shop listen, and what they are.
 
-    :ivar customers: the address they come from. :ivar sql: ``mariadb`` or ``sqlite``. :ivar rate: calls of customers a second.
+    :ivar customers: the address they come from.
+    :ivar sql: ``mariadb`` or ``sqlite``. :ivar ledger: PostgreSQL, None where it is not installed. :ivar rate: calls of customers a second.
     :ivar calls: most calls of customers, 0 for no end. :ivar log: file of the calls.
     """
 
@@ -37,6 +38,7 @@ class Plan:
     redis: Spot
     database: Spot
     dns: Spot
+    ledger: Spot | None
     sql: str
     rate: float
     calls: int
@@ -44,7 +46,8 @@ class Plan:
 
     def spots(self) -> tuple[Spot, ...]:
         """Where the parts listen."""
-        return (self.gateway, self.catalog, self.orders, self.payments, self.redis, self.database, self.dns)
+        found = (self.gateway, self.catalog, self.orders, self.payments, self.redis, self.database, self.dns)
+        return found if self.ledger is None else (*found, self.ledger)
 
     def save(self, path: Path) -> None:
         """Write it for the processes."""

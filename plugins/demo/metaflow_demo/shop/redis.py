@@ -1,12 +1,14 @@
-"""Redis' protocol (RESP2) on asyncio: a client, and a server for machines without Redis."""
+"""Redis' protocol (RESP2): a client on sockets, and a server on asyncio for machines without Redis."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import BinaryIO
 
 from metaflow_demo.calls import CallLog
 from metaflow_demo.shop.plan import Spot
+from metaflow_demo.shop.pool import Pool, connect
 
 __all__ = ["RedisClient", "RedisError", "serve_redis"]
 
@@ -18,29 +20,23 @@ class RedisError(Exception):
 
 
 class RedisClient:
-    """One connection; calls wait for one another."""
+    """Connections that are used again; any thread may call."""
 
     def __init__(self, log: CallLog, client: tuple[str, str], server: Spot) -> None:
         self._log = log
         self._client = client
         self._server = server
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._lock = asyncio.Lock()
+        self._pool = Pool(lambda: connect(client[1], server))
 
-    async def call(self, *words: str) -> str | int | None:
+    def call(self, *words: str) -> str | int | None:
         """The answer.
 
         :raises RedisError: the server refused.
         """
-        async with self._lock:
-            if self._streams is None:
-                self._streams = await asyncio.open_connection(
-                    self._server.host, self._server.port, local_addr=(self._client[1], 0)
-                )
-            reader, writer = self._streams
-            writer.write(_array(words))
-            line = (await reader.readline()).rstrip(b"\r\n")
-            value = await _value(reader, line)
+        with self._pool.one() as (connection, reader):
+            connection.sendall(_array(words))
+            line = reader.readline().rstrip(b"\r\n")
+            value = _value(reader, line)
         failed = line[:1] == b"-"
         self._log.add(kind="redis", client=self._client[0], server=str(self._server), request=words[0], ok=not failed)
         if failed:
@@ -56,13 +52,13 @@ def _array(words: tuple[str, ...]) -> bytes:
     return b"".join(parts)
 
 
-async def _value(reader: asyncio.StreamReader, line: bytes) -> str | int | None:
+def _value(reader: BinaryIO, line: bytes) -> str | int | None:
     mark, rest = line[:1], line[1:]
     if mark == b":":
         return int(rest)
     if mark == b"$":
         size = int(rest)
-        return None if size < 0 else (await reader.readexactly(size + 2))[:-2].decode()
+        return None if size < 0 else reader.read(size + 2)[:-2].decode()
     return rest.decode()
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
+import threading
 import urllib.parse
+from collections.abc import Mapping
 from typing import Any
 
 from metaflow_demo.calls import CallLog
+from metaflow_demo.shop.context import comment, onwards
 from metaflow_demo.shop.http import Caller, serve
 from metaflow_demo.shop.plan import Plan, Spot
+from metaflow_demo.shop.pool import Pool
 
 __all__ = ["STATEMENTS", "Database", "DatabaseError", "database", "serve_sqlite"]
 
@@ -26,39 +29,30 @@ class DatabaseError(Exception):
 
 
 class Database:
-    """MariaDB over one connection; statements wait for one another."""
+    """MariaDB over connections that are used again; any thread may ask."""
 
     def __init__(self, log: CallLog, client: tuple[str, str], server: Spot) -> None:
         self._log = log
         self._client = client
         self._server = server
-        self._connection: Any = None
-        self._lock = asyncio.Lock()
+        self._pool = Pool(self._connection)
 
-    async def ask(self, statement: str) -> Any:
+    def ask(self, statement: str, headers: Mapping[str, str]) -> Any:
         """Rows of the answer.
 
+        :param headers: of the request that it is for; what they say of the trace goes into a comment.
         :raises DatabaseError: it refused.
         """
-        async with self._lock:
-            return await asyncio.to_thread(self._ask, statement)
-
-    def _ask(self, statement: str) -> Any:
         import pymysql
 
-        if self._connection is None:
-            self._connection = pymysql.connect(
-                host=self._server.host, port=self._server.port, user="shop", password="", database="shop",
-                autocommit=True, bind_address=self._client[1],
-            )  # fmt: skip
         error = ""
         rows: Any = ()
-        try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(statement)
+        with self._pool.one() as connection, connection.cursor() as cursor:
+            try:
+                cursor.execute(statement + comment(headers))
                 rows = cursor.fetchall()
-        except pymysql.Error as wrong:
-            error = str(wrong)
+            except pymysql.Error as wrong:
+                error = str(wrong)
         self._log.add(
             kind="mysql",
             client=self._client[0],
@@ -70,13 +64,22 @@ class Database:
             raise DatabaseError(error)
         return rows
 
+    def _connection(self) -> Any:
+        import pymysql
+
+        return pymysql.connect(
+            host=self._server.host, port=self._server.port, user="shop", password="", database="shop",
+            autocommit=True, bind_address=self._client[1],
+        )  # fmt: skip
+
 
 class _OverHttp:
     def __init__(self, log: CallLog, client: tuple[str, str], server: Spot) -> None:
         self._caller = Caller(log, client, server, "database.shop.test")
 
-    async def ask(self, statement: str) -> Any:
-        status, value = await self._caller.call("GET", f"/query?{urllib.parse.urlencode({'sql': statement})}")
+    def ask(self, statement: str, headers: Mapping[str, str]) -> Any:
+        path = f"/query?{urllib.parse.urlencode({'sql': statement})}"
+        status, value = self._caller.call("GET", path, onwards(headers))
         if status != 200:
             raise DatabaseError(value["error"])
         return value
@@ -87,17 +90,19 @@ def database(plan: Plan, log: CallLog, client: tuple[str, str]) -> Database | _O
     return (Database if plan.sql == "mariadb" else _OverHttp)(log, client, plan.database)
 
 
-async def serve_sqlite(spot: Spot) -> None:
+def serve_sqlite(spot: Spot) -> None:
     """SQLite in memory behind ``/query?sql=``."""
     store = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    alone = threading.Lock()
     for statement in STATEMENTS:
         store.execute(statement)
 
-    async def answer(method: str, path: str, headers: dict[str, str]) -> tuple[int, Any]:
+    def answer(method: str, path: str, headers: dict[str, str]) -> tuple[int, Any]:
         sql = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query).get("sql", [""])[0]
         try:
-            return 200, json.loads(json.dumps(store.execute(sql).fetchall()))
+            with alone:
+                return 200, json.loads(json.dumps(store.execute(sql).fetchall()))
         except sqlite3.Error as error:
             return 500, {"error": str(error)}
 
-    await serve(spot, answer)
+    serve(spot, answer)
