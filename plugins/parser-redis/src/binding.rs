@@ -58,10 +58,10 @@ impl Parser for RedisParser {
                 let cut = u64::from(segment.wire_len).saturating_sub(segment.payload.len() as u64);
                 if segment.is_truncated() && cut > 0 {
                     let offset = at.offset.saturating_add(segment.payload.len() as u64);
-                    session.gap(side, At { offset, ..at }, cut);
+                    session.gap(side, At { offset, ..at }, cut, &mut sink);
                 }
             }
-            sdk::Kind::Gap => session.gap(side, at, u64::from(segment.wire_len)),
+            sdk::Kind::Gap => session.gap(side, at, u64::from(segment.wire_len), &mut sink),
             sdk::Kind::Close => {}
         }
     }

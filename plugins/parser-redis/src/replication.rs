@@ -66,7 +66,7 @@ impl Replication {
                 true
             }
             Step::Mark { .. } => true,
-            Step::Commands => self.reader.gap(missing),
+            Step::Commands => self.reader.gap(missing) == Some(0),
             _ => false,
         }
     }

@@ -257,6 +257,31 @@ fn a_gap_inside_a_value_loses_nothing_else() {
 }
 
 #[test]
+fn calls_that_are_kept_by_their_beginnings_lose_nothing() {
+    let rows = talk()
+        .client("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\n0123")
+        .gap(ClientToServer, 98)
+        .server("+OK\r\n")
+        .client(command(&["GET", "k"]) + &command(&["GET", "l"]))
+        .server("*2\r\n$1\r\n7\r\n$10\r\n012")
+        .gap(ServerToClient, 8)
+        .server("\n+next\r\n")
+        .run::<RedisParser>();
+    assert_eq!(
+        lines(&rows),
+        [
+            "request SET: SET k 0123",
+            "response OK",
+            "request GET: GET k",
+            "request GET: GET l",
+            "response [7, 012]",
+            "response next",
+        ]
+    );
+    assert_eq!(rows[0].number("length"), Some(128));
+}
+
+#[test]
 fn after_a_gap_replies_meet_their_own_requests() {
     let rows = talk()
         .client(command(&["GET", "a"]) + &command(&["GET", "b"]))

@@ -38,3 +38,17 @@ pub(crate) fn header(bytes: &[u8]) -> Framed {
         _ => Framed::More,
     }
 }
+
+/// Where a record begins in bytes whose place is lost, or how many of them are none.
+pub(crate) fn find(bytes: &[u8]) -> (usize, bool) {
+    for at in 0..bytes.len() {
+        let rest = &bytes[at..];
+        match header(rest) {
+            Framed::Record(CHANGE_CIPHER_SPEC, length) if length != 1 => {}
+            Framed::Record(kind, _) if kind <= APPLICATION_DATA && rest[2] > 0 => return (at, true),
+            Framed::More => return (at, false),
+            Framed::Record(..) | Framed::No(..) => {}
+        }
+    }
+    (bytes.len(), false)
+}

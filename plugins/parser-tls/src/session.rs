@@ -24,6 +24,8 @@ struct Side {
     is_encrypted: bool,
     /// Its Finished (or what comes behind it) was sent.
     is_finished: bool,
+    /// Bytes behind the ServerHello are missing: calls are seen by their beginnings only.
+    has_hole: bool,
 }
 
 /// A session.
@@ -43,9 +45,13 @@ impl Session {
         }
         let has_gap = self.sides[index].lane.append(segment, HEADER + record::LONGEST);
         if has_gap && !self.is_over {
-            let at = Place { offset: segment.stream_offset, time_ns: segment.timestamp_ns, ..Place::default() };
-            self.sides[index].lane.found(out);
-            self.end(Status::Unknown, None, LOST, at, out);
+            if self.handshake.server.is_some() {
+                self.hole(index);
+            } else {
+                let at = Place { offset: segment.stream_offset, time_ns: segment.timestamp_ns, ..Place::default() };
+                self.sides[index].lane.found(out);
+                self.end(Status::Unknown, None, LOST, at, out);
+            }
         }
         while !self.is_over && self.step(segment.direction, out) {}
         if self.is_over {
@@ -64,6 +70,14 @@ impl Session {
             let at = Place { offset: self.sides[1].lane.stream.offset(), time_ns, ..Place::default() };
             self.end(Status::Unknown, None, "the session ended before the handshake did", at, out);
         }
+    }
+
+    /// What both agreed on is known: the handshake is followed further, from the next record that can be told.
+    fn hole(&mut self, index: usize) {
+        let side = &mut self.sides[index];
+        side.has_hole = true;
+        side.pending = Vec::new();
+        side.skipped = 0;
     }
 
     /// Nothing of the flow is looked at any more.
@@ -104,6 +118,13 @@ impl Session {
     fn step(&mut self, direction: Direction, out: &mut Records) -> bool {
         let index = direction.index();
         let side = &mut self.sides[index];
+        if side.has_hole && side.lane.is_lost() {
+            let (passed, is_record) = record::find(side.lane.stream.bytes());
+            side.lane.stream.consume(passed);
+            if !is_record {
+                return false;
+            }
+        }
         // A flow that is joined begins with a hello, or it would not have been recognised.
         side.lane.found(out);
         let bytes = side.lane.stream.bytes();
@@ -111,6 +132,11 @@ impl Session {
         let (kind, length) = match header(bytes) {
             Framed::More => return false,
             Framed::Record(kind, length) => (kind, length),
+            Framed::No(reason, _) if side.has_hole => {
+                side.lane.lose(reason);
+                side.lane.stream.consume(1);
+                return true;
+            }
             Framed::No(reason, _) => {
                 let who = if direction == Direction::ClientToServer { "client" } else { "server" };
                 out.violation(at.offset, at.time_ns, &format!("{reason} (byte {} of the {who}'s stream)", at.offset));
@@ -172,7 +198,8 @@ impl Session {
             }
             _ => {}
         }
-        if self.sides.iter().all(|side| side.is_finished) {
+        // In TLS 1.3 a client finishes when it has verified that the server did, whose records may lie in a hole.
+        if self.sides[0].is_finished && (self.sides[1].is_finished || self.handshake.is_13()) {
             self.end(Status::Ok, None, "", at, out);
         }
         true

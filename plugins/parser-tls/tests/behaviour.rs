@@ -132,6 +132,25 @@ fn alerts_say_who_is_to_blame() {
 }
 
 #[test]
+fn calls_that_are_kept_by_their_beginnings_end_as_the_handshake_did() {
+    let hello = record(22, client_hello("shop.example", &[]));
+    let flight = record(22, [server_hello(9, &[], 0xc02f, &[]), certificate("x", "231231000000Z")].concat());
+    let begun = Script::new(443).client(&hello).cut(ServerToClient, &flight, 120);
+    let script = begun.client([record(22, message(16, &[0; 66])), ccs(), finished()].concat());
+    let script = script.server([ccs(), finished()].concat()).client(data(90));
+    assert_eq!(shown(&script)[1], "response ok TLS 1.2 Server Hello,Change Cipher Spec,Finished");
+    // Of TLS 1.3 nothing of the server's is seen behind its hello.
+    let versions = extension(43, &[3, 4]);
+    let script = Script::new(443).client(&hello).server(record(22, server_hello(9, &[], 0x1301, &versions)));
+    let script = script.gap(ServerToClient, 900).client([ccs(), data(53)].concat()).server(data(300));
+    assert_eq!(shown(&script)[1], "response ok TLS 1.3 Server Hello");
+    // What follows a hole is an alert.
+    let begun = Script::new(443).client(&hello).cut(ServerToClient, &flight, 120);
+    let script = begun.client(record(21, [2, 48]));
+    assert_eq!(shown(&script)[1], "response server_error TLS 1.2 Server Hello unknown_ca");
+}
+
+#[test]
 fn gaps_end_a_handshake_and_cut_hellos_are_told() {
     let hello = record(22, client_hello("shop.example", &[]));
     let script = Script::new(443).client(&hello).gap(ServerToClient, 500).server(data(9));

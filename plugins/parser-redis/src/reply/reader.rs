@@ -94,14 +94,16 @@ impl ReplyReader {
         self.fresh = true;
     }
 
-    /// Takes missing bytes; true when they all lie inside a string, so that the place in the stream is still known.
-    pub fn gap(&mut self, missing: u64) -> bool {
+    /// Takes missing bytes that all lie inside a string and the CR LF behind it, so that the place in the stream is still
+    /// known; `Some`: how many of these two are missing, and must be made up.
+    pub fn gap(&mut self, missing: u64) -> Option<usize> {
         match &mut self.step {
-            Step::Body { left, .. } if *left > 0 && missing <= *left => {
-                *left -= missing;
-                true
+            Step::Body { left, .. } if *left > 0 && missing <= *left + 2 => {
+                let inside = missing.min(*left);
+                *left -= inside;
+                Some((missing - inside) as usize)
             }
-            _ => false,
+            _ => None,
         }
     }
 

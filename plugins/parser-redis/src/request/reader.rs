@@ -74,14 +74,16 @@ impl RequestReader {
         self.body.clear();
     }
 
-    /// Takes missing bytes; true when they all lie inside an argument, so that the place in the stream is still known.
-    pub fn gap(&mut self, missing: u64) -> bool {
+    /// Takes missing bytes that all lie inside an argument and the CR LF behind it, so that the place in the stream is still
+    /// known; `Some`: how many of these two are missing, and must be made up.
+    pub fn gap(&mut self, missing: u64) -> Option<usize> {
         match &mut self.step {
-            Step::Body { bytes, .. } if *bytes > 0 && missing <= *bytes => {
-                *bytes -= missing;
-                true
+            Step::Body { bytes, .. } if *bytes > 0 && missing <= *bytes + 2 => {
+                let inside = missing.min(*bytes);
+                *bytes -= inside;
+                Some((missing - inside) as usize)
             }
-            _ => false,
+            _ => None,
         }
     }
 

@@ -74,7 +74,7 @@ impl Session {
         }
         let (missing, known) = lane.advance(at, data.len());
         if missing > 0 {
-            self.lose(side, At { offset: at.offset - missing, ..at }, missing);
+            self.lose(side, At { offset: at.offset - missing, ..at }, missing, sink);
         }
         let at = At { offset: at.offset + known as u64, ..at };
         match side {
@@ -84,13 +84,13 @@ impl Session {
     }
 
     /// Takes the news that `missing` bytes of one direction will never come.
-    pub fn gap(&mut self, side: Side, at: At, missing: u64) {
+    pub fn gap<S: Sink>(&mut self, side: Side, at: At, missing: u64, sink: &mut S) {
         let lane = if side == Side::Client { &mut self.client } else { &mut self.server };
         let next = *lane.next.get_or_insert(at.offset);
         let end = at.offset.saturating_add(missing);
         if end > next {
             lane.next = Some(end);
-            self.lose(side, At { offset: next, ..at }, end - next);
+            self.lose(side, At { offset: next, ..at }, end - next, sink);
         }
     }
 
@@ -100,16 +100,23 @@ impl Session {
         self.found(Side::Server, time_ns, sink);
     }
 
-    fn lose(&mut self, side: Side, at: At, missing: u64) {
+    fn lose<S: Sink>(&mut self, side: Side, at: At, missing: u64, sink: &mut S) {
         const REASON: &str = "bytes after a gap, before the next message could be told";
         let kept = match side {
             Side::Client => self.requests.gap(missing),
             Side::Server => match &mut self.replication {
-                Some(replication) => replication.gap(missing),
+                Some(replication) => replication.gap(missing).then_some(0),
                 None => self.replies.gap(missing),
             },
         };
-        if kept {
+        if let Some(ending) = kept {
+            // The hole ends with a string, as the call does whose beginning was seen.
+            let ending = &b"\r\n"[..ending.min(2)];
+            let at = At { offset: at.offset + missing - ending.len() as u64, ..at };
+            match side {
+                Side::Client => self.client_bytes(at, ending, sink),
+                Side::Server => self.server_bytes(at, ending, sink),
+            }
             return;
         }
         let lane = if side == Side::Client { &mut self.client } else { &mut self.server };
