@@ -56,19 +56,28 @@ async def start_ledger(spot: Spot, folder: Path, processes: Processes, holder: i
         # what initdb lets in is 127.0.0.1 alone, and every part of the shop has an address of its own
         rules.write("host all all 127.0.0.0/8 trust\n")
     await processes.start(
-        "ledger", program("postgres"), "-D", f"{place}/data", "-h", spot.host, "-p", str(spot.port), "-k", place, "-c", "fsync=off",
+        "ledger", program("postgres"), "-D", f"{place}/data", "-h", spot.host, "-p", str(spot.port), "-k", "..", "-c", "fsync=off",
         "-c", "shared_buffers=16MB", "-c", "max_connections=120", "-c", "autovacuum=off", holder=holder, user=user,
     )  # fmt: skip
-    await asyncio.to_thread(_prepare, home / f".s.PGSQL.{spot.port}", processes)
+    await asyncio.to_thread(_prepare, home, f".s.PGSQL.{spot.port}", processes)
 
 
-def _prepare(path: Path, processes: Processes) -> None:
+def _prepare(home: Path, name: str, processes: Processes) -> None:
     """Through a socket in the file system, so that none of it is traffic."""
+    # paths of sockets are short: the folder is named by its descriptor, and by the server as the one above its data
+    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _make_table(f"/proc/self/fd/{folder}/{name}", processes)
+    finally:
+        os.close(folder)
+
+
+def _make_table(path: str, processes: Processes) -> None:
     deadline = time.monotonic() + 60
     while True:
         stream = socket.socket(socket.AF_UNIX)
         try:
-            stream.connect(str(path))
+            stream.connect(path)
             connection = Connection(stream, stream.makefile("rb"))
             break
         except (OSError, LedgerError) as error:
