@@ -116,7 +116,7 @@ class EngineFactory(_Described):
     """Describes a flow engine.
 
     :ivar create: builds one for these parsers, in their order of priority.
-    :ivar tables: tables of the catalogue it can emit.
+    :ivar tables: tables of the catalogue it can emit; an engine with none is used only where a pipeline names it.
     """
 
     kind: ClassVar[Kind] = Kind.ENGINE

@@ -75,6 +75,11 @@ _NOTHING: tuple[Any, ...] = (None, "", 0, [], False)
     help="Put the requests together into traces, across the captures of several hosts (needs a plugin that does it).",
 )
 @click.option(
+    "--flow",
+    metavar="FLOW_ID",
+    help="Write the packets of this flow to the capture file --out (needs a plugin that does it).",
+)
+@click.option(
     "--into",
     metavar="DIR",
     type=click.Path(),
@@ -101,6 +106,7 @@ def read(
     sets: tuple[str, ...],
     top: int | None,
     traces: bool,
+    flow: str | None,
     into: str | None,
     storage: str,
     as_json: bool,
@@ -118,9 +124,14 @@ def read(
     mflow read capture.pcap --table l7_flow_log --out requests.parquet
     mflow read capture.pcap --out report.html
     mflow read capture.pcap --into store
+    mflow read capture.pcap --flow 1716982399974423122 --out flow.pcap
     """
     from metaflow_core.sdk import read_pcap
 
+    if flow is not None:
+        if out is None or any((table, layout, where, columns, traces, into, as_json)):
+            raise click.UsageError("--flow writes packets: give it with --out FILE.pcap, and with --filter at most.")
+        return _packets(files, flow, out, capture_filter)
     is_report = layout == _REPORT or (
         table is None and layout is None and str(out or "").lower().endswith((".html", ".htm"))
     )
@@ -170,16 +181,23 @@ def read(
 
 
 def _traces(files: tuple[str, ...], capture_filter: str | None, *, as_json: bool) -> int:
-    """Hand over to the command 'trace', which a plugin has."""
+    return _handed("trace", "--traces", files, capture_filter, ["--json"] if as_json else [])
+
+
+def _packets(files: tuple[str, ...], flow: str, out: str, capture_filter: str | None) -> int:
+    return _handed("packets", "--flow", files, capture_filter, [flow, "--out", out])
+
+
+def _handed(name: str, option: str, files: tuple[str, ...], capture_filter: str | None, words: list[str]) -> int:
+    """Hand over to a command that a plugin has."""
     from metaflow_core.cli.root import plugin_commands
 
-    command = plugin_commands(warn=True).get("trace")
+    command = plugin_commands(warn=True).get(name)
     if command is None:
-        raise click.UsageError("--traces needs a plugin with the command 'trace'; none is installed.")
-    words = [word for name in files for word in ("--file", name)]
+        raise click.UsageError(f"{option} needs a plugin with the command {name!r}; none is installed.")
+    words = [*words, *(word for file in files for word in ("--file", file))]
     words += ["--filter", capture_filter] if capture_filter else []
-    words += ["--json"] if as_json else []
-    code = command.main(args=words, prog_name="mflow trace", standalone_mode=False)
+    code = command.main(args=words, prog_name=f"mflow {name}", standalone_mode=False)
     return code if isinstance(code, int) else exits.OK
 
 

@@ -111,7 +111,14 @@ class Wiring:
         if not self._needs_engine(model):
             return None
         configured = [cid for kind, cid in self._components.found if kind is Kind.ENGINE]
-        candidates = configured or [ComponentId(name) for name, _ in self._components.all_of(Kind.ENGINE)]
+        factories = dict(self._components.all_of(Kind.ENGINE))
+        offered = [ComponentId(each) for each in factories]
+
+        def with_rows(ids: Sequence[ComponentId]) -> list[ComponentId]:
+            # one that makes no rows (it keeps packets, say) is there for who names it
+            return [each for each in ids if getattr(factories.get(each.type), "tables", ())]
+
+        candidates = with_rows(configured) or with_rows(offered) or configured or offered
         if len(candidates) == 1:
             return self._resolve(Kind.ENGINE, candidates[0], f"pipelines.{name}.engine", node)
         if not any(kind is Kind.ENGINE for kind, _ in self._components.broken):

@@ -9,6 +9,7 @@ from typing import Any
 from metaflow_core.api import CollectorFactory, Kind
 from metaflow_core.hooks.host import PluginHost
 from metaflow_up.choice import STORAGES, Capture, first_installed
+from metaflow_up.keeping import Keeping, keep_packets
 from metaflow_up.looking import in_cluster
 
 __all__ = ["LINK", "agent_config", "assemble", "receivers", "server_config"]
@@ -22,12 +23,19 @@ LINK = "metaflow"
 
 
 def assemble(
-    host: PluginHost, capture: Capture, data_dir: Path, port: int, *, receives: bool = True, clickhouse: int = 0
+    host: PluginHost,
+    capture: Capture,
+    data_dir: Path,
+    port: int,
+    *,
+    receives: bool = True,
+    clickhouse: int = 0,
+    keeping: Keeping | None = None,
 ) -> dict[str, Any]:
     """A configuration as a mapping, ready for :class:`metaflow_core.App` or a YAML file.
 
     :param receives: also start every installed receiver; never with files, whose time is not now.
-    :param clickhouse: port on loopback for ClickHouse's clients; 0 for none.
+    :param clickhouse: port on loopback for ClickHouse's clients; 0 for none. :param keeping: of packets; None keeps none.
     """
     config: dict[str, Any] = {
         "version": 1,
@@ -38,6 +46,8 @@ def assemble(
     _add_more(config, capture)
     _tag(host, config, capture)
     _store_and_answer(host, config, data_dir, port, clickhouse)
+    if keeping is not None:
+        keep_packets(host, config, capture, keeping, data_dir)
     if capture.is_live and receives:
         _receive(host, config, ())
     return config

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from metaflow_up.keeping import Keeping, KeepingType
 from metaflow_up.wanted import capture_options, wanted
 
 __all__ = ["up"]
@@ -36,6 +37,14 @@ _PORT = 8088
     default=True,
     help="Also listen on loopback for what installed receivers take (Prometheus, OpenTelemetry, agents). Default: yes.",
 )
+@click.option(
+    "--keep-packets",
+    "keeping",
+    type=KeepingType(),
+    default="headers",
+    show_default=True,
+    help="What is kept on disk of recent packets, for captures of single flows: their headers, so many bytes behind them, all, or nothing.",
+)
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def up(
@@ -44,6 +53,7 @@ def up(
     data: Path | None,
     port: int | None,
     receives: bool,
+    keeping: Keeping,
     seconds: float | None,
     print_config: bool,
     **asked: Any,
@@ -84,10 +94,10 @@ def up(
         capture = choose_capture(host.factories(Kind.COLLECTOR), wants, own, ebpf_refused=refused)
     if not capture.collector:
         raise UnavailableError(f"{capture.why}{offer(host)}")
-    config = assemble(host, capture, folder, chosen, receives=receives, clickhouse=clickhouse)
+    config = assemble(host, capture, folder, chosen, receives=receives, clickhouse=clickhouse, keeping=keeping)
     if print_config:
         return running.print_config(config)
-    said = [*capture.said(), ("storage", storage_text(config))]
+    said = [*capture.said(), ("storage", storage_text(config)), *keeping.said(config)]
     try:
         return asyncio.run(
             running.run_app(

@@ -1,0 +1,1 @@
+"""Recent packets: kept beside live collectors, found again by flow."""
