@@ -335,6 +335,18 @@ def test_packets_alone_have_no_columns_of_calls() -> None:
     assert not [name for name in found["l7_flow_log"].schema.names if name.startswith(("process_", "syscall_"))]
 
 
+@pytest.mark.parametrize("kind", ["native", "wasm"])
+def test_what_was_sent_again_has_its_place_and_leaves_no_hole(kind: str) -> None:
+    socket = server()
+    records = [socket.receive(REQUEST), socket.record(4, 1, b""), socket.send(RESPONSE)]
+    engine = build(kind, ["http"])
+    [row] = run(engine, [segment_block(records)])["l7_flow_log"].to_pylist()
+    assert row["type"] == 2
+    counters = engine.counters()
+    assert counters["segment", "retransmitted"] == 1
+    assert not {reason for _, reason in counters} & {"unknown_kind", "records_missing", "records_after_their_turn"}
+
+
 def test_a_wrong_layout_is_refused_in_words() -> None:
     engine = build("native")
     with pytest.raises(EngineError, match="segments of layout 9: this engine reads layout 1"):

@@ -32,6 +32,8 @@ pub enum Kind {
     Open,
     /// `wire_len` bytes of this direction were not seen.
     Lost,
+    /// This host's TCP sent again what begins at `tcp_seq`.
+    Retransmitted,
 }
 
 /// What the process is on the socket.
@@ -109,6 +111,7 @@ impl<'a> Record<'a> {
             1 => Kind::Close,
             2 => Kind::Open,
             3 => Kind::Lost,
+            4 => Kind::Retransmitted,
             _ => return Err(Damage("unknown_kind")),
         };
         let role = match head[6] {

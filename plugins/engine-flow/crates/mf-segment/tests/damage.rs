@@ -52,7 +52,7 @@ fn every_field_is_read_from_its_place() {
 fn a_damaged_record_costs_only_itself() {
     let good = record(b"good", 4);
     let damages: [(usize, u8, &str); 9] = [
-        (4, 4, "unknown_kind"),
+        (4, 5, "unknown_kind"),
         (4, 1, "payload_of_an_event"),
         (5, 2, "unknown_direction"),
         (6, 3, "unknown_role"),

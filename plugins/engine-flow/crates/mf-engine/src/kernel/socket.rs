@@ -88,6 +88,8 @@ impl Socket {
         }
         match record.kind {
             Kind::Open => {}
+            // It has its place among the socket's records: a reader that left it out would wait for it.
+            Kind::Retransmitted => shared.counters.hit("segment", "retransmitted"),
             Kind::Close => self.closed[usize::from(record.egress)] = true,
             Kind::Data | Kind::Lost if record.wire_len == 0 => {}
             Kind::Data | Kind::Lost => self.bytes(record, shared, to),
