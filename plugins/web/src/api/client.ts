@@ -16,24 +16,30 @@ export class ApiError extends Error {
 
 const TIMEOUT_MS = 60_000;
 
-async function ask(path: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> {
+async function reach(path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   const signals = signal ? AbortSignal.any([signal, limit]) : limit;
-  let answer: Response;
   try {
-    answer = await fetch(path, { ...init, signal: signals, credentials: "same-origin" });
+    return await fetch(path, { ...init, signal: signals, credentials: "same-origin" });
   } catch (error) {
     if (signal?.aborted) throw error;
     if (limit.aborted) throw new ApiError(`The server gave no answer to ${path} within 60 s.`, 0, path);
     throw new ApiError("The server does not answer. Is mflow up still running?", 0, path);
   }
+}
+
+async function bodyOf(answer: Response): Promise<unknown> {
   const text = await answer.text();
-  let body: unknown;
   try {
-    body = text === "" ? null : parseJson(text);
+    return text === "" ? null : parseJson(text);
   } catch {
-    body = null;
+    return null;
   }
+}
+
+async function ask(path: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> {
+  const answer = await reach(path, init, signal);
+  const body = await bodyOf(answer);
   if (!answer.ok) throw new ApiError(refusal(body, answer.status, path), answer.status, path);
   return body;
 }
@@ -56,6 +62,13 @@ export function refusal(body: unknown, status: number, path: string): string {
 
 export function getJson(path: string, signal?: AbortSignal): Promise<unknown> {
   return ask(path, { headers: { accept: "application/json" } }, signal);
+}
+
+/** A file, with the headers that tell of it. */
+export async function getBlob(path: string): Promise<{ blob: Blob; headers: Headers }> {
+  const answer = await reach(path, {});
+  if (!answer.ok) throw new ApiError(refusal(await bodyOf(answer), answer.status, path), answer.status, path);
+  return { blob: await answer.blob(), headers: answer.headers };
 }
 
 /** Asks with a form, as Prometheus' API takes it. */

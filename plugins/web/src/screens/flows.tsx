@@ -15,6 +15,7 @@ import { Figure, Protocol } from "../ui/bits";
 import { Chart } from "../ui/chart";
 import { Detail } from "../ui/detail";
 import { Facet, FilterBar } from "../ui/filters";
+import { Packets } from "../ui/packets";
 import { Panel } from "../ui/panel";
 import { type Field, VirtualTable } from "../ui/table";
 
@@ -175,7 +176,8 @@ export function Flows() {
             <p>
               <a class="button" href={requestsOf({ flow_id: flow.flow })}>
                 Its requests
-              </a>
+              </a>{" "}
+              <Packets flow={flow.flow} />
             </p>
           )}
         </Detail>

@@ -15,6 +15,7 @@ import { Outcome, Protocol } from "../ui/bits";
 import { Detail } from "../ui/detail";
 import { Facet, FilterBar } from "../ui/filters";
 import { HeatMap } from "../ui/heatmap";
+import { Packets } from "../ui/packets";
 import { Panel } from "../ui/panel";
 import { type Field, VirtualTable } from "../ui/table";
 import { Tail } from "./tail";
@@ -138,7 +139,8 @@ export function Requests() {
               <a class="button" href={hrefWithTime("trace", { id: pickedRow.trace })}>
                 Its trace
               </a>
-            )}
+            )}{" "}
+            <Packets flow={flowIn(detail.data)} />
           </p>
         </Detail>
       )}
