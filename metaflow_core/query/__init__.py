@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metaflow_core.query.history import Histories, Told, span_of
 from metaflow_core.query.late import late
 from metaflow_core.query.plan import (
     Aggregate,
@@ -25,6 +26,7 @@ from metaflow_core.query.plan import (
     inputs,
 )
 from metaflow_core.query.prepare import prepare
+from metaflow_core.query.series import Labelled, Labels, labels_of, series_dictionaries
 from metaflow_core.query.where import parse_where
 
 __all__ = [
@@ -34,6 +36,9 @@ __all__ = [
     "Filter",
     "Fold",
     "Grid",
+    "Histories",
+    "Labelled",
+    "Labels",
     "Limit",
     "Measure",
     "Named",
@@ -46,8 +51,12 @@ __all__ = [
     "Sort",
     "SortKey",
     "TimeRange",
+    "Told",
     "inputs",
+    "labels_of",
     "late",
     "parse_where",
     "prepare",
+    "series_dictionaries",
+    "span_of",
 ]

@@ -6,6 +6,7 @@ grouping matters: two ids may share one name.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from metaflow_core.model.catalog.values import Tag
@@ -16,39 +17,42 @@ from metaflow_core.query.plan import Aggregate, Combine, Filter, Fold, Named, Pl
 __all__ = ["late", "needed"]
 
 
-def late(plan: Plan) -> Plan:
+def late(plan: Plan, changed: Callable[[Resolve], bool] = lambda _: False) -> Plan:
     """A prepared plan with every ``Aggregate`` over a ``Resolve`` turned round where the result stays the same.
+
+    :param changed: whether names that a node resolves changed within the time that it reads. Groups have no time, so such a node is
+        left above the rows. A storage that tells groups of different times apart by itself passes nothing.
 
     That is where the resolved tags are keys and nothing else, and every fold can be merged from partial results. Other plans come
     out as they are. A storage whose folds have mergeable states may go further than this.
     """
     match plan:
         case Aggregate(source, keys, folds):
-            turned = _turn(plan)
-            return turned if turned is not None else Aggregate(late(source), keys, folds)
+            turned = _turn(plan, changed)
+            return turned if turned is not None else Aggregate(late(source, changed), keys, folds)
         case _:
-            return _inside(plan)
+            return _inside(plan, changed)
 
 
-def _inside(plan: Plan) -> Plan:
+def _inside(plan: Plan, changed: Callable[[Resolve], bool]) -> Plan:
     match plan:
         case Combine(many, keys):
-            return Combine(tuple(late(each) for each in many), keys)
+            return Combine(tuple(late(each, changed) for each in many), keys)
         case SemiJoin(source, keys, other):
-            return SemiJoin(late(source), keys, late(other))
+            return SemiJoin(late(source, changed), keys, late(other, changed))
         case Scan():
             return plan
         case _:
-            return replace(plan, input=late(plan.input))
+            return replace(plan, input=late(plan.input, changed))
 
 
-def _turn(aggregate: Aggregate) -> Plan | None:
+def _turn(aggregate: Aggregate, changed: Callable[[Resolve], bool]) -> Plan | None:
     filters: list[Expr] = []
     source = aggregate.input
     while isinstance(source, Filter):
         filters.append(source.predicate)
         source = source.input
-    if not isinstance(source, Resolve) or isinstance(source.input, Aggregate):
+    if not isinstance(source, Resolve) or isinstance(source.input, Aggregate) or changed(source):
         return None
     resolved = {each.name: each for each in source.outputs}
     folds = [fold for fold in aggregate.measures if isinstance(fold, Fold)]

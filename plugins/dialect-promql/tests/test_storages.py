@@ -11,6 +11,7 @@ from expressions import HAND
 
 from metaflow_core.api import Kind, RecordBatch
 from metaflow_core.api.clock import SystemClock
+from metaflow_core.query import Scan
 from metaflow_core.testing import build_context
 
 BASE_S = 1_800_000_000
@@ -29,7 +30,8 @@ async def test_same_answers_from(
     storage = factory.create(context, factory.config.model_validate(options))
     await storage.start()
     try:
-        for number, batch in enumerate(stored._store.batches("prometheus.samples")):
+        rows = await stored.execute(Scan("prometheus.samples"))
+        for number, batch in enumerate(rows.combine_chunks().to_batches()):
             await storage.write(RecordBatch("prometheus.samples", batch, f"batch-{number}"))
         theirs, ours = make_app(storage), make_app(stored)
         end = BASE_S + 85 * 60 + 7

@@ -26,6 +26,7 @@ from metaflow_storage_clickhouse.lanes import Lanes
 from metaflow_storage_clickhouse.names import Dictionaries
 from metaflow_storage_clickhouse.schema.layout import Layout
 from metaflow_storage_clickhouse.schema.migrate import STORE_VERSION, bring_up
+from metaflow_storage_clickhouse.series import SeriesBook
 from metaflow_storage_clickhouse.sql.plans import Compiler
 from metaflow_storage_clickhouse.sql.quote import table_name
 from metaflow_storage_clickhouse.sql.result import as_table
@@ -73,7 +74,8 @@ class ClickHouseStorage:
         self._layout = Layout(config.retention, config.retention_hours, config.codec, config.cluster, config.fsync)
         self._writer: Writer | None = None
         self._lanes: Lanes | None = None
-        self._names = Dictionaries(engine, self._layout)
+        self._series = SeriesBook(engine, catalog, self._layout)
+        self._names = Dictionaries(engine, self._layout, self._series)
         self._writers: ThreadPoolExecutor | None = None
         self._readers: ThreadPoolExecutor | None = None
         self._trouble = ""
@@ -118,7 +120,7 @@ class ClickHouseStorage:
             self._done = bring_up(self._engine, self._catalog, self._layout)
             self._names.open()
             settings: Settings = {"distributed_foreground_insert": 1} if self._config.cluster else {}
-            writer = Writer(self._engine, self._catalog, self._layout, self._counters, settings)
+            writer = Writer(self._engine, self._catalog, self._layout, self._counters, settings, self._series)
             if not getattr(self._engine, "clean", True):
                 self._done += writer.recover()
         except ClickHouseError as error:
@@ -226,6 +228,7 @@ class ClickHouseStorage:
             if stopped.is_set():
                 raise QueryError("the query was cancelled")
             try:
+                self._series.refresh()
                 return run(query_id, stopped)
             except ClickHouseError as error:
                 raise as_query_error(error, self._engine.place) from error

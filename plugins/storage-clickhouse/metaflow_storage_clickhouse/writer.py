@@ -13,7 +13,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +26,7 @@ from metaflow_storage_clickhouse.native import encode_block
 from metaflow_storage_clickhouse.schema.layout import Layout
 from metaflow_storage_clickhouse.schema.migrate import rebuild_rollup
 from metaflow_storage_clickhouse.schema.types import HIDDEN, column_type
+from metaflow_storage_clickhouse.series import SeriesBook
 from metaflow_storage_clickhouse.sql.quote import identifier, literal, table_name
 
 __all__ = ["Item", "Writer", "batch_number"]
@@ -56,8 +57,15 @@ class Writer:
     """Inserts groups of batches; called from one thread a table at a time."""
 
     def __init__(
-        self, engine: Engine, catalog: Catalog, layout: Layout, counters: Counters, settings: Settings
+        self,
+        engine: Engine,
+        catalog: Catalog,
+        layout: Layout,
+        counters: Counters,
+        settings: Settings,
+        series: SeriesBook | None = None,
     ) -> None:
+        self._series = series or SeriesBook(engine, catalog, layout)
         self._engine = engine
         self._catalog = catalog
         self._layout = layout
@@ -107,7 +115,7 @@ class Writer:
                 partial.append(item)
         for item in partial:
             self._remove(table, item)
-        self._insert(table, missing)
+        self._insert(table, [replace(item, data=self._series.take(table, item.data)) for item in missing])
         if partial:
             self._rebuild(table, partial)
         for item in fresh:

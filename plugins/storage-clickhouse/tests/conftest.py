@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,29 +54,54 @@ class Store:
         self.loop.close()
 
 
+class Templates:
+    """New stores, made once a session and copied: the statements that make one take seconds, and are no test's subject but one's."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
+        self._made: dict[str, Path] = {}
+
+    def open(self, path: Path, **options: Any) -> Store:
+        """A store in a directory, new if there is none in it."""
+        if not (path / "clickhouse").exists():
+            retention = str(options.get("retention", "default"))
+            if retention not in self._made:
+                made = self._factory.mktemp("template")
+                Store(made, retention=retention).close()
+                self._made[retention] = made
+            shutil.copytree(self._made[retention], path, symlinks=True, dirs_exist_ok=True)
+        return Store(path, **options)
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """New stores."""
+    return Templates(tmp_path_factory)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, templates: Templates) -> Iterator[Store]:
     """A store of the test's own."""
-    opened = Store(tmp_path)
+    opened = templates.open(tmp_path)
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Iterator[Store]:
     """A store that the tests of a module share; clear what you write."""
-    opened = Store(tmp_path_factory.mktemp("shared"), retention="forever")
+    opened = templates.open(tmp_path_factory.mktemp("shared"), retention="forever")
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[Callable[..., Store]]:
+def stores(tmp_path: Path, templates: Templates) -> Iterator[Callable[..., Store]]:
     """Opens stores in the test's directory, one after the other."""
     opened: list[Store] = []
 
     def open_(**options: Any) -> Store:
-        opened.append(Store(tmp_path, **options))
+        opened.append(templates.open(tmp_path, **options))
         return opened[-1]
 
     yield open_

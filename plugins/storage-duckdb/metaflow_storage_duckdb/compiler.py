@@ -23,6 +23,9 @@ from metaflow_core.query import (
     SemiJoin,
     Sort,
     TimeRange,
+    labels_of,
+    series_dictionaries,
+    span_of,
 )
 from metaflow_storage_duckdb import literals
 from metaflow_storage_duckdb.expressions import condition, express
@@ -31,7 +34,7 @@ from metaflow_storage_duckdb.folds import aggregate
 from metaflow_storage_duckdb.joins import combine, semi_join
 from metaflow_storage_duckdb.relation import By, Names, Relation, is_real
 from metaflow_storage_duckdb.resolving import resolve
-from metaflow_storage_duckdb.schema import Stored, default_sql, table_sql
+from metaflow_storage_duckdb.schema import SERIES_TABLE, Stored, default_sql, table_sql
 from metaflow_storage_duckdb.types import bounds, sql_type
 from metaflow_storage_duckdb.values import Value
 
@@ -51,6 +54,7 @@ class Compiler:
         self._catalog = catalog
         self._stored = stored
         self._names = Names()
+        self._series = series_dictionaries(catalog)
 
     def statement(self, plan: Plan, max_rows: int) -> tuple[str, Relation]:
         """The statement that answers a prepared plan with at most one row more than ``max_rows``, and what its columns are.
@@ -78,8 +82,13 @@ class Compiler:
                 return self._project(plan)
             case Aggregate(source):
                 return aggregate(plan, self.relation(source), self._names)
+            case Resolve(Scan() as source, outputs):
+                below, moment = self._timed(source)
+                return resolve(outputs, below, self._names, moment, self._series)
             case Resolve(source, outputs):
-                return resolve(outputs, self.relation(source), self._names)
+                span = span_of(source)
+                second = literals.integer(0 if span is None else span.start_ns // _NS["s"])
+                return resolve(outputs, self.relation(source), self._names, second, self._series)
             case Combine(many, keys):
                 return combine([self.relation(each) for each in many], keys, self._names)
             case SemiJoin(source, keys, other):
@@ -97,30 +106,51 @@ class Compiler:
             case Grid():
                 raise UnsupportedQuery("the DuckDB storage computes no grids; read the samples instead")
 
-    def _scan(self, scan: Scan) -> Relation:
+    def _timed(self, scan: Scan) -> tuple[Relation, str]:
+        """The rows, and the second of each as SQL over them."""
+        table = self._catalog.table(scan.table)
+        below = self._scan(scan, with_time=not scan.columns or table.time not in scan.columns)
+        moment = below.columns[table.time].sql
+        if scan.columns and table.time not in scan.columns:
+            below = replace(below, columns={name: value for name, value in below.columns.items() if name != table.time})
+        unit = _NS["s"] // _NS[arrow_type(table.column(table.time).type).unit]
+        return below, moment if unit == 1 else f"({moment} // {unit})"
+
+    def _scan(self, scan: Scan, *, with_time: bool = False) -> Relation:
         table = self._catalog.table(scan.table)
         names = scan.columns or tuple(column.name for column in table.columns)
+        if with_time and table.time not in names:
+            names = (*names, table.time)
         present = self._stored.get(table.name)
+        labels = labels_of(table)
+        lists = {} if labels is None else {labels.names: "label_names", labels.values: "label_values"}
+        joined = bool(lists.keys() & set(names)) and present is not None
         columns: dict[str, Value] = {}
         selected: list[str] = []
         for name in names:
             column = table.column(name)
             inner = self._names.new()
             type_ = arrow_type(column.type)
-            selected.append(f"{_stored_column(column, present)} AS {inner}")
+            held = f"COALESCE(s.{lists[name]}, [])" if joined and name in lists else _stored_column(column, present)
+            selected.append(f"{held} AS {inner}")
             columns[name] = Value(inner, type_, column)
         place = self._names.new()
         where = ""
         if present is None:
             source, row = "(SELECT 1 WHERE false)", "CAST(0 AS BIGINT)"
         else:
-            source, row = table_sql(table.name), "rowid"
+            source, row = f"{table_sql(table.name)} AS r", "r.rowid"
+            if labels is not None and joined:
+                source += (
+                    f" LEFT JOIN {SERIES_TABLE} AS s ON s.dictionary = {literals.text(labels.dictionary)} "
+                    f"AND s.id = r.{literals.identifier(labels.number)}"
+                )
             if scan.time is not None:
                 moment = table.column(table.time)
                 unit = _NS[arrow_type(moment.type).unit]
                 where = f" WHERE {_within(_stored_column(moment, present), scan.time, unit)}"
         sql = f"SELECT {', '.join([*selected, f'{row} AS {place}'])} FROM {source}{where}"
-        return Relation(sql, columns, (By(place),), natural=True)
+        return Relation(sql, columns, (By(place),), natural=not joined)
 
     def _project(self, plan: Project) -> Relation:
         below = self.relation(plan.input)
@@ -143,7 +173,7 @@ def _by(value: Value, descending: bool) -> By:
 def _stored_column(column: Column, present: frozenset[str] | None) -> str:
     """A column of the file; one that came to the catalogue later reads as zero or missing."""
     if present is not None and column.name in present:
-        return literals.identifier(column.name)
+        return f"r.{literals.identifier(column.name)}"
     return f"CAST({default_sql(column)} AS {sql_type(arrow_type(column.type))})"
 
 

@@ -11,8 +11,11 @@ from typing import NoReturn
 import duckdb
 
 from metaflow_core.errors import MetaFlowError, QueryError, StorageError
+from metaflow_core.model.catalog import Catalog
+from metaflow_core.query import Histories
 from metaflow_storage_duckdb.config import DuckdbConfig
 from metaflow_storage_duckdb.filling import TOO_MANY
+from metaflow_storage_duckdb.naming import load_names
 from metaflow_storage_duckdb.native import install
 from metaflow_storage_duckdb.schema import Stored, prepare_file
 
@@ -27,6 +30,8 @@ class Running:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._ended = threading.Event()
+        self._insisting: threading.Thread | None = None
         self.stopped = ""
 
     def begin(self, cursor: duckdb.DuckDBPyConnection) -> None:
@@ -41,8 +46,11 @@ class Running:
 
     def end(self) -> None:
         """No longer."""
+        self._ended.set()
         with self._lock:
-            self._cursor = None
+            self._cursor, insisting = None, self._insisting
+        if insisting is not None:
+            insisting.join()
 
     def stop(self, why: str) -> None:
         """Stops it; ``why`` is the sentence that whoever asked gets."""
@@ -50,6 +58,15 @@ class Running:
             self.stopped = why
             if self._cursor is not None:
                 self._cursor.interrupt()
+                # DuckDB forgets an interruption that comes while it plans.
+                self._insisting = threading.Thread(target=self._insist, daemon=True)
+                self._insisting.start()
+
+    def _insist(self) -> None:
+        while not self._ended.wait(0.1):
+            with self._lock:
+                if self._cursor is not None:
+                    self._cursor.interrupt()
 
 
 class Database:
@@ -58,11 +75,13 @@ class Database:
     :param path: the file, or ``:memory:``.
     """
 
-    def __init__(self, path: str, config: DuckdbConfig) -> None:
+    def __init__(self, path: str, config: DuckdbConfig, catalog: Catalog) -> None:
         self.path = path
+        self._catalog = catalog
         self._config = config
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.tables: Stored = {}
+        self.names = Histories()
 
     def open(self) -> None:
         """Opens the file and makes our tables in a new one.
@@ -83,7 +102,8 @@ class Database:
             # Nothing of the machine can be reached from SQL, and no statement can change that.
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-            self.tables = prepare_file(connection, read_only=read_only)
+            self.tables = prepare_file(connection, self._catalog, read_only=read_only)
+            self.names = load_names(connection)
         except duckdb.Error as error:
             _close(connection)
             raise StorageError(self._opening(error)) from error

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from metaflow_core.errors import ParseError, QueryError, StartError, StorageErro
 from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.model.catalog.arrow import arrow_field
 from metaflow_core.model.catalog.conform import conform
-from metaflow_core.query import Plan, late, prepare
+from metaflow_core.query import Plan, Told, labels_of, late, prepare
 from metaflow_storage_duckdb import literals
 from metaflow_storage_duckdb.compiler import Compiler
 from metaflow_storage_duckdb.config import DuckdbConfig
 from metaflow_storage_duckdb.database import MEMORY, Database, Running
+from metaflow_storage_duckdb.naming import Known, keep_names
 from metaflow_storage_duckdb.relation import Relation
-from metaflow_storage_duckdb.schema import BATCHES_TABLE, NAMES_TABLE, prepare_table, stored, table_sql
+from metaflow_storage_duckdb.schema import BATCHES_TABLE, prepare_table, stored, table_sql
 from metaflow_storage_duckdb.types import restore, stored_array
 
 __all__ = ["DuckdbStorage"]
@@ -48,12 +49,13 @@ class DuckdbStorage:
         self._config = config or DuckdbConfig()
         self._counters = counters or Counters("storage.duckdb")
         path = self._config.path or (str(data_dir / "metaflow.duckdb") if data_dir is not None else MEMORY)
-        self._database = Database(path if path == MEMORY else os.path.abspath(path), self._config)  # noqa: PTH100
+        self._database = Database(path if path == MEMORY else os.path.abspath(path), self._config, catalog)  # noqa: PTH100
         self._writing = threading.Lock()
         self._writer: duckdb.DuckDBPyConnection | None = None
         # First and last number of the batch ids that are remembered; None where the file must be asked.
         self._numbers: tuple[int, int] | None = None
         self._grown = False
+        self._series = Known()
 
     def resources(self) -> Iterable[Resource]:
         """The file: it has one owner."""
@@ -122,6 +124,11 @@ class DuckdbStorage:
         if batch_id and not self._remember(writer, batch_id):
             return False
         changed = prepare_table(writer, table, self._database.tables)
+        labels = labels_of(table)
+        if labels is not None and data.num_rows:
+            split = labels.split(data)
+            self._series.keep(writer, labels, split)
+            data = split.data
         if data.num_rows:
             names = ", ".join(literals.identifier(name) for name in data.schema.names)
             arrays = [stored_array(array) for array in data.columns]
@@ -167,6 +174,7 @@ class DuckdbStorage:
                 self._database.tables, self._grown = stored(writer), False
         except duckdb.Error as error:
             self._database.tables, self._numbers, self._grown = before, None, False
+            self._series.forget()
             self._give_up(writer, error)
             try:
                 self._database.failed(error, "storing")
@@ -191,27 +199,16 @@ class DuckdbStorage:
     def learn(self, dictionary: str, names: Mapping[int, str], valid_from_s: int | None = None) -> None:
         """Adds names of ids, to be shown for tags that are resolved through ``dictionary``; they are kept in the file.
 
-        :param valid_from_s: passed over: a number has one name here, the last that was told.
+        :param valid_from_s: seconds since 1970 from which a changed name is valid; None replaces the name for all time.
         :raises StorageError: they are not stored, with the reason.
         """
-        del valid_from_s
-        rows = pa.table(
-            {
-                "dictionary": pa.array([dictionary] * len(names), pa.utf8()),
-                "id": pa.array(list(names), pa.int64()),
-                "name": pa.array(list(names.values()), pa.utf8()),
-            }
-        )
+        histories = self._database.names
 
-        def insert(writer: duckdb.DuckDBPyConnection) -> None:
-            writer.register("incoming", rows)
-            try:
-                writer.execute(f"INSERT OR REPLACE INTO {NAMES_TABLE} SELECT dictionary, id, name FROM incoming")
-            finally:
-                writer.unregister("incoming")
+        def keep(told: Sequence[Told]) -> None:
+            self._transaction(lambda writer: keep_names(writer, dictionary, told, histories))
 
         with self._writing:
-            self._transaction(insert)
+            histories.learn(dictionary, names, valid_from_s, keep)
 
     async def execute(self, plan: Plan) -> pa.Table:
         """Answers a plan in a worker thread; whoever stops waiting stops the question too.
@@ -259,7 +256,7 @@ class DuckdbStorage:
         return _typed(answer, relation)
 
     def _compile(self, plan: Plan) -> tuple[str, Relation]:
-        ready = late(prepare(plan, self._catalog))
+        ready = late(prepare(plan, self._catalog), self._database.names.changed)
         return Compiler(self._catalog, self._database.tables).statement(ready, self._config.max_result_rows)
 
     def explain(self, plan: Plan) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from metaflow_core.errors import UnsupportedQuery
-from metaflow_core.model.catalog import Catalog, Column
+from metaflow_core.model.catalog import Catalog, Column, Table
 from metaflow_core.model.catalog.conform import filler
 from metaflow_core.model.expression import Ref
 from metaflow_core.query import (
@@ -26,12 +27,14 @@ from metaflow_core.query import (
     SemiJoin,
     Sort,
     TimeRange,
+    span_of,
 )
 from metaflow_core.query.columns import Frame, evaluate, mask, plain, whole
 from metaflow_core.query.fill import fill_table
 from metaflow_storage_memory.folds import aggregate
 from metaflow_storage_memory.joins import combine, semi_join
 from metaflow_storage_memory.names import Names
+from metaflow_storage_memory.series import Series
 
 __all__ = ["Runner"]
 
@@ -44,10 +47,13 @@ class Runner:
     :param batches: gives what is kept of a table.
     """
 
-    def __init__(self, catalog: Catalog, batches: Callable[[str], list[pa.RecordBatch]], names: Names) -> None:
+    def __init__(
+        self, catalog: Catalog, batches: Callable[[str], list[pa.RecordBatch]], names: Names, series: Series
+    ) -> None:
         self._catalog = catalog
         self._batches = batches
         self._names = names
+        self._series = series
 
     def table(self, plan: Plan) -> pa.Table:
         """The rows of a prepared plan as an Arrow table; scans and filters stay in the batches that were written.
@@ -86,33 +92,50 @@ class Runner:
         """The rows piece by piece, at least one piece (perhaps without rows)."""
         match plan:
             case Scan():
-                yield from self._scan(plan)
+                yield from (frame for frame, _ in self._scan(plan))
             case Filter(source, predicate):
                 for frame in self._stream(source):
                     yield frame.filter(mask(predicate, frame))
             case Project(source, columns):
                 for frame in self._stream(source):
                     yield _project(frame, columns)
+            case Resolve(Scan() as source):
+                for frame, seconds in self._scan(source, timed=True):
+                    yield self._names.resolve(plan, frame, seconds, 0)
             case Resolve(source):
+                span = span_of(source)
+                second = 0 if span is None else span.start_ns // _NS["s"]
                 for frame in self._stream(source):
-                    yield self._names.resolve(plan, frame)
+                    yield self._names.resolve(plan, frame, None, second)
             case Limit(source, count, offset):
                 yield from _limit(self._stream(source), count, offset)
             case _:
                 yield self.run(plan)
 
-    def _scan(self, scan: Scan) -> Iterator[Frame]:
+    def _scan(self, scan: Scan, *, timed: bool = False) -> Iterator[tuple[Frame, pa.Array | None]]:
+        """The rows, and the second of each if wanted."""
         table = self._catalog.table(scan.table)
         names = scan.columns or tuple(column.name for column in table.columns)
         columns = {name: table.column(name) for name in names}
         batches = self._batches(table.name)
         if not batches:
-            yield Frame(0, {name: filler(column, 0) for name, column in columns.items()}, columns)
+            yield Frame(0, {name: filler(column, 0) for name, column in columns.items()}, columns), None
         for batch in batches:
-            frame = Frame(batch.num_rows, {name: _column(batch, column) for name, column in columns.items()}, columns)
+            arrays = {name: self._column(batch, table, column) for name, column in columns.items()}
+            frame = Frame(batch.num_rows, arrays, columns)
+            times = _column(batch, table.column(table.time)) if timed or scan.time is not None else None
+            seconds = _seconds(times) if timed else None
             if scan.time is not None:
-                frame = frame.filter(_within(_column(batch, table.column(table.time)), scan.time))
-            yield frame
+                kept = _within(times, scan.time)
+                frame = frame.filter(kept)
+                seconds = None if seconds is None else seconds.filter(kept)
+            yield frame, seconds
+
+    def _column(self, batch: pa.RecordBatch, table: Table, column: Column) -> pa.Array:
+        place = self._series.place(table)
+        if place is None or column.name not in (place.names, place.values):
+            return _column(batch, column)
+        return self._series.lists(place, column.name, _column(batch, table.column(place.number)))
 
 
 def _project(frame: Frame, columns: tuple[Named, ...]) -> Frame:
@@ -140,6 +163,10 @@ def _column(batch: pa.RecordBatch, column: Column) -> pa.Array:
     """A column of a stored batch; columns that the producer did not send are not stored."""
     index = batch.schema.get_field_index(column.name)
     return batch.column(index) if index >= 0 else filler(column, batch.num_rows)
+
+
+def _seconds(times: pa.Array) -> pa.Array:
+    return pa.array(np.asarray(times.cast(pa.int64())) // (_NS["s"] // _NS[times.type.unit]))
 
 
 def _within(times: pa.Array, span: TimeRange) -> pa.Array:

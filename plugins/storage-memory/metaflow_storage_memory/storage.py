@@ -15,6 +15,7 @@ from metaflow_core.model.catalog.conform import conform
 from metaflow_core.query import Plan, late, prepare
 from metaflow_storage_memory.names import Names
 from metaflow_storage_memory.run import Runner
+from metaflow_storage_memory.series import Series
 from metaflow_storage_memory.store import Store
 
 __all__ = ["MemoryStorage"]
@@ -38,7 +39,8 @@ class MemoryStorage:
         self._catalog = catalog
         self._counters = counters or Counters("storage.memory")
         self._store = Store(max_bytes, max_rows)
-        self._names = Names()
+        self._series = Series(catalog, self._store.batches)
+        self._names = Names(self._series)
 
     async def start(self) -> None:
         """Nothing to acquire."""
@@ -53,10 +55,9 @@ class MemoryStorage:
     def learn(self, dictionary: str, names: Mapping[int, str], valid_from_s: int | None = None) -> None:
         """Adds names of ids, to be shown for tags that are resolved through ``dictionary``.
 
-        :param valid_from_s: passed over: a number has one name here, the last that was told.
+        :param valid_from_s: seconds since 1970 from which a changed name is valid; None replaces the name for all time.
         """
-        del valid_from_s
-        self._names.learn(dictionary, names)
+        self._names.learn(dictionary, names, valid_from_s)
 
     async def write(self, batch: RecordBatch) -> None:
         """Keeps a batch; a ``batch_id`` seen before is not stored again.
@@ -72,7 +73,7 @@ class MemoryStorage:
         """
         table = self._catalog.table(batch.table)
         try:
-            data = conform(batch.data, table, fill=False)
+            data = self._series.take(table, conform(batch.data, table, fill=False))
         except ParseError as error:
             raise StorageError(str(error)) from error
         dropped = self._store.add(table.name, data, batch.batch_id)
@@ -82,6 +83,7 @@ class MemoryStorage:
         self._counters.add("stored", batch.data.num_rows)
         if dropped:
             self._counters.add("dropped", dropped, reason="memory_full")
+            self._series.tidy()
 
     async def execute(self, plan: Plan) -> pa.Table:
         """Answers a plan in a worker thread.
@@ -95,8 +97,8 @@ class MemoryStorage:
 
         :raises QueryError: the plan is wrong or cannot be answered here, with a sentence.
         """
-        ready = late(prepare(plan, self._catalog))
-        return Runner(self._catalog, self._store.batches, self._names).table(ready)
+        ready = late(prepare(plan, self._catalog), self._names.changed)
+        return Runner(self._catalog, self._store.batches, self._names, self._series).table(ready)
 
     async def health(self) -> Mapping[str, Any]:
         """Rows and bytes of every table."""

@@ -239,7 +239,7 @@ def test_late_resolution_changes_nothing_but_the_order_of_work(network: MemorySt
     assert prepare(ready, CATALOG) == ready
     from metaflow_storage_memory.run import Runner
 
-    runner = Runner(CATALOG, network._store.batches, network._names)
+    runner = Runner(CATALOG, network._store.batches, network._names, network._series)
     assert runner.table(ready).to_pylist() == runner.table(late(ready)).to_pylist()
     assert network.query(plan).to_pylist() == [{"pod": "web", "sum": 100, "rtt": 250, "n": 4}]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from metaflow_core.api import Storage
 from metaflow_core.model.expression import Expr, In, Literal, Or, Ref
-from metaflow_core.query import Aggregate, Filter, Fold, Named, Plan, Project, Scan, SemiJoin, TimeRange
+from metaflow_core.query import Aggregate, Filter, Fold, Named, Plan, Project, Scan, TimeRange
 from metaflow_dialect_promql.errors import TooManySamples
 from metaflow_dialect_promql.labels import NAME, Labels, make
 from metaflow_dialect_promql.leaf.build import build
@@ -124,8 +125,7 @@ class StoredSeries:
     async def _learn(self, storage: Storage, source: Plan, ids: Sequence[int]) -> dict[int, Labels]:
         """The labels of series, in the order given.
 
-        Of those not seen before, from the first row of each: labels are read once a series, not once a sample. A series whose
-        rows vanished between two questions has none.
+        A series whose rows vanished between two questions has none.
         """
         if all(each in self._labels for each in ids):
             for each in ids:
@@ -142,17 +142,14 @@ class StoredSeries:
         return found
 
     async def _read(self, storage: Storage, source: Plan) -> dict[int, Labels]:
-        key = (Named("series_id", Ref("series_id")),)
-        first = Aggregate(source, key, (Fold("timestamp", "min", Ref("timestamp")),))
-        names = ("series_id", "timestamp", "metric_name", "label_names", "label_values")
-        rows = SemiJoin(
-            Project(source, tuple(Named(name, Ref(name)) for name in names)), ("series_id", "timestamp"), first
-        )
-        table = await storage.execute(rows)
-        columns = [table[name].to_pylist() for name in ("series_id", "metric_name", "label_names", "label_values")]
+        """Series and their labels, which a storage keeps once a series: grouping by number finds each once."""
+        names = ("series_id", "metric_name", "label")
+        keys = tuple(Named(name, Ref(name)) for name in names)
+        table = await storage.execute(Aggregate(source, keys, (Fold("n", "count"),)))
+        columns = [table[name].to_pylist() for name in names]
         return {
-            int(number): make({**dict(zip(keys or (), values or (), strict=False)), NAME: metric})
-            for number, metric, keys, values in zip(*columns, strict=True)
+            int(number): make({**json.loads(labels or "{}"), NAME: metric})
+            for number, metric, labels in zip(*columns, strict=True)
         }
 
 
@@ -179,7 +176,7 @@ def _filtered(alternatives: Sequence[Sequence[Matcher]], span: Span) -> Plan:
 
 
 def _operand(name: str) -> Expr | None:
-    """Only the metric's name is tested by the store: labels are lists there."""
+    """Only the metric's name is tested on rows: labels are tested once a series, and rows then by the numbers of the series."""
     return Ref("metric_name") if name == NAME else None
 
 

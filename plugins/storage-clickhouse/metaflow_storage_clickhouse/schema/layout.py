@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from metaflow_core.model.catalog import Catalog, Column, Table
+from metaflow_core.query import labels_of
 from metaflow_storage_clickhouse.schema.types import stored_type
 from metaflow_storage_clickhouse.sql.quote import identifier, table_name
 
@@ -76,14 +77,17 @@ class Layout:
         rest = [c.name for c in table.columns if not c.roll and c.name not in table.order_key and c.type not in _WIDE]
         return (*self.primary_key(table), *(identifier(name) for name in rest))
 
+    def hours_of(self, table: Table) -> int:
+        """Hours that rows are kept; 0 for ever."""
+        hours = self.hours.get(table.name, self.hours.get(table.family))
+        return hours if hours is not None else table.ttl_hours if self.retention == "default" else 0
+
     def ttl(self, table: Table) -> str:
         """When rows go; empty for never.
 
         By the time of the row or of its storing, whichever is later: a capture of last year is kept as long as one of today.
         """
-        hours = self.hours.get(table.name, self.hours.get(table.family))
-        if hours is None:
-            hours = table.ttl_hours if self.retention == "default" else 0
+        hours = self.hours_of(table)
         if not hours:
             return ""
         time = identifier(table.time)
@@ -103,8 +107,10 @@ class Layout:
         return tuple(found)
 
     def columns(self, table: Table) -> dict[str, str]:
-        """Type of each column of the catalogue."""
-        return {column.name: stored_type(column, table) for column in table.columns}
+        """Type of each column of the catalogue that rows hold; labels of series are elsewhere."""
+        labels = labels_of(table)
+        elsewhere = () if labels is None else (labels.names, labels.values)
+        return {column.name: stored_type(column, table) for column in table.columns if column.name not in elsewhere}
 
     def view(self, table: Table) -> str:
         """Name of the view that fills a rollup, quoted."""
@@ -141,6 +147,9 @@ class Layout:
 
 
 def _index(column: Column) -> str:
+    if column.name in ("trace_id", "_trace_id_2"):
+        # looked for in all of time: each granule that the filter takes wrongly is read, so it is a filter that seldom is wrong
+        return "bloom_filter(0.001) GRANULARITY 4"
     if column.type == "string" and column.group == "tracing":
         return "bloom_filter(0.01) GRANULARITY 4"
     if column.base.startswith("syscall_trace_id") or column.name == "trace_id_index":

@@ -9,9 +9,11 @@ from types import MappingProxyType
 
 from metaflow_core.errors import StartError
 from metaflow_core.model.catalog import Catalog, Table
+from metaflow_core.query import labels_of
 from metaflow_storage_clickhouse.engines.base import Engine
 from metaflow_storage_clickhouse.schema.layout import Layout, root_of
 from metaflow_storage_clickhouse.schema.types import arrow_name, widened
+from metaflow_storage_clickhouse.series import list_columns, make_series, move_labels
 from metaflow_storage_clickhouse.sql.quote import identifier, literal, table_name, text
 
 __all__ = ["MIGRATIONS", "STORE_VERSION", "VERSIONS_TABLE", "Migration", "bring_up", "rebuild_rollup"]
@@ -32,7 +34,12 @@ class Migration:
     statements: Callable[[Engine, Catalog, Layout], Sequence[str]]
 
 
-MIGRATIONS: Mapping[int, Migration] = MappingProxyType({1: Migration("the first version", lambda *_: ())})
+MIGRATIONS: Mapping[int, Migration] = MappingProxyType(
+    {
+        1: Migration("the first version", lambda *_: ()),
+        2: Migration("labels of series are kept once a series", move_labels),
+    }
+)
 """Steps by the version that they lead to. What a catalogue adds (tables, columns, wider types) needs no step."""
 
 STORE_VERSION = max(MIGRATIONS)
@@ -70,6 +77,7 @@ def bring_up(
     if found == wanted and _remembered(engine) == fingerprint:
         return []
     done: list[str] = []
+    make_series(engine, catalog, layout)
     for version in range(found + 1, wanted + 1):
         # A new store is made in the newest form by what follows.
         if found:
@@ -129,6 +137,10 @@ def _catalogue(engine: Engine, catalog: Catalog, layout: Layout, version: int) -
                 engine.command(statement)
         for statement in statements:
             engine.command(statement)
+        labels = labels_of(table)
+        if labels is not None and (columns is None or labels.names not in columns or labels.values not in columns):
+            for statement in list_columns(table, layout):
+                engine.command(statement)
         if statements:
             changed.add(table.name)
             if columns is not None:

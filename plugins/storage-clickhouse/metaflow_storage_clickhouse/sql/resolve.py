@@ -24,6 +24,10 @@ class NameSource(Protocol):
         """The dictionary's name in ClickHouse; empty where nothing was ever learnt."""
         ...
 
+    def timeless(self, dictionary: str) -> bool:
+        """Whether it is asked with a number alone."""
+        ...
+
     def changes(self, dictionaries: Sequence[str], span: TimeRange | None) -> tuple[int, ...]:
         """Seconds at which a name in one of the dictionaries changed, inside of the span, in order."""
         ...
@@ -61,6 +65,8 @@ def _one(wanted: Resolution, relation: Relation, source: NameSource, at: str) ->
         return _address(tag.key, relation)
     ids = [name for name in tag.key if name.removesuffix(f"_{tag.end}").endswith("_id")]
     dictionary = source.known(tag.dictionary)
+    if source.timeless(tag.dictionary):
+        at = ""
     if tag.kind == "map":
         held = _looked_up(dictionary, columns[ids[0]].sql, "''", at)
         return Typed(_map_value(held, wanted.key), "string")
@@ -79,7 +85,8 @@ def _one(wanted: Resolution, relation: Relation, source: NameSource, at: str) ->
 def _looked_up(dictionary: str, key: str, default: str, at: str) -> str:
     if not dictionary:
         return default
-    return f"dictGetOrDefault({text(dictionary)}, 'name', toUInt64({key}), {at}, {default})"
+    keys = f"toUInt64({key}), {at}" if at else f"toUInt64({key})"
+    return f"dictGetOrDefault({text(dictionary)}, 'name', {keys}, {default})"
 
 
 def _map_value(held: str, key: str) -> str:
