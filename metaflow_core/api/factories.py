@@ -240,7 +240,8 @@ class RefinerFactory(_Described):
     """Describes what refines the messages of parsers.
 
     :ivar refines: types of the parsers whose messages it sees.
-    :ivar body_bytes: how many bytes of a body it needs.
+    :ivar body_bytes: how many bytes of a body it needs. :ivar bodiless: it also sees messages of which no body is there (it
+        reads addresses as well).
     :ivar create: makes one from options when it is a Python class, or None.
     :ivar native: path of a shared object of the parser ABI, or None. :ivar wasm: path of a WebAssembly module, or None.
     :ivar options: turns a configuration into texts for the artifact's ``mf_configure``. :ivar limits: for untrusted runtimes.
@@ -249,6 +250,7 @@ class RefinerFactory(_Described):
     kind: ClassVar[Kind] = Kind.REFINER
     refines: tuple[str, ...]
     body_bytes: int = 4096
+    bodiless: bool = False
     create: Callable[[Any], Refiner] | None = None
     native: Path | None = None
     wasm: Path | None = None

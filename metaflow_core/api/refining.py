@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 __all__ = ["Refinable", "Refined", "Refiner", "json_prefix"]
@@ -20,7 +20,8 @@ class Refinable:
 
     :ivar is_request: a request; else a response. :ivar type: e.g. the method. :ivar resource: e.g. path and query (of a request).
     :ivar code: of a response, where it has one. :ivar media_type: of the body, in lower case. :ivar body: its first bytes as text, as
-        many as :class:`~metaflow_core.api.RefinerFactory` asks for.
+        many as :class:`~metaflow_core.api.RefinerFactory` asks for, and "" where none was kept.
+    :ivar domain: the host that was asked, of a request. :ivar attributes: what else the parser told (``http_user_agent``, ...).
     """
 
     is_request: bool
@@ -29,6 +30,8 @@ class Refinable:
     code: int | None = None
     media_type: str = ""
     body: str = ""
+    domain: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 Refined: TypeAlias = Mapping[str, Any]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metaflow_core.api import abi
@@ -22,7 +22,7 @@ from metaflow_core.config.loaded import ComponentConfig
 from metaflow_core.errors import MetaFlowError, ParseError, UnavailableError
 from metaflow_core.pipeline.bindings import loaders_of
 
-__all__ = ["ArtifactRefiner", "RefinedRuntime", "refined", "with_bodies"]
+__all__ = ["ArtifactRefiner", "RefinedRuntime", "Refining", "refined", "with_bodies"]
 
 _BODY, _MEDIA_TYPE = "1024", "1025"
 _BODY_OPTION = "body_bytes"
@@ -61,13 +61,16 @@ def refined(
 
     :raises UnavailableError: a refiner's artifact cannot be loaded.
     """
-    makers = [(str(each.id), _maker(each, factory, host)) for each, factory in _fitting(parser, refiners)]
+    makers = [
+        (str(each.id), _maker(each, factory, host), factory.bodiless) for each, factory in _fitting(parser, refiners)
+    ]
     if not makers:
         return bound
     inner = bound.create
 
     def create() -> ParserRuntime:
-        return RefinedRuntime(inner(), [(name, make(), counters_of(name)) for name, make in makers])
+        made = [Refining(name, make(), counters_of(name), bodiless) for name, make, bodiless in makers]
+        return RefinedRuntime(inner(), made)
 
     return replace(bound, create=create, runtime=RuntimeKind.PYTHON)
 
@@ -128,13 +131,31 @@ class ArtifactRefiner:
         self._runtime.close()
 
 
+@dataclass(eq=False)
+class Refining:
+    """A refiner at work, and how often in a row it failed.
+
+    :ivar bodiless: it also sees messages of which no body is there.
+    """
+
+    name: str
+    refiner: Refiner
+    counters: Counters
+    bodiless: bool = False
+    faults: int = 0
+
+    def free(self) -> None:
+        """Free the module of an artifact."""
+        if isinstance(self.refiner, ArtifactRefiner):
+            self.refiner.close()
+
+
 class RefinedRuntime:
     """See :class:`metaflow_core.api.ParserRuntime`."""
 
-    def __init__(self, inner: ParserRuntime, refiners: Sequence[tuple[str, Refiner, Counters]]) -> None:
+    def __init__(self, inner: ParserRuntime, refiners: Sequence[Refining]) -> None:
         self._inner = inner
         self._refiners = list(refiners)
-        self._faults: dict[str, int] = {}
 
     def check(self, batch: memoryview) -> bytes | memoryview:
         """As the parser does."""
@@ -150,51 +171,45 @@ class RefinedRuntime:
             records = read_records(result)
         except ParseError as error:
             raise ParserFault(f"the result cannot be read: {error}") from error
-        chosen = [record for record in records if _BODY in record]
-        if chosen:
-            self._refine(chosen)
+        # Every refiner sees what the parser told, not what others made of it.
+        shown = [(each, _refinable(each)) for each in records if any(_is_for(one, each) for one in self._refiners)]
+        for refining in tuple(self._refiners):
+            chosen = [(record, message) for record, message in shown if _is_for(refining, record)]
+            if chosen:
+                self._refine(refining, chosen)
         out = RecordBuilder()
         for record in records:
             out.add(record)
         return out.finish()
 
-    def _refine(self, records: Sequence[dict[str, Any]]) -> None:
-        messages = [
-            Refinable(
-                is_request=record["type"] == abi.RECORD_TYPE_REQUEST,
-                type=record.get("request_type") or "",
-                resource=record.get("request_resource") or "",
-                code=record.get("code"),
-                media_type=(record.get(_MEDIA_TYPE) or "").lower(),
-                body=record[_BODY],
-            )
-            for record in records
-        ]
-        for name, refiner, counters in tuple(self._refiners):
-            try:
-                found = list(refiner.refine(messages))
-                if len(found) != len(messages):
-                    raise ValueError(f"refine() answered for {len(found)} of {len(messages)} messages")
-            except Exception as error:  # noqa: BLE001 - the fence around foreign code
-                self._fault(name, refiner, counters, error)
-                continue
-            self._faults[name] = 0
-            for record, change in zip(records, found, strict=True):
-                if change:
-                    _apply(record, change)
-            counters.add("refined", sum(1 for each in found if each), unit="messages")
+    def _refine(self, refining: Refining, chosen: Sequence[tuple[dict[str, Any], Refinable]]) -> None:
+        messages = [message for _, message in chosen]
+        try:
+            found = list(refining.refiner.refine(messages))
+            if len(found) != len(messages):
+                raise ValueError(f"refine() answered for {len(found)} of {len(messages)} messages")
+        except Exception as error:  # noqa: BLE001 - the fence around foreign code
+            self._fault(refining, error)
+            return
+        refining.faults = 0
+        for (record, _), change in zip(chosen, found, strict=True):
+            if change:
+                _apply(record, change)
+        refining.counters.add("refined", sum(1 for each in found if each), unit="messages")
 
-    def _fault(self, name: str, refiner: Refiner, counters: Counters, error: Exception) -> None:
-        counters.add("dropped", reason="fault", unit="batches")
-        self._faults[name] = self._faults.get(name, 0) + 1
-        if isinstance(refiner, ArtifactRefiner):
-            refiner.restart()
-        if self._faults[name] >= _FAULTS_IN_A_ROW:
-            self._refiners = [each for each in self._refiners if each[1] is not refiner]
-            counters.add("quarantined", reason="faults", unit="refiners")
-            logging.getLogger(f"metaflow.refiner.{name}").warning(
-                "left out after %d faults in a row, the last one: %s: %s", _FAULTS_IN_A_ROW, type(error).__name__, error
-            )
+    def _fault(self, refining: Refining, error: Exception) -> None:
+        refining.counters.add("dropped", reason="fault", unit="batches")
+        refining.faults += 1
+        if refining.faults < _FAULTS_IN_A_ROW:
+            if isinstance(refining.refiner, ArtifactRefiner):
+                refining.refiner.restart()
+            return
+        self._refiners.remove(refining)
+        refining.free()
+        refining.counters.add("quarantined", reason="faults", unit="refiners")
+        logging.getLogger(f"metaflow.refiner.{refining.name}").warning(
+            "left out after %d faults in a row, the last one: %s: %s", _FAULTS_IN_A_ROW, type(error).__name__, error
+        )
 
     def restart(self) -> None:
         """Forget every session."""
@@ -202,10 +217,28 @@ class RefinedRuntime:
 
     def close(self) -> None:
         """Free everything."""
-        for _, refiner, _ in self._refiners:
-            if isinstance(refiner, ArtifactRefiner):
-                refiner.close()
+        for refining in self._refiners:
+            refining.free()
         self._inner.close()
+
+
+def _is_for(refining: Refining, record: Mapping[str, Any]) -> bool:
+    if _BODY in record:
+        return True
+    return refining.bodiless and record["type"] in (abi.RECORD_TYPE_REQUEST, abi.RECORD_TYPE_RESPONSE)
+
+
+def _refinable(record: Mapping[str, Any]) -> Refinable:
+    return Refinable(
+        is_request=record["type"] == abi.RECORD_TYPE_REQUEST,
+        type=record.get("request_type") or "",
+        resource=record.get("request_resource") or "",
+        code=record.get("code"),
+        media_type=(record.get(_MEDIA_TYPE) or "").lower(),
+        body=record.get(_BODY) or "",
+        domain=record.get("request_domain") or "",
+        attributes=dict(record.get("attributes") or {}),
+    )
 
 
 def _apply(record: dict[str, Any], change: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metaflow_core.api import Counters, Refinable, json_prefix
 from metaflow_core.api.wire import RecordBuilder, RecordType, read_records
-from metaflow_core.pipeline.refining import ArtifactRefiner, RefinedRuntime
+from metaflow_core.pipeline.refining import ArtifactRefiner, RefinedRuntime, Refining
 
 
 class Inner:
@@ -73,9 +73,9 @@ def parse(runtime: RefinedRuntime) -> list[dict[str, Any]]:
 
 def test_what_a_refiner_sees_and_changes() -> None:
     names, counters = Names(), Counters("refiner.names")
-    runtime = RefinedRuntime(Inner(), [("names", names, counters)])
+    runtime = RefinedRuntime(Inner(), [Refining("names", names, counters)])
     request, response, plain = parse(runtime)
-    assert names.seen[0] == Refinable(True, "POST", "/x", None, "application/json", "{}")
+    assert names.seen[0] == Refinable(True, "POST", "/x", None, "application/json", "{}", attributes={"a": "1"})
     assert (names.seen[1].is_request, names.seen[1].code) == (False, 200)
     assert request["endpoint"] == "named"
     assert request["attributes"] == {"a": "1", "b": "2"}
@@ -89,7 +89,9 @@ def test_what_a_refiner_sees_and_changes() -> None:
 
 def test_a_broken_refiner_costs_its_names_only_and_is_left_out_in_the_end() -> None:
     broken, names, counters = Broken(), Names(), Counters("refiner.broken")
-    runtime = RefinedRuntime(Inner(), [("broken", broken, counters), ("names", names, Counters("refiner.names"))])
+    runtime = RefinedRuntime(
+        Inner(), [Refining("broken", broken, counters), Refining("names", names, Counters("refiner.names"))]
+    )
     for _ in range(12):
         assert parse(runtime)[0]["endpoint"] == "named"
     assert broken.calls == 8
@@ -97,6 +99,33 @@ def test_a_broken_refiner_costs_its_names_only_and_is_left_out_in_the_end() -> N
         ("dropped", "fault"): 8,
         ("quarantined", "faults"): 1,
     }
+
+
+def test_who_reads_addresses_too_sees_messages_without_a_body() -> None:
+    names = Names()
+    request, _, plain = parse(RefinedRuntime(Inner(), [Refining("names", names, Counters("refiner.names"), True)]))
+    assert [message.body for message in names.seen] == ["{}", "{}", ""]
+    assert (request["endpoint"], plain["endpoint"]) == ("named", "named")
+
+
+def test_an_artifact_that_is_left_out_is_freed() -> None:
+    class Module(Inner):
+        is_closed = False
+
+        def parse(self, batch: memoryview) -> bytes:
+            raise ValueError("trapped")
+
+        def close(self) -> None:
+            assert not self.is_closed
+            self.is_closed = True
+
+    module = Module()
+    runtime = RefinedRuntime(Inner(), [Refining("broken", ArtifactRefiner(module), Counters("refiner.broken"))])
+    for _ in range(8):
+        parse(runtime)
+    assert module.is_closed
+    assert module.restarts == 7
+    runtime.close()
 
 
 def test_an_artifact_sees_text_and_answers_by_record() -> None:
