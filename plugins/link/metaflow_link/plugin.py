@@ -12,17 +12,26 @@ from metaflow_core.api import (
     ServiceFactory,
     Stability,
     StorageFactory,
+    TaggerFactory,
 )
 from metaflow_core.hooks import hookimpl
+from metaflow_core.tagging.tags import TAGS
 from metaflow_link.agent.config import SenderConfig
-from metaflow_link.server.config import AgentsConfig, ReceiverConfig
+from metaflow_link.server.config import AgentsConfig, AgentTagsConfig, ReceiverConfig
 
 if TYPE_CHECKING:
     from metaflow_link.agent.forwarder import Forwarder
     from metaflow_link.server.receiver import Receiver
     from metaflow_link.server.service import AgentsService
+    from metaflow_link.server.tagger import AgentTagger
 
-__all__ = ["metaflow_collectors", "metaflow_exporters", "metaflow_services", "metaflow_storages"]
+__all__ = [
+    "metaflow_collectors",
+    "metaflow_exporters",
+    "metaflow_services",
+    "metaflow_storages",
+    "metaflow_taggers",
+]
 
 
 def _forwarder(context: BuildContext, config: SenderConfig) -> Forwarder:
@@ -41,6 +50,12 @@ def _service(context: BuildContext, config: AgentsConfig) -> AgentsService:
     from metaflow_link.server.service import AgentsService
 
     return AgentsService(context, config)
+
+
+def _tagger(context: BuildContext, config: AgentTagsConfig) -> AgentTagger:
+    from metaflow_link.server.tagger import AgentTagger
+
+    return AgentTagger(context, config)
 
 
 @hookimpl
@@ -97,5 +112,20 @@ def metaflow_services() -> Iterable[ServiceFactory]:
             create=_service,
             stability=Stability.BETA,
             summary="/v1/agents: the agents of this server, last seen, rows and losses",
+        )
+    ]
+
+
+@hookimpl
+def metaflow_taggers() -> Iterable[TaggerFactory]:
+    """The type ``metaflow``."""
+    return [
+        TaggerFactory(
+            type="metaflow",
+            config=AgentTagsConfig,
+            create=_tagger,
+            stability=Stability.BETA,
+            summary="tags the rows of agents by what their taggers know: a cluster's by the one that is elected, others by their own",
+            tags=TAGS,
         )
     ]

@@ -14,9 +14,11 @@ from metaflow_core.errors import StartError, StorageError, UnsupportedQuery
 from metaflow_link.agent.config import SenderConfig
 from metaflow_link.agent.dial import Dialer
 from metaflow_link.agent.outbox import Outbox
+from metaflow_link.agent.reporter import Reporter
 from metaflow_link.agent.sender import Sender
 from metaflow_link.identity import hostname, kept_id, product_version, system
 from metaflow_link.spool.spool import Fsync, Spool
+from metaflow_link.wire.knowledge import MADE_OF_NAMES, NAMES, names_batch
 from metaflow_link.wire.messages import PROTOCOL, messages
 
 if TYPE_CHECKING:
@@ -93,8 +95,12 @@ class Forwarder:
                 run_id=run_id,
             )
 
-        self._sender = Sender(self._context, config, outbox, dialer, hello, self._stats)
-        self._tasks = [asyncio.create_task(self._sender.run(), name="metaflow-sender")]
+        reporter = Reporter(self._context, self.write)
+        self._sender = Sender(self._context, config, outbox, dialer, hello, self._stats, reporter.again)
+        self._tasks = [
+            asyncio.create_task(self._sender.run(), name="metaflow-sender"),
+            asyncio.create_task(reporter.run(), name="metaflow-reporter"),
+        ]
         if config.fsync is Fsync.INTERVAL:
             self._tasks.append(asyncio.create_task(self._sync(outbox), name="metaflow-spool-sync"))
 
@@ -140,6 +146,18 @@ class Forwarder:
             batch = RecordBatch(batch.table, batch.data, uuid.uuid4().hex)
         size = await self._outbox.put(batch)
         self._context.counters.add("spooled", size, unit="bytes")
+
+    async def learn(self, dictionary: str, names: Mapping[int, str], valid_from_s: int | None = None) -> None:
+        """Spool names of numbers, so that the server has them before the rows that need them; see ``NamesKeeper``.
+
+        Numbers of this machine's own book are left out: the server tags with what taggers report, by numbers of its own.
+
+        :raises StorageError: they are not kept.
+        """
+        wanted = {number: text for number, text in names.items() if number >= MADE_OF_NAMES}
+        if wanted:
+            batch_id = uuid.uuid4().hex
+            await self.write(RecordBatch(NAMES, names_batch(dictionary, wanted, valid_from_s), batch_id))
 
     async def export(self, batch: RecordBatch) -> None:
         """As :meth:`write`."""

@@ -32,6 +32,7 @@ class Sender:
     """Runs until cancelled; whatever the network does, it goes on.
 
     :param hello: makes the greeting. :param counters: the agent's counters, for reports.
+    :param connected: called on every connection.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Sender:
         dialer: Dialer,
         hello: Callable[[], Any],
         counters: Callable[[], Iterable[CounterSample]],
+        connected: Callable[[], None],
     ) -> None:
         self._context = context
         self._config = config
@@ -49,6 +51,7 @@ class Sender:
         self._dialer = dialer
         self._hello = hello
         self._all_counters = counters
+        self._connected = connected
         self._flying: dict[int, int] = {}
         self._flying_bytes = 0
         self._landed = asyncio.Event()
@@ -110,6 +113,7 @@ class Sender:
                 welcome = await self._greet(call)
                 await self._outbox.rewind()
                 self.is_connected = True
+                self._connected()
                 self._context.counters.add("connected", unit="times")
                 self._context.report("running", f"connected to {self._config.server}")
                 await self._exchange(call, welcome)

@@ -8,7 +8,7 @@ from typing import Self
 from metaflow_core.api import Config, Field, SecretStr, field_validator, model_validator
 from metaflow_link.addresses import address, is_loopback
 
-__all__ = ["AgentsConfig", "ReceiverConfig"]
+__all__ = ["AgentTagsConfig", "AgentsConfig", "ReceiverConfig"]
 
 
 class ReceiverConfig(Config):
@@ -69,3 +69,7 @@ class ReceiverConfig(Config):
 
 class AgentsConfig(Config):
     """Nothing to set: it shows the list of every receiver of agents in the app."""
+
+
+class AgentTagsConfig(Config):
+    """Nothing to set: it uses what the agents of every receiver in the app report."""

@@ -12,6 +12,8 @@ from metaflow_core.api import BuildContext, Emit, RecordBatch
 from metaflow_core.errors import ParseError
 from metaflow_core.model.catalog import Table
 from metaflow_core.model.catalog.conform import conform
+from metaflow_link.server.reported import Reported
+from metaflow_link.server.stripping import stripped
 from metaflow_link.wire.batches import unpack
 from metaflow_link.wire.messages import messages
 
@@ -29,17 +31,20 @@ class NeverStored(Exception):
 @dataclass(frozen=True, slots=True)
 class _Ready:
     batch: RecordBatch
-    stripped: int
+    surplus: int
 
 
 class Intake:
     """Bounds what is in work, and sees to it that a batch that is sent again while it is being stored is not stored beside itself.
 
-    :param emit: hands a batch to the pipeline and returns when it is stored.
+    :param emit: hands a batch to the pipeline and returns when it is stored. :param reported: takes in what agents know.
     """
 
-    def __init__(self, context: BuildContext, emit: Emit, *, max_bytes: int, max_batch_bytes: int) -> None:
+    def __init__(
+        self, context: BuildContext, emit: Emit, reported: Reported, *, max_bytes: int, max_batch_bytes: int
+    ) -> None:
         self._context = context
+        self._reported = reported
         self._emit = emit
         self._max_bytes = max_bytes
         self._max_batch_bytes = max_batch_bytes
@@ -49,10 +54,10 @@ class Intake:
         self._unpacking = asyncio.Semaphore(4)
         self._working: dict[str, asyncio.Task[int]] = {}
 
-    async def take(self, agent_id: str, data: bytes) -> int:
-        """Store a serialised ``Batch``; returns its rows. Waits while too much is in work.
+    def read(self, data: bytes) -> Any:
+        """The ``Batch`` in a parcel.
 
-        :raises NeverStored: it never can be. :raises MetaFlowError: it was not, and may be sent again.
+        :raises NeverStored: there is none.
         """
         from google.protobuf.message import DecodeError
 
@@ -62,10 +67,31 @@ class Intake:
             raise NeverStored("malformed", f"the parcel holds no batch: {error}") from None
         if not message.id or len(message.id) > 512:
             raise NeverStored("malformed", "the batch has no id, or one of more than 512 characters")
+        return message
+
+    async def learn(self, agent_id: str, message: Any) -> int:
+        """Take in what an agent's taggers know; when this returns it is kept. Returns how many things that are.
+
+        :raises NeverStored: it is no such thing.
+        """
+        now = self._context.clock.time_ns()
+        try:
+            found = await asyncio.to_thread(unpack, message, self._max_batch_bytes)
+            count = await asyncio.to_thread(self._reported.take, agent_id, message.table, found.data, now)
+        except ParseError as error:
+            raise NeverStored("malformed", str(error)) from None
+        self._context.counters.add("learned", count, unit=message.table)
+        return count
+
+    async def take(self, agent_id: str, message: Any, nbytes: int) -> int:
+        """Store a ``Batch``; returns its rows. Waits while too much is in work.
+
+        :param nbytes: of the message. :raises NeverStored: it never can be. :raises MetaFlowError: it was not, and may be sent again.
+        """
         name = f"{agent_id}/{message.id}"
         task = self._working.get(f"{message.table}/{name}")
         if task is None:
-            size = max(min(message.size, self._max_batch_bytes), len(data))
+            size = max(min(message.size, self._max_batch_bytes), nbytes)
             task = asyncio.create_task(self._work(name, message, size))
             self._working[f"{message.table}/{name}"] = task
             task.add_done_callback(lambda done: self._finished(f"{message.table}/{name}"))
@@ -85,8 +111,8 @@ class Intake:
         try:
             async with self._unpacking:
                 ready = await asyncio.to_thread(self._ready, name, message)
-            if ready.stripped:
-                self._context.counters.add("received", ready.stripped, reason="unknown_columns", unit="columns")
+            if ready.surplus:
+                self._context.counters.add("received", ready.surplus, reason="unknown_columns", unit="columns")
             await self._emit(ready.batch)
             rows: int = ready.batch.data.num_rows
             self._context.counters.add("received", rows)
@@ -104,8 +130,8 @@ class Intake:
             )
         try:
             found = unpack(message, self._max_batch_bytes)
-            data, stripped = _known(found.data, table)
-            return _Ready(RecordBatch(table.name, conform(data, table, fill=False), name), stripped)
+            data, surplus = _known(found.data, table)
+            return _Ready(RecordBatch(table.name, stripped(conform(data, table, fill=False)), name), surplus)
         except ParseError as error:
             raise NeverStored("malformed", str(error)) from None
 

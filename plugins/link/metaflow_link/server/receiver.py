@@ -15,6 +15,7 @@ from metaflow_link.identity import kept_id
 from metaflow_link.server.agents import Agents
 from metaflow_link.server.config import ReceiverConfig
 from metaflow_link.server.intake import Intake
+from metaflow_link.server.reported import Reported
 from metaflow_link.server.session import Aborted, Session
 from metaflow_link.wire.messages import METHOD
 
@@ -25,13 +26,18 @@ _SLACK = 1 << 20
 
 
 class Receiver:
-    """Takes batches of any number of agents. An agent hears that a batch is stored when the pipeline says so."""
+    """Takes batches of any number of agents. An agent hears that a batch is stored when the pipeline says so.
+
+    :ivar reported: what the taggers of agents know.
+    """
 
     def __init__(self, context: BuildContext, config: ReceiverConfig) -> None:
         self._context = context
         self._config = config
         folder = context.data_dir
         self._agents = Agents(None if folder is None else folder / "agents.json", config.remembered_agents)
+        dictionaries = {tag.dictionary for table in context.catalog.tables.values() for tag in table.tags}
+        self.reported = Reported(folder, context.counters, dictionaries)
         self._server: Any = None
         self._intake: Intake | None = None
         self._served = False
@@ -73,6 +79,7 @@ class Receiver:
             self._server_id = await asyncio.to_thread(kept_id, folder, "server-id")
         if said := self._agents.load():
             self._context.logger.warning("%s.", said)
+        await asyncio.to_thread(self.reported.open)
         credentials = self._credentials()
         server = grpc.aio.server(
             options=[
@@ -141,6 +148,7 @@ class Receiver:
         intake = Intake(
             self._context,
             emit,
+            self.reported,
             max_bytes=self._config.max_pending_bytes,
             max_batch_bytes=self._config.max_batch_bytes,
         )

@@ -11,6 +11,7 @@ from metaflow_link.identity import is_agent_id, product_version
 from metaflow_link.server.agents import Agent, Agents
 from metaflow_link.server.config import ReceiverConfig
 from metaflow_link.server.intake import Intake, NeverStored
+from metaflow_link.wire.knowledge import KNOWLEDGE
 from metaflow_link.wire.messages import PROTOCOL, messages
 
 __all__ = ["Aborted", "Session"]
@@ -143,15 +144,34 @@ class Session:
                 self._agents.reported(agent, frame.report, self._context.clock.time_ns())
             elif frame.HasField("parcel"):
                 await self._window.acquire()
-                task = asyncio.create_task(self._store(agent, frame.parcel))
+                message = self._message(frame.parcel)
+                work = self._store(agent, frame.parcel, message)
+                if getattr(message, "table", "") in KNOWLEDGE:
+                    # rows that come behind it are tagged by it
+                    await work
+                    continue
+                task = asyncio.create_task(work)
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         while self._tasks or self._stored or self._refused:
             await asyncio.sleep(0.01)
 
-    async def _store(self, agent: Agent, parcel: Any) -> None:
+    def _message(self, parcel: Any) -> Any:
+        """The batch in a parcel, or why there is none."""
         try:
-            rows = await self._intake.take(agent.id, parcel.batch)
+            return self._intake.read(parcel.batch)
+        except NeverStored as never:
+            return never
+
+    async def _store(self, agent: Agent, parcel: Any, message: Any) -> None:
+        try:
+            if isinstance(message, NeverStored):
+                raise message
+            if message.table in KNOWLEDGE:
+                await self._intake.learn(agent.id, message)
+                rows = 0
+            else:
+                rows = await self._intake.take(agent.id, message, len(parcel.batch))
         except NeverStored as never:
             self._context.counters.add("refused", reason=never.reason, unit="batches")
             self._agents.refused(agent)
