@@ -1,0 +1,1 @@
+"""Tags rows with the services that registries know: Consul, Nacos, etcd, ZooKeeper, Eureka."""
