@@ -6,6 +6,7 @@
 use crate::chunked::{self, ChunkLine};
 use crate::pending::Asked;
 use crate::scan;
+use std::borrow::Cow;
 
 /// Private column with the first bytes of the body.
 pub(crate) const BODY: u16 = 1024;
@@ -13,14 +14,14 @@ pub(crate) const BODY: u16 = 1024;
 pub(crate) const MEDIA_TYPE: u16 = 1025;
 
 /// What there is of a body that is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Peek<'a> {
     /// It is not wanted, or there is none.
     No,
     /// It is wanted, and more of it is to come.
     More,
     /// Its first bytes.
-    Bytes(&'a [u8]),
+    Bytes(Cow<'a, [u8]>),
 }
 
 /// Look at the body behind the head of `length` bytes.
@@ -35,27 +36,55 @@ pub(crate) fn peek(bytes: &[u8], asked: Asked, length: usize, most: usize, is_la
     if !framing.is_wanted {
         return Peek::No;
     }
-    let (start, whole) = if framing.is_chunked {
-        match chunked::size(body) {
-            ChunkLine::More if is_last => return Peek::No,
-            ChunkLine::More => return Peek::More,
-            ChunkLine::Wrong | ChunkLine::Size(_, 0) => return Peek::No,
-            ChunkLine::Size(line, size) => (line, size),
-        }
-    } else {
-        match framing.length {
-            None | Some(0) => return Peek::No,
-            Some(size) => (0, size),
-        }
-    };
-    let wanted = most.min(usize::try_from(whole).unwrap_or(most));
-    let there = body.get(start..).unwrap_or_default();
-    if there.len() < wanted && !is_last {
+    if framing.is_chunked {
+        return chunks(body, most, is_last);
+    }
+    let Some(size @ 1..) = framing.length else { return Peek::No };
+    let wanted = most.min(usize::try_from(size).unwrap_or(most));
+    if body.len() < wanted && !is_last {
         return Peek::More;
     }
-    match there.get(..wanted.min(there.len())) {
-        None | Some([]) => Peek::No,
-        Some(found) => Peek::Bytes(found),
+    match &body[..wanted.min(body.len())] {
+        [] => Peek::No,
+        found => Peek::Bytes(Cow::Borrowed(found)),
+    }
+}
+
+/// The first bytes of a body in chunks, put together: events of a stream come in one each.
+fn chunks(body: &[u8], most: usize, is_last: bool) -> Peek<'_> {
+    let mut found = Cow::Borrowed(&[][..]);
+    let mut at = 0;
+    let is_whole = loop {
+        let (line, size) = match chunked::size(&body[at..]) {
+            ChunkLine::More => break is_last,
+            ChunkLine::Wrong | ChunkLine::Size(_, 0) => break true,
+            ChunkLine::Size(line, size) => (line, usize::try_from(size).unwrap_or(usize::MAX)),
+        };
+        at += line;
+        let there = &body[at..];
+        let part = &there[..there.len().min(size).min(most - found.len())];
+        if found.is_empty() {
+            found = Cow::Borrowed(part);
+        } else {
+            found.to_mut().extend_from_slice(part);
+        }
+        if found.len() >= most {
+            break true;
+        }
+        if there.len() <= size {
+            break is_last;
+        }
+        at += size;
+        match chunked::end(&body[at..]) {
+            Some(0) => break true,
+            Some(end) => at += end,
+            None => break is_last,
+        }
+    };
+    match (found.is_empty(), is_whole) {
+        (_, false) => Peek::More,
+        (true, true) => Peek::No,
+        (false, true) => Peek::Bytes(found),
     }
 }
 
@@ -132,9 +161,12 @@ mod tests {
     fn waits_for_what_is_wanted_and_no_longer() {
         assert_eq!(media_type(HEAD), b"application/json");
         assert_eq!(peek(&with(b"01234"), Asked::Plain, HEAD.len(), 8, false), Peek::More);
-        assert_eq!(peek(&with(b"01234567"), Asked::Plain, HEAD.len(), 8, false), Peek::Bytes(b"01234567"));
-        assert_eq!(peek(&with(b"0123456789rest"), Asked::Plain, HEAD.len(), 100, false), Peek::Bytes(b"0123456789"));
-        assert_eq!(peek(&with(b"012"), Asked::Plain, HEAD.len(), 8, true), Peek::Bytes(b"012"));
+        assert_eq!(peek(&with(b"01234567"), Asked::Plain, HEAD.len(), 8, false), Peek::Bytes(b"01234567".into()));
+        assert_eq!(
+            peek(&with(b"0123456789rest"), Asked::Plain, HEAD.len(), 100, false),
+            Peek::Bytes(b"0123456789".into())
+        );
+        assert_eq!(peek(&with(b"012"), Asked::Plain, HEAD.len(), 8, true), Peek::Bytes(b"012".into()));
         assert_eq!(peek(&with(b""), Asked::Plain, HEAD.len(), 8, true), Peek::No);
         assert_eq!(peek(&with(b"012"), Asked::Plain, HEAD.len(), 0, false), Peek::No);
     }
@@ -154,12 +186,20 @@ mod tests {
     }
 
     #[test]
-    fn chunks_give_their_first() {
+    fn chunks_are_put_together() {
         let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\ncontent-type: application/problem+json\r\n\r\n";
         let stream = |body: &[u8]| [head.as_slice(), body].concat();
         assert_eq!(peek(&stream(b""), Asked::Plain, head.len(), 8, false), Peek::More);
         assert_eq!(peek(&stream(b"5\r\nhel"), Asked::Plain, head.len(), 8, false), Peek::More);
-        assert_eq!(peek(&stream(b"5\r\nhello\r\n"), Asked::Plain, head.len(), 8, false), Peek::Bytes(b"hello"));
+        let said = |body: &[u8], is_last: bool| match peek(&stream(body), Asked::Plain, head.len(), 8, is_last) {
+            Peek::Bytes(found) => String::from_utf8_lossy(&found).into_owned(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(said(b"5\r\nhello\r\n", false), "More");
+        assert_eq!(said(b"5\r\nhello\r\n", true), "hello");
+        assert_eq!(said(b"5\r\nhello\r\n0\r\n\r\n", false), "hello");
+        assert_eq!(said(b"5\r\nhello\r\n4\r\n wor", false), "hello wo");
+        assert_eq!(said(b"5\r\nhello\r\n1\r\n!\r\nrest", true), "hello!");
         assert_eq!(peek(&stream(b"zz\r\n"), Asked::Plain, head.len(), 8, false), Peek::No);
     }
 

@@ -5,6 +5,7 @@ use crate::message::{self, Body, Extent, Next, Place, Sink};
 use crate::pending::Pending;
 use crate::side::{Phase, Progress, Side};
 use metaflow_parser_sdk::{Appended, Direction, Kind, Segment};
+use std::borrow::Cow;
 
 const GAP: &str = "bytes lost in the capture";
 
@@ -156,7 +157,7 @@ impl Session {
         let stream = &self.sides[direction.index()].stream;
         let body = match body::peek(stream.bytes(), self.pending.front(), length, sink.options.body_bytes, is_last) {
             Peek::Bytes(body) if extent == Extent::Whole => body,
-            _ => &[],
+            _ => Cow::Borrowed(&[][..]),
         };
         let place = Place {
             direction,
@@ -164,7 +165,7 @@ impl Session {
             time_ns: stream.time_ns(),
             end_time_ns: stream.time_at(length.saturating_sub(1)),
             extent,
-            body,
+            body: &body,
         };
         let pending = &mut self.pending;
         let next = message::report(stream.bytes().get(..length)?, place, sink, || pending.pop());

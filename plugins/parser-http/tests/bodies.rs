@@ -22,7 +22,7 @@ fn requests_and_responses_with_bodies_that_name_operations() {
             .server("HTTP/1.1 204 No\r\n\r\n"),
     );
     let bodies: Vec<&str> = rows.iter().map(|row| row.text("private_1024")).collect();
-    assert_eq!(bodies, ["{\"method\": \"eth_", "{\"a\":", "", "", "", ""]);
+    assert_eq!(bodies, ["{\"method\": \"eth_", "{\"a\":1} ", "", "", "", ""]);
     assert_eq!(rows[0].text("private_1025"), "application/json");
     let kinds: Vec<&str> = rows.iter().map(Row::kind).collect();
     assert_eq!(kinds, ["request", "response", "request", "response", "request", "response"]);

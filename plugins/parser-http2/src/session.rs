@@ -10,7 +10,12 @@ use crate::report::{Extent, Pen};
 use crate::resync::Trial;
 use crate::streams::{Place, Streams};
 use metaflow_parser_sdk::trace::Trace;
-use metaflow_parser_sdk::{Appended, Kind, Records, Segment};
+use metaflow_parser_sdk::{Appended, Kind, Records, Segment, StreamBuffer};
+
+/// Octets behind a whole frame of the client that may be missing without harm: a WINDOW_UPDATE, which often ends a call of
+/// which only the beginning is kept. A request has four fields at least, which in a frame of this size are indexed all: it
+/// cannot change the table.
+const HARMLESS: u64 = 13;
 
 /// What all connections share: the options and memory that is used again and again.
 #[derive(Default)]
@@ -120,7 +125,14 @@ impl Session {
             }
             Phase::Start | Phase::Lost | Phase::Over => {}
         }
+        let is_client = side == self.client;
         let lane = &mut self.lanes[side];
+        if is_client && lane.phase == Phase::Frames && lane.stream.is_empty() && lane.block.is_none() {
+            let beyond = beyond(&lane.stream, segment);
+            if beyond <= HARMLESS {
+                lane.stream.skip(beyond);
+            }
+        }
         if lane.stream.is_broken_by(segment) {
             let here = lane.stream.len();
             if lane.phase != Phase::Lost {
@@ -354,6 +366,13 @@ impl Session {
             self.stream_ended(side, data.stream, data.time_ns, tools, out);
         }
     }
+}
+
+/// How far a hole goes beyond what is being skipped.
+fn beyond(stream: &StreamBuffer, segment: &Segment) -> u64 {
+    let length = if segment.kind == Kind::Gap { u64::from(segment.wire_len) } else { 0 };
+    let known = stream.offset().wrapping_add(stream.skipping());
+    segment.stream_offset.wrapping_add(length).wrapping_sub(known)
 }
 
 /// A number of four octets.

@@ -44,6 +44,26 @@ fn a_gap_inside_data_is_no_loss() {
 }
 
 #[test]
+fn a_window_update_that_is_missing_behind_data_is_no_loss() {
+    let fields = [(":method", "POST"), (":scheme", "http"), (":authority", "a.example"), (":path", "/a")];
+    let first = [headers(1, false, &fields), data(1, true, &[b'x'; 1000])].concat();
+    let cut = first.len() - 900;
+    let script = |missing: u32| {
+        let rows = proven(
+            &h2()
+                .client(&first[..cut])
+                .gap(ClientToServer, 900 + missing)
+                // What the table held before.
+                .client([3, 5].map(|stream| frame(1, 5, stream, &[0xc1, 0xc0, 0xbf, 0xbe])).concat()),
+        );
+        rows.iter().filter(|row| row.kind() == "request").map(|row| row.text("request_resource").to_owned()).collect()
+    };
+    let told: [Vec<String>; 2] = [13, 14].map(script);
+    assert_eq!(told[0], ["/a", "/a", "/a"]);
+    assert!(told[1][1..].iter().all(String::is_empty), "{told:?}");
+}
+
+#[test]
 fn a_gap_inside_a_calls_data_breaks_its_counts_and_nothing_else() {
     let body = data(1, false, &[message(&[0; 400]), message(&[0; 400])].concat());
     let script = |from: usize, to: usize| {
