@@ -31,6 +31,7 @@ from metaflow_dialect_sql.raw.allowed import (
     is_setting,
 )
 from metaflow_dialect_sql.raw.inspecting import inspecting
+from metaflow_dialect_sql.raw.naming import called, check_call, is_expression, lone, named_by_in
 from metaflow_dialect_sql.raw.variables import replaced
 from metaflow_dialect_sql.raw.words import Kind, Word, joined, split
 from metaflow_dialect_sql.statements import at
@@ -53,7 +54,7 @@ _NODES: tuple[type[exp.Expr], ...] = (
     exp.CombinedAggFunc, exp.ParameterizedAgg, exp.CombinedParameterizedAgg, exp.AnonymousAggFunc, exp.Final, exp.TableSample,
     exp.RespectNulls, exp.IgnoreNulls, exp.Rollup, exp.Cube, exp.GroupingSets, exp.HexString, exp.BitString, exp.ColumnDef, exp.Filter,
     exp.Func, exp.LimitOptions, exp.Except, exp.Intersect, exp.Union, exp.Explode, exp.Lateral, exp.IntervalSpan, exp.Extract,
-    exp.AtTimeZone, exp.Distance, exp.National, exp.RawString,
+    exp.AtTimeZone, exp.Distance, exp.National, exp.RawString, exp.JSONPath, exp.JSONPathPart,
 )  # fmt: skip
 
 
@@ -123,7 +124,7 @@ def checked_statement(
         words, form, settings = _cut_tail(words)
         shown = inspecting(
             words,
-            allowed=lambda name, place: _check_table(name, rules, frozenset(), place),
+            allowed=lambda name, place: _check_table(name, rules, place),
             select=lambda inner: _checked_select(inner, rules, config).text,
             database=database,
         )
@@ -169,18 +170,17 @@ def _checked_select(words: list[Word], rules: _Rules, config: SqlConfig) -> RawS
     _check_words(words, rules, config)
     shown = joined(words)
     tree = _parsed(shown)
-    names = frozenset(cte.alias for cte in tree.find_all(exp.CTE))
     for node in tree.walk():
-        _check_node(node, names, rules)
-    return RawStatement(_qualified(shown, tree, names, rules), form, settings)
+        _check_node(node, rules)
+    return RawStatement(_qualified(shown, tree, rules), form, settings)
 
 
-def _qualified(shown: str, tree: exp.Expr, names: frozenset[str], rules: _Rules) -> str:
+def _qualified(shown: str, tree: exp.Expr, rules: _Rules) -> str:
     """The text with the database before the names of tables that have none."""
     places = []
     for node in tree.find_all(exp.Table) if rules.database else ():
         name = node.this.this if isinstance(node.this, exp.Identifier) else ""
-        if node.args.get("db") or name in names or not name:
+        if node.args.get("db") or not name or is_expression(node, name):
             continue
         if (start := node.this.meta.get("start")) is not None:
             places.append(int(start))
@@ -272,9 +272,7 @@ def _check_words(words: list[Word], rules: _Rules, config: SqlConfig) -> None:
         if following.text == "(":
             _check_call(words, index, rules)
         elif following.text == "." and word.text.lower() in ("system", "information_schema"):
-            _check_table(
-                f"{word.text}.{words[index + 2].text if index + 2 < len(words) else ''}", rules, frozenset(), word.at
-            )
+            _check_table(f"{word.text}.{words[index + 2].text if index + 2 < len(words) else ''}", rules, word.at)
 
 
 def _check_call(words: list[Word], index: int, rules: _Rules) -> None:
@@ -309,28 +307,37 @@ def _parsed(text: str) -> exp.Expr:
     return trees[0]
 
 
-def _check_node(node: exp.Expr, names: frozenset[str], rules: _Rules) -> None:
+def _check_node(node: exp.Expr, rules: _Rules) -> None:
     closed = () if rules.open else ("sample", "finals", "pivots", "laterals")
     for key in ("settings", "format", "into", "hint", "locks", "pivots", *closed):
         if node.args.get(key):
             raise QuerySyntaxError(f"{key.upper()} is not taken in raw SQL", at(node))
     if isinstance(node, exp.Table):
         if not isinstance(node.this, exp.Identifier):
-            if rules.open and isinstance(node.this, exp.Func):
-                return  # its name was checked among the words
+            if rules.open and isinstance(node.this, exp.Func) and called(node.this) in TABLE_FUNCTIONS:
+                return
             raise QuerySyntaxError("table functions such as file(), url() or remote() are not taken", at(node))
         parts = [node.args.get(key) for key in ("catalog", "db", "this")]
-        _check_table(".".join(str(part.this) for part in parts if part), rules, names, at(node))
+        name = ".".join(str(part.this) for part in parts if part)
+        if not is_expression(node, name):
+            _check_table(name, rules, at(node))
         return
-    if isinstance(node, exp.In) and isinstance(node.args.get("field"), exp.Column):
-        _check_table(node.args["field"].sql("clickhouse").replace('"', "").replace("`", ""), rules, names, at(node))
+    if isinstance(node, exp.In):
+        if (table := named_by_in(node)) and not is_expression(node, table):
+            _check_table(table, rules, at(node))
+        if isinstance(lone(node), exp.Column):
+            # ClickHouse takes the only name within IN (...) for a table when it is no column.
+            raise QuerySyntaxError(
+                "IN (name) may be a column or a table; write = for a column, IN name for a table", at(node)
+            )
+    check_call(node)
     if not isinstance(node, _NODES):
         raise QuerySyntaxError(f"{type(node).__name__} is not taken in raw SQL", at(node))
 
 
-def _check_table(name: str, rules: _Rules, names: frozenset[str], place: int | None) -> None:
+def _check_table(name: str, rules: _Rules, place: int | None) -> None:
     tables = rules.catalog.tables
-    if name in names or name in tables:
+    if name in tables:
         return
     if rules.open:
         if rules.database and f"{rules.database}.{name}" in tables:
