@@ -54,7 +54,8 @@ def assemble(
 
 
 def agent_config(host: PluginHost, capture: Capture, data_dir: Path, link: Mapping[str, Any]) -> dict[str, Any]:
-    """Capture and engine; rows go to a server. No tagger: what their numbers mean would stay here.
+    """Capture, engine and what this machine alone can know of its rows; they go to a server, which tags by it. In a cluster one of all
+    agents is elected to watch it.
 
     :param link: options of the sender.
     """
@@ -66,6 +67,9 @@ def agent_config(host: PluginHost, capture: Capture, data_dir: Path, link: Mappi
         "service": {"data_dir": str(data_dir)},
     }
     _add_more(config, capture)
+    _tag(host, config, capture)
+    if "kubernetes" in config.get("taggers", {}):
+        config["taggers"]["kubernetes"] = _with(host, Kind.TAGGER, "kubernetes", elect=True)
     return config
 
 
@@ -80,6 +84,9 @@ def server_config(host: PluginHost, data_dir: Path, port: int, link: Mapping[str
         "pipelines": {"agents": {"collectors": [LINK]}},
         "service": {"data_dir": str(data_dir)},
     }
+    if LINK in host.factories(Kind.TAGGER):
+        config["taggers"] = {LINK: {}}
+        config["pipelines"]["agents"]["taggers"] = [LINK]
     _store_and_answer(host, config, data_dir, port)
     _receive(host, config, (LINK,))
     return config

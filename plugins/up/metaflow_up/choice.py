@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import socket
 import sys
@@ -16,6 +17,7 @@ __all__ = ["MODES", "Capture", "Wanted", "choose_capture", "first_installed", "f
 
 # best first
 STORAGES = ("clickhouse", "memory")
+_RINGS_MIB, _AGENT_RINGS_MIB, _LEAST_RING_MIB = 64, 32, 8
 MODES = ("auto", "packets", "ebpf", "both")
 _EBPF = "system calls and TLS plain text of this machine's processes through eBPF"
 
@@ -132,7 +134,7 @@ def _packets(installed: Mapping[str, object], wanted: Wanted, own_ports: tuple[i
             return Capture("", {}, f"{reason}; {_instead(command)}")
         return Capture(
             "cbpf",
-            {**options, "exclude_ports": list(own_ports)},
+            {**options, "exclude_ports": list(own_ports), **_rings(interfaces, command)},
             f"packets of {_named(interfaces)} through AF_PACKET, since this process may open packet sockets",
         )
     if "winpcap" in installed:
@@ -146,6 +148,18 @@ def _packets(installed: Mapping[str, object], wanted: Wanted, own_ports: tuple[i
         {},
         f"no installed plugin captures live; install metaflow-collector-cbpf, or give a capture: mflow {command} --pcap FILE",
     )
+
+
+def _rings(interfaces: tuple[str, ...], command: str, present: Path = Path("/sys/class/net")) -> dict[str, int]:
+    """Options of the rings that packets wait in.
+
+    A block that the kernel hands over costs as much with ten packets as with a thousand, so it may fill it for a tenth of a second; smaller
+    blocks make the same memory outlast a longer standstill. The memory is shared among the interfaces: an agent has little.
+    """
+    names = [folder.name for folder in present.iterdir()] if present.is_dir() else []
+    count = sum(any(fnmatch.fnmatchcase(name, pattern) for pattern in interfaces) for name in names)
+    budget = _AGENT_RINGS_MIB if command == "agent" else _RINGS_MIB
+    return {"retire_ms": 100, "block_kib": 256, "ring_mib": max(_LEAST_RING_MIB, budget // max(1, count))}
 
 
 def _instead(command: str) -> str:

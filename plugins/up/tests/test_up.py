@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from metaflow_up import choice
 from metaflow_up.board import APPLICATION, NETWORK, Board
 from metaflow_up.choice import Wanted, choose_capture
+from metaflow_up.keeping import KeepingType
 from metaflow_up.place import Place, free_port, made_token
 
 from metaflow_core.api import RecordBatch
@@ -112,9 +114,43 @@ def test_own_port_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     capture = choose_capture(BOTH, Wanted("both", ("eth0",), "tcp", (80, 443)), (8088,))
     assert capture.options == {
         "interfaces": ["eth0"], "filter": "(tcp) and (port 80 or port 443)", "exclude_ports": [8088],
+        "retire_ms": 100, "block_kib": 256, "ring_mib": 64,
     }  # fmt: skip
     assert "eth0" in capture.why
     assert capture.more == {"ebpf": {"ports": [80, 443], "exclude_ports": [8088]}}
+
+
+def test_the_memory_of_rings_is_shared_and_an_agent_has_little(tmp_path: Path) -> None:
+    for name in ("lo", "eth0", "eth1", "wlan0"):
+        (tmp_path / name).mkdir()
+
+    def ring_mib(interfaces: tuple[str, ...], command: str) -> int:
+        return choice._rings(interfaces, command, tmp_path)["ring_mib"]
+
+    assert ring_mib(("*",), "up") == 16
+    assert ring_mib(("eth*",), "agent") == 16
+    assert ring_mib(("lo",), "agent") == 32
+    for at in range(60):
+        (tmp_path / f"veth{at}").mkdir()
+    assert ring_mib(("*",), "agent") == 8
+
+
+@pytest.mark.parametrize(("text", "kept"), [("off", None), ("headers", 0), ("96", 96), ("all", 65_535)])
+def test_what_is_kept_of_packets_is_said(text: str, kept: int | None, tmp_path: Path) -> None:
+    keeping = KeepingType().convert(text, None, None)
+    assert keeping.payload_bytes == kept
+    options = {} if kept is None else {"packets": {"max_mib": 256}}
+    [(label, said)] = keeping.said({"engines": options})
+    assert label == "packets"
+    assert {"off": "not kept", "headers": "no payload", "96": "96 bytes", "all": "nothing in it is masked"}[
+        text
+    ] in said
+
+
+def test_a_keeping_that_is_none_is_a_sentence() -> None:
+    for text in ("", "some", "-1", "65536", "1e3"):
+        with pytest.raises(click.UsageError, match="is none of off, headers, all"):
+            KeepingType().convert(text, None, None)
 
 
 def test_without_a_live_collector_it_says_what_to_install() -> None:

@@ -76,7 +76,7 @@ export const GROUPS: [string, string][] = [
 export const edges = (range: Range, group: string, filters: Filter[]): Question =>
   metrics(
     `SELECT ${group}_0 AS client, ${group}_1 AS server, server_port, l7_protocol, Sum(request) AS requests, Sum(error) AS errors, ` +
-      "Sum(timeout) AS timeouts, Avg(rrt) AS delay, Max(rrt_max) AS slowest " +
+      "Sum(timeout) AS timeouts, Avg(rrt) AS delay, Max(rrt_max) AS slowest, Any(ip_1) AS server_ip " +
       `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters, counted(range, "metrics", filters))} ` +
       "GROUP BY client, server, server_port, l7_protocol ORDER BY requests DESC LIMIT 5000",
     `sum by (${group}_0, ${group}_1, server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)`,

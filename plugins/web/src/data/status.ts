@@ -114,7 +114,8 @@ export function stagesOf(counters: Counter[], requestRows: number, flowRows: num
       name: "Captured",
       value: Math.max(packets, frames),
       unit: "packets",
-      lost: lost("collector"),
+      // packets beside packets; calls that processes made are counted on the health page
+      lost: sum(counters, (c) => kindOf(c.component) === "collector" && c.stage === "dropped" && c.reason !== "filter" && c.unit === "packets"),
       remedy: "No packet was captured yet: is there traffic on the interfaces, and does the capture filter let it through?",
     },
     {

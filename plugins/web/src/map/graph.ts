@@ -1,6 +1,6 @@
 /** From rows of client, server, port and protocol to nodes and edges. Pure. */
 
-import { isLoopback, serverName } from "../data/names";
+import { isAddress, isLoopback, serverName } from "../data/names";
 
 export interface Call {
   client: string;
@@ -12,6 +12,8 @@ export interface Call {
   timeouts: number;
   delay: number | null;
   slowest: number | null;
+  /** An address of the server, where it is known. */
+  serverIp?: string;
 }
 
 export interface Edge {
@@ -48,11 +50,26 @@ function serverNode(call: Call): string {
   return isLoopback(call.server) ? serverName(call.server, call.port) : call.server || "unknown";
 }
 
+/**
+ * The service behind an address, for addresses at which a single one answers. A client is often known by its address only, for its port
+ * is anybody's; the service that answers there is the same machine, pod or container, and without this no chain of calls would be one.
+ */
+function ownersOf(calls: Call[]): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const call of calls) {
+    const ip = call.serverIp ?? "";
+    if (ip === "" || call.server === "") continue;
+    owners.set(ip, (owners.get(ip) ?? call.server) === call.server && !isAddress(call.server) ? call.server : "");
+  }
+  return owners;
+}
+
 /** One edge for each pair of nodes and protocol; the busiest first. */
 export function graphOf(calls: Call[]): Graph {
   const edges = new Map<string, Edge>();
+  const owners = ownersOf(calls);
   for (const call of calls) {
-    const from = call.client || "unknown";
+    const from = (isAddress(call.client) && owners.get(call.client)) || call.client || "unknown";
     const to = serverNode(call);
     const id = JSON.stringify([from, to, call.protocol]);
     const edge = edges.get(id) ?? { id, from, to, protocol: call.protocol, requests: 0, failed: 0, delay: null, slowest: null, calls: [] };

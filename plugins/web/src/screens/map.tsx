@@ -3,6 +3,7 @@
 import { useMemo } from "preact/hooks";
 import { columnIndex, measured, number, records, type Table, text } from "../api/table";
 import { requestsOf } from "../data/links";
+import { isAddress } from "../data/names";
 import { parseFilters, type Filter } from "../data/sql";
 import * as queries from "../data/queries";
 import { clock, count, duration, percent, rate, seconds } from "../format";
@@ -42,6 +43,7 @@ function readCalls(table: Table): Call[] {
     timeouts: number(row["timeouts"]),
     delay: measured(row["delay"]),
     slowest: measured(row["slowest"]),
+    serverIp: text(row["server_ip"]),
   }));
 }
 
@@ -171,8 +173,10 @@ function Side({ graph, picked, group, lasting }: SideProps) {
 function equalsOf(edge: Edge, group: string): Record<string, string> {
   const call = edge.calls[0];
   const ports = new Set(edge.calls.map((item) => item.port));
+  // who is known by an address alone in these rows may have a name in others
+  const client = call && call.client !== edge.from && isAddress(call.client) ? "ip_0" : `${group}_0`;
   return {
-    [`${group}_0`]: call?.client ?? "",
+    [client]: call?.client ?? "",
     [`${group}_1`]: call?.server ?? "",
     l7_protocol: edge.protocol,
     ...(ports.size === 1 && call && call.port > 0 ? { server_port: String(call.port) } : {}),

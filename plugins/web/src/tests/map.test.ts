@@ -26,6 +26,15 @@ test("on loopback the port tells services apart, elsewhere a service keeps its c
   expect(graphOf([call("10.0.0.1", "10.0.0.2"), call("10.0.0.2", "10.0.0.3")]).nodes).toHaveLength(3);
 });
 
+test("a client known by its address is the service that alone answers there", () => {
+  const chain = [call("10.0.0.9", "gateway", { serverIp: "10.0.0.1" }), call("10.0.0.1", "orders", { serverIp: "10.0.0.2" }), call("10.0.0.2", "10.0.0.3", { serverIp: "10.0.0.3" })];
+  expect(graphOf(chain).edges.map((edge) => `${edge.from} ${edge.to}`).sort()).toEqual(["10.0.0.9 gateway", "gateway orders", "orders 10.0.0.3"]);
+  // two services at one address: nobody knows which of them calls
+  const shared = [...chain, call("10.0.0.9", "cache", { serverIp: "10.0.0.1" })];
+  expect(graphOf(shared).edges.map((edge) => edge.from)).toContain("10.0.0.1");
+  expect(graphOf([call("10.0.0.1", "::2", { serverIp: "10.0.0.1" }), call("10.0.0.1", "named", { serverIp: "" })]).edges.map((edge) => edge.from)).toEqual(["10.0.0.1", "10.0.0.1"]);
+});
+
 test("nothing measured stays nothing", () => {
   expect(graphOf([call("a", "b", { delay: null, slowest: null })]).edges[0]).toMatchObject({ delay: null, slowest: null });
 });
