@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from metaflow_core.tagging import EARLIEST, LATEST, Entry, Section, network
 from metaflow_tagger_kubernetes.objects import Node, Pod, Service, Slice
@@ -79,27 +79,42 @@ class Maker:
         )
         return (*((own,) if networks else ()), *ranges)
 
-    def service(self, service: Service, kind: str, behind: Iterable[Slice], nodes: tuple[str, ...]) -> Iterator[Entry]:
-        """A service by its own addresses, by those of its endpoints, and by its ports on every node."""
+    def service(
+        self,
+        service: Service,
+        kind: str,
+        behind: Iterable[Slice],
+        nodes: tuple[str, ...],
+        began: Callable[[str], int],
+    ) -> Iterator[Entry]:
+        """A service by its own addresses, by its ports on every node, and by each of its endpoints, which come and go by themselves.
+
+        :param began: since when an endpoint's address is that of its pod; 0 where there is none.
+        """
         # An ingress may have the name of a service.
         scope = "" if kind == "Service" else f"{kind.lower()}/"
-        places = [
-            (service.addresses, service.ports),
-            (nodes, service.node_ports),
-            *((each.addresses, each.ports) for each in behind),
+        identity = f"{self._cluster}/{service.namespace}/{scope}{service.name}"
+        since = service.created_ns or EARLIEST
+        places = [(service.addresses, service.ports, since), (nodes, service.node_ports, since)]
+        # nothing was behind a service before there was one, nor at a pod's address before there was the pod
+        places += [
+            ((address,), each.ports, max(began(address) or EARLIEST, since))
+            for each in behind
+            for address in each.addresses
         ]
-        for addresses, ports in places:
+        for addresses, ports, since in places:
             for protocol in sorted({protocol for protocol, _ in ports}):
                 if addresses:
                     yield Entry(
                         section=Section.SERVICES,
                         name=service.name,
-                        identity=f"{self._cluster}/{service.namespace}/{scope}{service.name}",
+                        identity=identity,
                         networks=tuple(network(each) for each in dict.fromkeys(addresses)),
                         type=_POD_SERVICE,
                         ports=tuple((port, port) for each, port in ports if each == protocol and 0 < port < 1 << 16),
                         protocol=protocol,
                         tags=service.tags,
+                        valid_from=since,
                     )
 
     def _attributes(self, namespace: str, on: str, workload: str, node: Node | None) -> Mapping[str, str]:

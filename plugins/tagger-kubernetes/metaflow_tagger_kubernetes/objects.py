@@ -64,6 +64,7 @@ class Service(Named):
     ports: Ports = ()
     node_ports: Ports = ()
     tags: Tags = field(default_factory=dict)
+    created_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,10 @@ def trim(kind: str, item: Mapping[str, Any], config: KubernetesConfig) -> Item |
     if kind == "Ingress":
         found = _balanced(item)
         rules = ((6, 80), (6, 443)) if found else ()
-        return Service(uid, namespace, name, found, rules, (), _tags(meta, {}, config)) if found else None
+        if not found:
+            return None
+        created = _moment(meta.get("creationTimestamp"))
+        return Service(uid, namespace, name, found, rules, (), _tags(meta, {}, config), created)
     if kind == "EndpointSlice":
         return _slice(uid, namespace, name, item)
     return Workload(uid, namespace, name, kind, _owner(meta))
@@ -164,6 +168,7 @@ def _service(uid: str, namespace: str, name: str, item: Mapping[str, Any], confi
             (_PROTOCOLS.get(str(e.get("protocol") or "TCP"), 0), int(e["nodePort"])) for e in ports if e.get("nodePort")
         ),
         _tags(item["metadata"], {}, config),
+        _moment(item["metadata"].get("creationTimestamp")),
     )
 
 

@@ -48,6 +48,7 @@ class Relations:
         self._pods_on: _Many[str, str] = _Many()
         self._pods_at: _Many[str, str] = _Many()
         self._services: _Many[tuple[str, str], str] = _Many()
+        self._parts_at: _Many[str, tuple[str, str]] = _Many()
         self._slices: dict[tuple[str, str], dict[str, Slice]] = defaultdict(dict)
 
     def add(self, item: Item) -> None:
@@ -67,6 +68,8 @@ class Relations:
             self._services.add((item.namespace, item.name), item.uid)
         elif isinstance(item, Slice):
             self._slices[item.namespace, item.service][item.uid] = item
+            for address in item.addresses:
+                self._parts_at.add(address, (item.namespace, item.service))
 
     def drop(self, item: Item) -> None:
         """It is not, or no longer like this."""
@@ -87,6 +90,9 @@ class Relations:
         elif isinstance(item, Slice):
             found = self._slices[item.namespace, item.service]
             found.pop(item.uid, None)
+            left = {address for each in found.values() for address in each.addresses}
+            for address in set(item.addresses) - left:
+                self._parts_at.drop(address, (item.namespace, item.service))
             if not found:
                 del self._slices[item.namespace, item.service]
 
@@ -123,6 +129,11 @@ class Relations:
     def services(self, namespace: str, name: str) -> tuple[str, ...]:
         """The services (and ingresses) of a name."""
         return self._services.of((namespace, name))
+
+    def services_at(self, address: str) -> Iterator[str]:
+        """The services that an address is an endpoint of."""
+        for each in self._parts_at.of(address):
+            yield from self.services(*each)
 
     def behind(self, namespace: str, service: str) -> tuple[Slice, ...]:
         """The parts of a service's endpoints, in an order that does not depend on the order of events."""

@@ -127,6 +127,10 @@ class World:
                     )
         else:
             dirty[kind, item.uid] = None
+        if isinstance(item, Pod):
+            dirty.update(
+                (("Service", uid), None) for address in item.addresses for uid in self._relations.services_at(address)
+            )
         if isinstance(item, Node):
             before = old if isinstance(old, Node) else None
             if before is None or (before.region, before.zone) != (item.region, item.zone):
@@ -163,20 +167,40 @@ class World:
         with self._lock:
             gone: list[Entry] = []
             come: list[Entry] = []
-            self._turn_past(now_ns, gone, come)
             dirty, self._dirty = self._dirty, {}
             for kind, uid in dirty:
                 before = self._made.get((kind, uid), ())
-                after = self._make(kind, uid)
-                if after == before:
-                    continue
-                gone += before
-                come += after
+                known = {_place(entry): entry for entry in before}
+                # what did not change stays the same object
+                after = tuple(
+                    known[p] if known.get(p := _place(each)) == each else each for each in self._make(kind, uid)
+                )
+                if kind != "Pod":
+                    left = {_place(each) for each in after}
+                    self._leave([each for place, each in known.items() if place not in left], now_ns)
+                marks = {id(each) for each in before}, {id(each) for each in after}
+                gone += [each for each in before if id(each) not in marks[1]]
+                come += [each for each in after if id(each) not in marks[0]]
                 if after:
                     self._made[kind, uid] = after
                 else:
                     self._made.pop((kind, uid), None)
+            self._turn_past(now_ns, gone, come)
             return gone, come
+
+    def _leave(self, entries: Iterable[Entry], now_ns: int) -> None:
+        """Entries that hold for rows of the past only."""
+        if self._config.history_s and self._config.max_history:
+            for entry in entries:
+                if entry.valid_from < now_ns:
+                    self._ended += 1
+                    rank = _FIRST_OF_ALL - self._ended
+                    self._new_past.append((now_ns, replace(entry, valid_to=now_ns, rank=rank)))
+
+    def _began(self, address: str) -> int:
+        """Since when the youngest pod has an address."""
+        pods = [self._objects["Pod"].get(uid) for uid in self._relations.pods_at(address)]
+        return max((pod.start_ns for pod in pods if isinstance(pod, Pod)), default=0)
 
     def _turn_past(self, now_ns: int, gone: list[Entry], come: list[Entry]) -> None:
         new, self._new_past = self._new_past[-self._config.max_history :], []
@@ -201,5 +225,10 @@ class World:
         if isinstance(item, Service):
             behind = self._relations.behind(item.namespace, item.name) if kind == "Service" else ()
             nodes = tuple(each for node in self._nodes.values() for each in node.addresses) if item.node_ports else ()
-            return tuple(self._maker.service(item, kind, behind, nodes))
+            return tuple(self._maker.service(item, kind, behind, nodes, self._began))
         return ()
+
+
+def _place(entry: Entry) -> tuple[object, ...]:
+    """What makes an entry of a node or service another one, and not the same one with other tags."""
+    return entry.section, entry.identity, entry.networks, entry.ports, entry.protocol

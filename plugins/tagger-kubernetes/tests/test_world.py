@@ -68,12 +68,17 @@ def test_a_change_is_followed_to_what_it_changes() -> None:
     assert [each.identity for each in behind] == ["c/default/shop"], "an ingress has no endpoints of its own"
     world.put("EndpointSlice", Slice("e", "default", "e", "other", ("10.0.0.1",), ((6, 8080),)), 4 * S)
     seen.look(6)
-    assert not [each for each in seen.of("shop") if each.ports == ((8080, 8080),)], "it belongs to another service now"
+    (behind,) = [each for each in seen.of("shop") if each.ports == ((8080, 8080),)]
+    assert (behind.valid_from // S, behind.valid_to // S) == (1, 6), (
+        "it belongs to another service now, and did to this one"
+    )
     for kind, uid in (("Pod", "uid-a"), ("Pod", "uid-b"), ("Node", "n"), ("Service", "s"), ("Ingress", "i")):
         world.remove(kind, uid, 7 * S)
     seen.look(8)
-    assert sorted((each.name, each.valid_to // S) for each in seen.entries.values()) == [("a", 7), ("b", 7)]
-    seen.look(8 + 3600)
+    pods = [each for each in seen.entries.values() if each.dictionary == "pod"]
+    assert sorted((each.name, each.valid_to // S) for each in pods) == [("a", 7), ("b", 7)]
+    assert all(each.valid_to <= 8 * S for each in seen.entries.values()), "nodes and services have a past too"
+    seen.look(9 + 3600)
     assert not seen.entries, "history ends"
 
 

@@ -1,0 +1,363 @@
+"""Against a real Kubernetes control plane: every row has the pod, workload, service, node and labels that were true at its time."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import threading
+import time
+import urllib.error
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pytest
+from metaflow_tagger_kubernetes.config import KubernetesConfig
+from metaflow_tagger_kubernetes.resources import resources
+from metaflow_tagger_kubernetes.tagger import KubernetesTagger
+
+from metaflow_core.api import Kind, RecordBatch, SystemClock
+from metaflow_core.testing import build_context
+
+
+def _beside(name: str) -> Any:
+    path = Path(__file__).parent / "control_plane" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"control_plane_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_LACKING = _beside("build").missing()
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(_LACKING), reason=_LACKING)]
+
+PODS, DEPLOYMENTS = "/api/v1/namespaces/shop/pods", "/apis/apps/v1/namespaces/shop/deployments"
+RULES = "/apis/rbac.authorization.k8s.io/v1"
+_REUSED_AFTER_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    made = _beside("plane").Plane(tmp_path_factory.mktemp("plane"), {"blind": "blind-token", "agent": "agent-token"})
+    try:
+        made.start()
+        made.call("POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})
+        for number, zone in ((1, "eu-a"), (2, "eu-b")):
+            made.node(f"node-{number}", f"192.168.7.{number}", zone)
+        yield made
+    finally:
+        made.stop()
+
+
+@dataclass
+class Row:
+    """A row that somebody made, and what was true of it then."""
+
+    address: str
+    time_ns: int
+    pod: str
+    node: str
+    workload: str
+    labels: dict[str, str]
+    port: int = 8080
+
+
+@dataclass
+class Nodes:
+    """What kubelets do: a thread that runs pods and buries them, and another that makes traffic at those that run."""
+
+    plane: Any
+    rows: list[Row] = field(default_factory=list)
+    running: dict[str, tuple[dict[str, Any], str, str]] = field(default_factory=dict)
+    free: deque[tuple[float, str]] = field(default_factory=lambda: deque((0.0, f"10.9.0.{n}") for n in range(1, 7)))
+    stop: threading.Event = field(default_factory=threading.Event)
+    failure: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(each,)) for each in (self._kubelet, self._traffic)
+        ]
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        for each in self._threads:
+            each.join()
+        if self.failure is not None:
+            raise self.failure
+
+    def _guarded(self, look: Callable[[], None]) -> None:
+        try:
+            while not self.stop.is_set():
+                look()
+                time.sleep(0.05)
+        except BaseException as error:
+            self.failure = error
+
+    def _kubelet(self) -> None:
+        for pod in self.plane.list(PODS):
+            uid = pod["metadata"]["uid"]
+            if pod["metadata"].get("deletionTimestamp"):
+                held = self.running.pop(uid, None)
+                self.plane.bury(pod)
+                if held is not None:
+                    self.free.append((time.monotonic() + _REUSED_AFTER_S, held[1]))
+            elif uid not in self.running and self.free and self.free[0][0] < time.monotonic():
+                _, address = self.free.popleft()
+                node = f"node-{1 + int(address.rpartition('.')[2]) % 2}"
+                try:
+                    self.running[uid] = self.plane.bind(pod, node, address), address, node
+                except urllib.error.HTTPError as error:
+                    # deleted meanwhile
+                    self.free.appendleft((0.0, address))
+                    if error.code not in (404, 409):
+                        raise
+
+    def _traffic(self) -> None:
+        for pod, address, node in list(self.running.values()):
+            meta = pod["metadata"]
+            owner = meta["ownerReferences"][0]["name"]
+            workload = owner.removesuffix(f"-{meta['labels'].get('pod-template-hash', '')}")
+            self.rows.append(Row(address, time.time_ns(), meta["name"], node, workload, meta["labels"]))
+
+
+def deployment(name: str, replicas: int, version: str) -> dict[str, Any]:
+    labels = {"app": name, "version": version}
+    return {
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "c", "image": "none", "ports": [{"containerPort": 8080}]}]},
+            },
+        },
+    }
+
+
+async def tagger(plane: Any, folder: Path, token: str = "admin-token", **more: Any) -> KubernetesTagger:
+    reports = more.pop("reports", None)
+    context = build_context(Kind.TAGGER, "kubernetes", clock=SystemClock(), data_dir=folder, reports=reports)
+    config = KubernetesConfig(kubeconfig=plane.kubeconfig(token), settle_s=0.1, cluster="real", **more)
+    made = KubernetesTagger(context, config)
+    await made.start()
+    return made
+
+
+def tagged(made: KubernetesTagger, rows: list[Row]) -> list[dict[str, Any]]:
+    data = pa.record_batch(
+        {
+            "end_time": pa.array([row.time_ns // 1000 for row in rows], pa.int64()).cast(pa.timestamp("us", "UTC")),
+            "ip4_1": pa.array([int(ip_address(row.address)) for row in rows], pa.uint32()),
+            "is_ipv4": pa.array([True] * len(rows)),
+            "server_port": pa.array([row.port for row in rows], pa.uint16()),
+            "protocol": pa.array([6] * len(rows), pa.uint8()),
+        }
+    )
+    found = made.tag(RecordBatch("flow_log.l7_flow_log", data)).data.to_pylist()
+    names = made.dictionaries()
+    kinds = {"pod_id_1": "pod", "pod_node_id_1": "pod_node", "pod_group_id_1": "pod_group", "service_id_1": "service"}
+    return [
+        {kind: names.get(kind, {}).get(row.get(column, 0), "") for column, kind in kinds.items()}
+        | {"labels": json.loads(names.get("pod_label", {}).get(row.get("pod_id_1", 0), "{}"))}
+        for row in found
+    ]
+
+
+async def until(true: Callable[[], Any], what: str, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if await asyncio.to_thread(true):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{what} did not happen")
+
+
+async def test_a_deployment_rolled_scaled_and_deleted_under_traffic(plane: Any, tmp_path: Path) -> None:
+    made = await tagger(plane, tmp_path)
+    call = plane.call
+    try:
+        with Nodes(plane) as nodes:
+
+            def are(count: int, version: str) -> Callable[[], bool]:
+                def check() -> bool:
+                    living = [pod for pod, _, _ in list(nodes.running.values())]
+                    return len(living) == count == len(plane.list(PODS)) and all(
+                        pod["metadata"]["labels"]["version"] == version for pod in living
+                    )
+
+                return check
+
+            service = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
+            await asyncio.to_thread(
+                call, "POST", "/api/v1/namespaces/shop/services", {"metadata": {"name": "front"}, "spec": service}
+            )
+            await asyncio.to_thread(call, "POST", DEPLOYMENTS, deployment("web", 3, "1"))
+            await until(are(3, "1"), "three pods")
+            merge = "application/merge-patch+json"
+            await asyncio.to_thread(call, "PATCH", f"{DEPLOYMENTS}/web", deployment("web", 3, "2"), merge)
+            await until(are(3, "2"), "the roll-out")
+            await asyncio.to_thread(call, "PATCH", f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": 5}}, merge)
+            await until(are(5, "2"), "five pods")
+            await asyncio.to_thread(call, "PATCH", f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": 1}}, merge)
+            await until(are(1, "2"), "one pod")
+            await asyncio.to_thread(call, "POST", DEPLOYMENTS, deployment("cart", 5, "9"))
+            await until(lambda: len(nodes.running) == 6, "the second deployment, on addresses of the first")
+            await until(lambda: any(row.workload == "cart" for row in nodes.rows), "its traffic")
+            await asyncio.to_thread(call, "DELETE", f"{DEPLOYMENTS}/web")
+            await asyncio.to_thread(call, "DELETE", f"{DEPLOYMENTS}/cart")
+            await until(lambda: not nodes.running and not plane.list(PODS), "the end")
+        # everything has gone; every row is tagged now, by what was true at its time
+        await until(lambda: made._world.count("Pod") == 0, "the last event")
+        await asyncio.sleep(0.5)
+        rows = nodes.rows
+        assert len({row.pod for row in rows}) >= 14
+        assert len(rows) > 100
+        shared = Counter(address for _, address in {(row.pod, row.address) for row in rows})
+        assert max(shared.values()) > 1, "addresses changed their owners"
+        wrong = []
+        without_service = 0
+        for row, found in zip(rows, tagged(made, rows), strict=True):
+            expected = {"pod": row.pod, "pod_node": row.node, "pod_group": row.workload, "labels": row.labels}
+            if any(found[name] != value for name, value in expected.items()):
+                wrong.append((row, found))
+            if row.workload == "web":
+                without_service += found["service"] != "front"
+            elif found["service"]:
+                wrong.append((row, found))
+        assert not wrong, f"{len(wrong)} of {len(rows)} rows, the first: {wrong[0]}"
+        # a pod that was never ready long enough to be an endpoint has no service
+        assert without_service == 0, f"{without_service} of {len(rows)} rows lack the service"
+        print(f"{len(rows)} rows of {len({row.pod for row in rows})} pods at {len(shared)} addresses, none wrong")
+    finally:
+        await made.stop()
+
+
+async def test_versions_that_were_compacted_are_listed_anew(plane: Any, tmp_path: Path) -> None:
+    """The API server is away, etcd forgets, and what happened meanwhile is known when it is back."""
+    made = await tagger(plane, tmp_path)
+    maps = "/api/v1/namespaces/shop/configmaps"
+    try:
+        plane.kill_api()
+        await until(lambda: all(each.problem for each in made._watchers), "that every watch breaks")
+        plane.start_api()
+        for number in range(3):
+            plane.call("POST", maps, {"metadata": {"name": f"m{number}-{time.time_ns()}"}, "data": {"a": "b"}})
+        plane.compact()
+        plane.call("POST", PODS, _pod("after"))
+        pod = plane.call("GET", f"{PODS}/after")
+        plane.bind(pod, "node-1", "10.9.0.77")
+        row = Row("10.9.0.77", time.time_ns() + 1_000_000_000, "after", "node-1", "", {})
+        await until(lambda: tagged(made, [row])[0]["pod"] == "after", "what came after")
+        await until(lambda: not any(each.problem for each in made._watchers), "that all is well")
+    finally:
+        plane.bury({"metadata": {"name": "after", "namespace": "shop"}})
+        await made.stop()
+
+
+async def test_a_version_that_is_too_old_is_410(plane: Any, tmp_path: Path) -> None:
+    """What the tagger does after a 410 is tested with the double; that this is what a real server says, here."""
+    from metaflow_tagger_kubernetes.access import Gone, connect
+
+    access, _ = connect(plane.kubeconfig(), "")
+    try:
+        plane.compact()
+        with pytest.raises(Gone):
+            for _ in access.watch("/apis/apps/v1/deployments", "1"):
+                pass
+    finally:
+        access.close()
+
+
+async def test_bookmarks_move_the_version(plane: Any, tmp_path: Path) -> None:
+    from metaflow_tagger_kubernetes.access import connect
+
+    access, _ = connect(plane.kubeconfig(), "")
+    version = list(access.pages("/api/v1/pods", 500))[-1][1]
+    seen: list[str] = []
+
+    def watch() -> None:
+        for kind, item in access.watch("/api/v1/pods", version):
+            seen.append(f"{kind} {item['metadata']['resourceVersion']}")
+            if kind == "BOOKMARK":
+                return
+
+    try:
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        plane.call("POST", "/api/v1/namespaces/shop/configmaps", {"metadata": {"name": f"b{time.time_ns()}"}})
+        # a server sends one about once a minute
+        await until(lambda: any(each.startswith("BOOKMARK") for each in seen), "a bookmark", 150)
+    finally:
+        access.close()
+
+
+async def test_each_missing_right_is_named(plane: Any, tmp_path: Path) -> None:
+    """With RBAC's own authorizer: a user that may nothing hears of every resource; with the rights of the chart all is well."""
+    reports: list[tuple[str, str]] = []
+    made = await tagger(plane, tmp_path / "blind", "blind-token", reports=reports)
+    wanted = list(resources(()))
+    try:
+        await until(lambda: all(each.problem for each in made._watchers), "every refusal")
+        for resource, watcher in zip(wanted, made._watchers, strict=True):
+            group = f" of the API group '{resource.group}'" if resource.group else ""
+            assert f"may not list and watch {resource.plural}{group}" in watcher.problem
+        await until(lambda: any("and 9 more" in text for _, text in reports), "the report")
+    finally:
+        await made.stop()
+    for name, rules in (("watch", _rules(wanted)), ("lease", _lease_rules())):
+        role = {"metadata": {"name": f"mf-{name}"}, "rules": rules}
+        plane.call("POST", f"{RULES}/clusterroles", role)
+        subject = {"kind": "User", "name": "agent", "apiGroup": "rbac.authorization.k8s.io"}
+        reference = {"kind": "ClusterRole", "name": f"mf-{name}", "apiGroup": "rbac.authorization.k8s.io"}
+        binding = {"metadata": {"name": f"mf-{name}"}, "subjects": [subject], "roleRef": reference}
+        plane.call("POST", f"{RULES}/clusterrolebindings", binding)
+    made = await tagger(plane, tmp_path / "seeing", "agent-token", elect=True, lease_s=2)
+    try:
+        await until(lambda: made.report().entries is not None, "its election, by the rights of the chart")
+        assert not any(each.problem for each in made._watchers)
+    finally:
+        await made.stop()
+
+
+async def test_an_election_by_a_real_api_server(plane: Any, tmp_path: Path) -> None:
+    made = [await tagger(plane, tmp_path / str(n), elect=True, lease_s=2, lease="mf-test") for n in range(3)]
+    try:
+
+        def speaking() -> list[KubernetesTagger]:
+            return [each for each in made if each.report().entries is not None]
+
+        await until(lambda: len(speaking()) == 1, "the first election")
+        (first,) = speaking()
+        assert {"node-1", "node-2"} <= {each.name for each in first.report().entries or ()}
+        await first.stop()
+        await until(lambda: len(speaking()) == 1, "the second election")
+        lease = plane.call("GET", "/apis/coordination.k8s.io/v1/namespaces/default/leases/mf-test")
+        assert lease["spec"]["leaseTransitions"] == speaking()[0].report().reign == 2
+    finally:
+        for each in made:
+            await each.stop()
+
+
+def _pod(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "none"}]}}
+
+
+def _rules(wanted: list[Any]) -> list[dict[str, Any]]:
+    return [{"apiGroups": [each.group], "resources": [each.plural], "verbs": ["list", "watch"]} for each in wanted]
+
+
+def _lease_rules() -> list[dict[str, Any]]:
+    verbs = ["get", "create", "update"]
+    return [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs}]
