@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from typing import Literal
+
+from pydantic import field_validator
+
 from metaflow_core import Config, Field
 
-__all__ = ["ProcessTaggerConfig"]
+__all__ = ["ProcessRule", "ProcessTaggerConfig"]
+
+
+class ProcessRule(Config):
+    """What processes that match are called, and what they are tagged with."""
+
+    match: str = Field(description="A regular expression, found anywhere in the text.")
+    of: Literal["name", "command_line", "parent", "unit"] = Field(
+        "name",
+        description="The text: the name, the command line (needs command_line), the parent's name, the systemd unit.",
+    )
+    name: str = Field("", description="The name instead, with \\1 for what the first group matched; empty: as before.")
+    tags: dict[str, str] = Field(
+        default_factory=dict, description="Tags of the process (os.app.KEY), with \\1 for what the first group matched."
+    )
+
+    @field_validator("match")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        return value
 
 
 class ProcessTaggerConfig(Config):
@@ -28,6 +56,10 @@ class ProcessTaggerConfig(Config):
     )
     command_line: bool = Field(
         True, description="Keep command lines (values of password, token, secret and key options are masked)."
+    )
+    rules: tuple[ProcessRule, ...] = Field(
+        (),
+        description="Names and tags for processes; the first rule that has a name gives it, tags of all are put together.",
     )
     max_processes: int = Field(20_000, ge=100, description="Processes that are remembered, those that run first.")
     max_sockets: int = Field(200_000, ge=100, description="Sockets that are remembered.")

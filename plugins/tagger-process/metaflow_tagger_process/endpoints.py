@@ -68,24 +68,35 @@ class Endpoints:
             del self._held[key]
 
     def at(
-        self, protocol: int, local: bytes, local_port: int, remote: bytes, remote_port: int, time_ns: int
+        self,
+        protocol: int,
+        local: bytes,
+        local_port: int,
+        remote: bytes,
+        remote_port: int,
+        time_ns: int,
+        width_ns: int = 0,
     ) -> Process | None:
-        """Who held an end: the connection itself if it was seen, else who waited for it."""
+        """Who held an end: the connection itself if it was seen, else who waited for it.
+
+        :param width_ns: the row is about as much time from ``time_ns`` on.
+        """
         exact = self._held.get((protocol, local, local_port, remote, remote_port))
         if exact:
-            found = self._among(exact, time_ns)
+            found = self._among(exact, time_ns, width_ns)
             if found:
                 return found
         waiting = self._held.get((protocol, local, local_port, _NOBODY, 0))
-        return self._among(waiting, time_ns) if waiting else None
+        return self._among(waiting, time_ns, width_ns) if waiting else None
 
-    def _among(self, tenures: tuple[Tenure, ...], time_ns: int) -> Process | None:
+    def _among(self, tenures: tuple[Tenure, ...], time_ns: int, width_ns: int) -> Process | None:
         for index in range(len(tenures) - 1, -1, -1):
             tenure = tenures[index]
             earliest = tenure.first_ns - self._slack_ns
             if index and earliest <= tenures[index - 1].last_ns:
                 earliest = tenures[index - 1].last_ns + 1
-            if max(earliest, tenure.process.start_ns - 50_000_000) <= time_ns <= tenure.last_ns + self._slack_ns:
+            earliest = max(earliest, tenure.process.start_ns - 50_000_000)
+            if earliest <= time_ns + width_ns and time_ns <= tenure.last_ns + self._slack_ns:
                 return tenure.process
         return None
 

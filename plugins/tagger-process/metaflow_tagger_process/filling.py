@@ -70,12 +70,12 @@ def _by_number(rows: Rows, end: str, lives: Lives, moments: NDArray[np.int64]) -
     found: list[Process | None] = [None] * rows.count
     if pids is None or not pids.any():
         return found
-    seconds = moments // 1_000_000_000
+    seconds, width = moments // 1_000_000_000, rows.width_ns()
     known: dict[tuple[int, int], Process | None] = {}
     for index in np.flatnonzero(pids):
         key = (int(pids[index]), int(seconds[index]))
         if key not in known:
-            known[key] = lives.at(key[0], int(moments[index]))
+            known[key] = lives.at(key[0], int(moments[index]), width)
         found[index] = known[key]
     return found
 
@@ -108,6 +108,7 @@ def _by_socket(
     far = rows.addresses("_1" if end == "_0" else "_0") if end else None
     addresses = _texts(near)
     far_addresses = _texts(far) if far is not None else [b""] * rows.count
+    width = rows.width_ns()
     ports, far_ports, kinds, times = near_port.tolist(), far_port.tolist(), protocol.tolist(), moments.tolist()
     for index in range(rows.count):
         key = (kinds[index], addresses[index], ports[index], far_addresses[index], far_ports[index])
@@ -117,7 +118,7 @@ def _by_socket(
                 learned.learn(key, process, times[index])
         # a client's row has the server's port, which says nothing of the client
         elif process is None and (role is None or role[index] == SERVER_ROLE):
-            found[index] = learned.at(key, times[index]) or endpoints.at(*key, times[index])
+            found[index] = learned.at(key, times[index]) or endpoints.at(*key, times[index], width)
 
 
 def _texts(addresses: tuple[NDArray[np.bool_], NDArray[np.uint32] | None, list[bytes] | None]) -> list[bytes]:

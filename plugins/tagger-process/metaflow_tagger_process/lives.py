@@ -77,10 +77,10 @@ class Lives:
         else:
             self._by_pid.pop(key[0], None)
 
-    def at(self, pid: int, time_ns: int) -> Process | None:
-        """Who had the number at that time."""
+    def at(self, pid: int, time_ns: int, width_ns: int = 0) -> Process | None:
+        """Who had the number at that time, or last had it in as much time from then on."""
         for life in reversed(self._by_pid.get(pid, ())):
-            if life.process.start_ns - _SLACK_NS <= time_ns and (
+            if life.process.start_ns - _SLACK_NS <= time_ns + width_ns and (
                 life.end_ns is None or time_ns <= life.end_ns + _SLACK_NS
             ):
                 return life.process

@@ -101,7 +101,8 @@ class Numbers:
             "unit": owner.unit,
             "tree": " > ".join(f"{item.name}/{item.pid}" for item in reversed([process, *self._tree(process)])),
         }
-        return {key: value for key, value in tags.items() if value}
+        # what the user says of a process comes beside what was found, never in its place
+        return {**dict(process.tags), **{key: value for key, value in tags.items() if value}}
 
     def names(self, after: int) -> tuple[int, Sequence[Names]]:
         """See :meth:`NamesSource.names`."""

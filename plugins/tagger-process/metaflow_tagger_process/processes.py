@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_tagger_process.cgroups import Owner, owner_of
-from metaflow_tagger_process.naming import masked, program_name
+from metaflow_tagger_process.naming import is_helper, masked, program_name
 
 __all__ = ["Process", "list_processes", "read_process"]
 
@@ -22,7 +22,8 @@ class Process:
 
     :ivar start_ns: when it began, nanoseconds since 1970 as far as the boot time is exact. :ivar start: in clock ticks since boot, exactly:
         with ``pid`` it tells this process from any other. :ivar kernel_name: the kernel's 15 bytes. :ivar name: what it is called.
-    :ivar netns: inode of its network namespace, 0 unknown.
+    :ivar netns: inode of its network namespace, 0 unknown. :ivar helper: it works for its parent, and should go by the parent's name.
+    :ivar tags: what the configuration's rules say of it.
     """
 
     pid: int
@@ -35,6 +36,8 @@ class Process:
     uid: int
     owner: Owner
     netns: int
+    helper: bool = False
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 def list_processes(root: Path = Path("/proc")) -> Iterator[tuple[int, int]]:
@@ -85,6 +88,7 @@ def read_process(pid: int, boot_ns: int, *, command_line: bool = True, root: Pat
         uid=uid,
         owner=owner_of(_read(folder / "cgroup").decode("utf-8", "replace")),
         netns=netns,
+        helper=is_helper(arguments),
     )
 
 

@@ -13,6 +13,7 @@ from metaflow_core.model.catalog import Column, Table
 
 __all__ = ["Rows"]
 
+_WIDTH = {"1m": 60, "1h": 3600, "1d": 86400}
 _SECOND = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
@@ -55,6 +56,16 @@ class Rows:
             values: NDArray[np.int64] = whole.to_numpy(zero_copy_only=False) * _SECOND[unit]
             return values
         return np.full(self.count, now_ns, np.int64)
+
+    def width_ns(self) -> int:
+        """How much time a row is about, from its time on: one of metrics bears the beginning of its second, minute, ..."""
+        time = self.table.column(self.table.time)
+        name = next((name for name in (time.name, *time.sources) if name in self.columns), "")
+        if not name:
+            return 0
+        type_ = self.columns[name].type
+        unit = type_.unit if pa.types.is_timestamp(type_) else self._unit(name, time)
+        return _WIDTH.get(self.table.name.rsplit(".", 1)[-1], 1) * _SECOND["s"] if unit == "s" else 0
 
     def _unit(self, name: str, time: Column) -> str:
         """A number's unit: that of the column it is, else it stands in the ending of a source's name."""

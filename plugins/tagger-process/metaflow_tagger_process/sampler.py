@@ -12,6 +12,7 @@ from metaflow_tagger_process.config import ProcessTaggerConfig
 from metaflow_tagger_process.endpoints import Endpoints
 from metaflow_tagger_process.lives import Lives
 from metaflow_tagger_process.processes import Process, list_processes, read_process
+from metaflow_tagger_process.ruling import Ruling
 from metaflow_tagger_process.sockets import Socket, holders, local_addresses, read_tables
 
 __all__ = ["Sampler"]
@@ -32,6 +33,7 @@ class Sampler:
         self.lives = Lives(config.max_processes, history)
         self.endpoints = Endpoints(config.max_sockets, history, int(config.sample_s * 2e9))
         self._boot_ns = _boot_time()
+        self._ruling = Ruling(config.rules)
         self._holders: dict[int, int] = {}
         self._due: dict[int, list[float]] = {}
         self._stopping = threading.Event()
@@ -83,6 +85,8 @@ class Sampler:
             process = read_process(pid, self._boot_ns, command_line=self._config.command_line, root=self._root)
             if process is None:
                 continue
+            above = self.lives.running.get(process.parent)
+            process = self._ruling.apply(process, above.process if above else None)
             if life and life.process.start == process.start:
                 self._due[pid] = (due or [])[1:]
             else:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from metaflow_tagger_process.naming import masked, program_name
 from metaflow_tagger_process.numbers import Numbers
 from metaflow_tagger_process.plugin import metaflow_taggers
 from metaflow_tagger_process.processes import Process, read_process
+from metaflow_tagger_process.ruling import Ruling
+from metaflow_tagger_process.sampler import Sampler
 from metaflow_tagger_process.sockets import local_addresses, read_tables
 from metaflow_tagger_process.tagger import ProcessTagger
 
@@ -81,14 +84,86 @@ def test_control_groups(text: str, expected: Owner) -> None:
         ("java", "java", ["java", "-Xmx1g", "-cp", "a:b", "org.shop.Main", "x"], "Main"),
         ("java", "java", ["java", "-jar", "/opt/shop.jar"], "shop.jar"),
         ("node", "node", ["node", "--inspect", "server.js"], "server.js"),
+        (
+            "java",
+            "java",
+            ["java", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "-m", "shop/org.shop.Main"],
+            "Main",
+        ),
+        ("redis-server", "redis-check-rdb", ["/usr/bin/redis-server 127.0.0.1:6379"], "redis-server"),
+        ("redis-server", "redis-check-rdb", ["redis-server *:6379"], "redis-server"),
+        ("httpd", "busybox", ["httpd", "-f"], "httpd"),
+        ("sh", "dash", ["sh", "-c", "true"], "dash"),
+        ("postgres", "postgres", ["postgres: shop shop 127.0.0.1(40000) idle"], "postgres"),
+        ("gunicorn", "python3.11", ["/usr/bin/python3", "/usr/bin/gunicorn", "-w", "4", "shop:app"], "gunicorn"),
+        ("gunicorn: worke", "python3.11", ["gunicorn: worker [shop:app]"], "gunicorn"),
+        ("python3", "python3.11", ["python3", "-m", "uvicorn", "shop:app", "--workers", "2"], "uvicorn"),
+        ("worker-thread", "server", ["/opt/server", "--port", "1"], "server"),
         ("kworker/0:1", "", [], "kworker/0:1"),
-        ("x", "gone (deleted)", ["x"], "gone"),
+        ("gone", "gone (deleted)", ["gone", "-v"], "gone"),
         ("agent", "memfd:sealed-1 (deleted)", ["agent"], "agent"),
         ("node", "node", [], "node"),
     ],
 )
 def test_names(kernel: str, program: str, arguments: list[str], expected: str) -> None:
     assert program_name(kernel, program, arguments) == expected
+
+
+def test_rules_name_and_tag() -> None:
+    rules = [
+        {"match": "^shop-(\\w+)$", "name": "\\1", "tags": {"app": "shop", "part": "\\1"}},
+        {"match": "shop", "of": "unit", "tags": {"app": "other", "team": "blue"}},
+        {"match": "supervisor", "of": "parent", "name": "never"},
+    ]
+    ruling = Ruling(ProcessTaggerConfig.model_validate({"rules": rules}).rules)
+    found = ruling.apply(
+        replace(process(name="shop-cart"), owner=Owner(unit="shop.service")), process(name="supervisord")
+    )
+    assert (found.name, dict(found.tags)) == ("cart", {"app": "shop", "part": "cart", "team": "blue"})
+    assert ruling.apply(process(), process(name="supervisord")).name == "never"
+    assert ruling.apply(process(), None) == process()
+    with pytest.raises(ValueError, match="no regular expression"):
+        ProcessTaggerConfig.model_validate({"rules": [{"match": "("}]})
+    numbers = Numbers("host", 10, lambda _: ())
+    numbers.process(found)
+    [tags] = [
+        json.loads(text)
+        for item in numbers.names(0)[1]
+        if item.dictionary == "process_tag"
+        for text in item.names.values()
+    ]
+    assert (tags["app"], tags["name"]) == ("shop", "cart")
+
+
+WORKERS = """
+import multiprocessing, time
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    worker = multiprocessing.Process(target=time.sleep, args=(60,), daemon=True); worker.start()
+    print(worker.pid, flush=True); time.sleep(60)
+"""
+
+
+def test_workers_go_by_the_name_of_who_made_them(tmp_path: Path) -> None:
+    program = tmp_path / "shop.py"
+    program.write_text(WORKERS)
+    parent = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE)
+    try:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        sampler = Sampler(ProcessTaggerConfig(sockets=False), build_context(Kind.TAGGER, "process").counters)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            sampler.look()
+            if sampler.lives.running[worker].process.helper:
+                break
+            sampler = Sampler(ProcessTaggerConfig(sockets=False), build_context(Kind.TAGGER, "process").counters)
+        assert {sampler.lives.running[pid].process.name for pid in (parent.pid, worker)} == {"shop.py"}
+    finally:
+        parent.kill()
+        parent.wait()
+        assert parent.stdout is not None
+        parent.stdout.close()
 
 
 def test_secrets_do_not_get_into_tags() -> None:
@@ -340,8 +415,7 @@ def test_metrics_of_one_end() -> None:
         assert server.stdout is not None
         port = int(server.stdout.readline())
         with tagging() as tagger:
-            # a row of metrics bears the beginning of its second: the process has to be older than that
-            time.sleep(1.1)
+            # a row of metrics bears the beginning of its second, of which the process may have seen the end only
             row = {"ip": "127.0.0.1", "server_port": port, "protocol": 6, "time": int(time.time())}
             batch = rows_of({**row, "role": 1}, {**row, "role": 0}, table="flow_metrics.network")
             shown = plain_rows(tagger.tag(batch).data)
