@@ -21,6 +21,10 @@ CHOICES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "ebpf": {"agent": {"ebpf": True, "filter": "not port 22", "priorityClassName": "system-node-critical"}},
     "least": {"agent": {"enabled": False}, "server": {"kubernetesTags": False}, "networkPolicy": {"enabled": False}},
+    "server elsewhere": {
+        "agent": {"kubernetesTags": True, "server": "metaflow.example:20133", "clusterName": "east"},
+        "server": {"kubernetesTags": False},
+    },
     "own token": {
         "tokenSecret": "mine",
         "imagePullSecrets": [{"name": "registry"}],

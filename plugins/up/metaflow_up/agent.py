@@ -44,6 +44,7 @@ __all__ = ["agent"]
     help="Where the spool and the agent's id are kept. Default: ~/.local/state/metaflow-agent.",
 )
 @click.option("--spool-mib", type=click.IntRange(1), default=1024, show_default=True, help="MiB that may wait on disk.")
+@click.option("--cluster", default="", help="Name of the Kubernetes cluster that this agent runs in, as rows show it.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def agent(
@@ -58,6 +59,7 @@ def agent(
     captures: tuple[str, ...],
     data: Path | None,
     spool_mib: int,
+    cluster: str,
     seconds: float | None,
     print_config: bool,
     **asked: Any,
@@ -101,7 +103,7 @@ def agent(
         "tls_name": tls_name,
         "spool_bytes": spool_mib << 20,
     }
-    config = agent_config(host, capture, folder, link)
+    config = agent_config(host, capture, folder, link, cluster)
     if print_config:
         return running.print_config(config)
     place = Place(folder)

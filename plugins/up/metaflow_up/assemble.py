@@ -53,11 +53,13 @@ def assemble(
     return config
 
 
-def agent_config(host: PluginHost, capture: Capture, data_dir: Path, link: Mapping[str, Any]) -> dict[str, Any]:
+def agent_config(
+    host: PluginHost, capture: Capture, data_dir: Path, link: Mapping[str, Any], cluster: str = ""
+) -> dict[str, Any]:
     """Capture, engine and what this machine alone can know of its rows; they go to a server, which tags by it. In a cluster one of all
     agents is elected to watch it.
 
-    :param link: options of the sender.
+    :param link: options of the sender. :param cluster: name of the Kubernetes cluster; its default when empty.
     """
     config: dict[str, Any] = {
         "version": 1,
@@ -69,7 +71,7 @@ def agent_config(host: PluginHost, capture: Capture, data_dir: Path, link: Mappi
     _add_more(config, capture)
     _tag(host, config, capture)
     if "kubernetes" in config.get("taggers", {}):
-        config["taggers"]["kubernetes"] = _with(host, Kind.TAGGER, "kubernetes", elect=True)
+        config["taggers"]["kubernetes"] = _with(host, Kind.TAGGER, "kubernetes", elect=True, cluster=cluster)
     return config
 
 
