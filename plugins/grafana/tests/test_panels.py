@@ -16,17 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 from metaflow_grafana.dashboards import boards
 
-from metaflow_core import App
+from metaflow_core import App, read_pcap
+from metaflow_core.api import Kind, RecordBatch
 from metaflow_core.cli.root import run_cli
 from metaflow_core.model.catalog import load_catalog
 
 SHOP = Path(__file__).resolve().parents[3] / "tests" / "captures" / "shop.pcap"
 END = int(datetime.datetime(2026, 11, 21, 7, 30, tzinfo=datetime.UTC).timestamp())
 BEGIN = END - 900
+LOG = "flow_log.l7_flow_log"
 BOARDS = {board.uid: board for board in boards(load_catalog())}
 
 
@@ -34,6 +37,15 @@ BOARDS = {board.uid: board for board in boards(load_catalog())}
 class Instance:
     url: str
     clickhouse: str
+
+
+def seen_by_processes(batch: pa.RecordBatch, point: str) -> pa.RecordBatch:
+    """The same calls as eBPF sees them at one end."""
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns["signal_source"] = pa.array([3] * batch.num_rows, pa.uint16())
+    columns["observation_point"] = pa.array([point] * batch.num_rows, pa.string())
+    columns["gprocess_id_1"] = pa.array([7 if point == "s-p" else 0] * batch.num_rows, pa.uint32())
+    return pa.record_batch(columns)
 
 
 def free_port() -> int:
@@ -75,6 +87,10 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
                     if metrics and metrics[0]["value"] == 136:
                         break
                 await asyncio.sleep(0.1)
+            storage: Any = app.components(Kind.STORAGE)["clickhouse"]
+            for number, point in enumerate(("c-p", "s-p")):
+                for at, batch in enumerate(read_pcap(SHOP).requests().stored()):
+                    await storage.write(RecordBatch(LOG, seen_by_processes(batch, point), f"again-{number}-{at}"))
             ready.set()
             await asyncio.to_thread(over.wait)
 
@@ -170,8 +186,12 @@ def test_the_numbers_are_those_of_the_capture(instance: Instance) -> None:
     assert {row["target"]: int(row["mainstat"]) for row in edges}["127.0.0.1:16379"] == 42
     assert {"127.0.0.1", "127.0.0.1:13306"} <= {row["id"] for row in nodes}
     assert {row["source"] for row in edges} | {row["target"] for row in edges} == {row["id"] for row in nodes}
+    # packets, clients' processes and servers' processes saw each of them: it counts once, and is listed at each place
     log = clickhouse(instance, panel("metaflow-requests", "Request log")["targets"][0]["rawSql"])
-    assert len(log) == 136
+    assert len(log) == 3 * 136
+    for title, column in (("Requests", "requests"), ("Endpoints", "requests")):
+        rows = clickhouse(instance, panel("metaflow-requests", title)["targets"][0]["rawSql"])
+        assert sum(int(row[column]) for row in rows) == 136, title
     assert {row["status"] for row in log} >= {"ok", "server_error", "client_error"}
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from metaflow_core.model.catalog import Catalog
+from metaflow_grafana.dashboards.once import once
 from metaflow_grafana.dashboards.requests import address, words
 from metaflow_grafana.panels import Board, Panel, promql, sql
 
@@ -22,7 +23,7 @@ def graph(catalog: Catalog) -> Board:
     bad = f"{status} IN ('server_error', 'client_error', 'timeout')"
     failed = f"countIf({bad})"
     client, server = address(0), f"concat({address(1)}, ':', toString(server_port))"
-    rows = f"FROM {_TABLE} WHERE {_WHEN} AND type != {_RESPONSE}"
+    rows = f"FROM {_TABLE} WHERE {_WHEN} AND type != {_RESPONSE} AND {once(_TABLE, _WHEN)}"
     # the panel wants fields of these names; arcs are shares that add up to 1
     # each row counts at its server, and shows that its client is there
     ends = f"[tuple({server}, biz_protocol, 1, toUInt8({bad})), tuple({client}, 'client', 0, 0)]"

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from metaflow_core.model.catalog import Catalog
+from metaflow_grafana.dashboards.once import once
 from metaflow_grafana.panels import CLICKHOUSE, Board, Panel, sql
 
 __all__ = ["address", "requests", "words"]
@@ -33,6 +34,7 @@ def requests(catalog: Catalog) -> Board:
     status = words(catalog, "response_status", "response_status")
     server = f"concat({address(1)}, ':', toString(server_port))"
     chosen = f"{_WHEN} AND biz_protocol IN (${{protocol:singlequote}}) AND (endpoint LIKE '%$text%' OR request_resource LIKE '%$text%')"
+    counted = f"{chosen} AND {once(_TABLE, _WHEN)}"
     failed = f"{status} IN ('server_error', 'client_error', 'timeout')"
     step = "toStartOfInterval(time, INTERVAL $__interval_s second)"
     columns = (
@@ -49,7 +51,7 @@ def requests(catalog: Catalog) -> Board:
                 "timeseries",
                 [
                     sql(
-                        f"SELECT {step} AS t, {status} AS status, count() AS requests FROM {_TABLE} WHERE {chosen} GROUP BY t, status ORDER BY t",
+                        f"SELECT {step} AS t, {status} AS status, count() AS requests FROM {_TABLE} WHERE {counted} GROUP BY t, status ORDER BY t",
                         over_time=True,
                     )
                 ],
@@ -61,7 +63,7 @@ def requests(catalog: Catalog) -> Board:
                 [
                     sql(
                         f"SELECT {step} AS t, quantile(0.5)(response_duration) AS p50, quantile(0.95)(response_duration) AS p95, "
-                        f"max(response_duration) AS slowest FROM {_TABLE} WHERE {chosen} GROUP BY t ORDER BY t",
+                        f"max(response_duration) AS slowest FROM {_TABLE} WHERE {counted} GROUP BY t ORDER BY t",
                         over_time=True,
                     )
                 ],
@@ -73,7 +75,7 @@ def requests(catalog: Catalog) -> Board:
                 [
                     sql(
                         f"SELECT biz_protocol AS protocol, {server} AS server, endpoint, count() AS requests, countIf({failed}) AS failed, "
-                        f"quantile(0.95)(response_duration) AS p95_us FROM {_TABLE} WHERE {chosen} "
+                        f"quantile(0.95)(response_duration) AS p95_us FROM {_TABLE} WHERE {counted} "
                         "GROUP BY protocol, server, endpoint ORDER BY requests DESC LIMIT 100"
                     )
                 ],
@@ -84,7 +86,7 @@ def requests(catalog: Catalog) -> Board:
                 [
                     sql(
                         f"SELECT biz_protocol AS protocol, {server} AS server, endpoint, {status} AS status, response_code AS code, "
-                        f"any(response_exception) AS said, count() AS times FROM {_TABLE} WHERE {chosen} AND {failed} "
+                        f"any(response_exception) AS said, count() AS times FROM {_TABLE} WHERE {counted} AND {failed} "
                         "GROUP BY protocol, server, endpoint, status, code ORDER BY times DESC LIMIT 100"
                     )
                 ],
@@ -98,7 +100,7 @@ def requests(catalog: Catalog) -> Board:
             ),
         ),
         (_protocols(), _text()),
-        "Every request, newest first.",
+        "Every request, newest first; a call that was seen at several places counts once, and is listed at each.",
     )
 
 
