@@ -19,7 +19,7 @@ class TracingConfig(Config):
     )
     without: tuple[str, ...] = Field((), description="Link rules that are not used.")
     max_rows: int = Field(
-        20_000, ge=1, le=1_000_000, description="Rows that one trace may have; what is beyond is cut, and said."
+        100_000, ge=1, le=1_000_000, description="Rows that one trace may have; what is beyond is cut, and said."
     )
     max_rounds: int = Field(4, ge=0, le=30, description="How often rows related to related rows are asked for.")
     margin_s: float = Field(

@@ -47,6 +47,22 @@ class Columns(dict[str, list[Any]]):
     def __init__(self, table: pa.Table) -> None:
         super().__init__()
         self._table = table
+        self._ends: dict[int, list[LinkEnd]] = {}
+
+    def ends(self, end: int) -> list[LinkEnd]:
+        """Address and port of each row's client (0) or server (1); one object for each that comes again."""
+        made = self._ends.get(end)
+        if made is None:
+            known: dict[tuple[Any, ...], LinkEnd] = {}
+            made = self._ends[end] = []
+            ports = self["client_port" if end == 0 else "server_port"]
+            for key in zip(self["is_ipv4"], self[f"ip4_{end}"], self[f"ip6_{end}"], ports, strict=True):
+                found = known.get(key)
+                if found is None:
+                    is_ipv4, ip4, ip6, port = key
+                    found = known[key] = LinkEnd(_address(is_ipv4, ip4, ip6), port or 0)
+                made.append(found)
+        return made
 
     def __missing__(self, name: str) -> list[Any]:
         made = self[name] = self._made(name)
@@ -86,8 +102,8 @@ class Span:
         self.clock = (
             f"{columns['app_service'][row]}/{columns['app_instance'][row]}" if self.is_span else f"agent {agent_id}"
         )
-        self.client = LinkEnd(_address(columns, row, 0), columns["client_port"][row] or 0)
-        self.server = LinkEnd(_address(columns, row, 1), columns["server_port"][row] or 0)
+        self.client = columns.ends(0)[row]
+        self.server = columns.ends(1)[row]
 
     def __getitem__(self, column: str) -> Any:
         return self._columns[column][self._row]
@@ -125,13 +141,11 @@ class Span:
         return dict(zip(self["attribute_names"] or (), self["attribute_values"] or (), strict=False))
 
 
-def _address(columns: Columns, row: int, end: int) -> str:
-    if columns["is_ipv4"][row] is False:
-        value = columns[f"ip6_{end}"][row]
-        text = str(ipaddress.IPv6Address(value)) if isinstance(value, bytes) and len(value) == 16 else str(value or "")
+def _address(is_ipv4: Any, ip4: Any, ip6: Any) -> str:
+    if is_ipv4 is False:
+        text = str(ipaddress.IPv6Address(ip6)) if isinstance(ip6, bytes) and len(ip6) == 16 else str(ip6 or "")
     else:
-        value = columns[f"ip4_{end}"][row]
-        text = str(ipaddress.IPv4Address(value)) if isinstance(value, int) else str(value or "")
+        text = str(ipaddress.IPv4Address(ip4)) if isinstance(ip4, int) else str(ip4 or "")
     return "" if text in _NOWHERE else text
 
 

@@ -73,16 +73,22 @@ def causes_of(
 ) -> Causes:
     """Link every hop to at most one other; no link closes a loop."""
     found = Causes({}, {})
-    indexes = {name: _index(hops, rule) for name, rule in causes.items()}
-    refusals: dict[int, list[_Candidate]] = {}
-    for hop in hops:
-        best, refused = _best(hop, causes, indexes, clocks)
-        if best is not None:
-            found.links[hop.index] = best
-        else:
-            refusals[hop.index] = refused
-    for name, rule in siblings.items():
-        _share(hops, name, rule, clocks, found)
+    refusals: dict[int, list[_Candidate]] = defaultdict(list)
+    # what goes by time and place alone, and so leads from no row to another, is asked last, and only where nothing better told
+    told = {name: rule for name, rule in causes.items() if rule.lookups}
+    for rules in (told, {name: rule for name, rule in causes.items() if name not in told}):
+        indexes = {name: _index(hops, rule) for name, rule in rules.items()}
+        order = {name: at for at, name in enumerate(causes) if name in rules}
+        for hop in hops:
+            if hop.index in found.links:
+                continue
+            best, refused = _best(hop, rules, order, indexes, clocks)
+            if best is not None:
+                found.links[hop.index] = best
+            else:
+                refusals[hop.index] += refused
+        for name, rule in siblings.items():
+            _share(hops, name, rule, clocks, found)
     _open_loops(hops, found)
     # only now, because what a hop caused itself is no missed cause of it, and shares the most ids with it
     for at, refused in refusals.items():
@@ -100,12 +106,16 @@ def _index(hops: Sequence[Hop], rule: LinkRule) -> dict[Hashable, _Bucket]:
 
 
 def _best(
-    hop: Hop, rules: Mapping[str, LinkRule], indexes: Mapping[str, Mapping[Hashable, _Bucket]], clocks: Clocks
+    hop: Hop,
+    rules: Mapping[str, LinkRule],
+    order: Mapping[str, int],
+    indexes: Mapping[str, Mapping[Hashable, _Bucket]],
+    clocks: Clocks,
 ) -> tuple[Link | None, list[_Candidate]]:
     accepted: list[_Candidate] = []
     refused: list[_Candidate] = []
-    for rule_at, (name, rule) in enumerate(rules.items()):
-        fitting, against = _judged(hop, name, rule, rule_at, indexes[name], clocks)
+    for name, rule in rules.items():
+        fitting, against = _judged(hop, name, rule, order[name], indexes[name], clocks)
         sure = _unambiguous(fitting)
         accepted += sure
         refused += [*against, *(_doubtful(each, len(fitting)) for each in fitting if each not in sure)]

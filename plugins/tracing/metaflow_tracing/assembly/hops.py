@@ -84,7 +84,7 @@ def hops_of(spans: Sequence[Span], rules: Mapping[str, LinkRule]) -> list[Hop]:
     proven: dict[int, Edge] = {}
     pairs: dict[tuple[int, int], Edge] = {}
     for name, rule in rules.items():
-        for one, other in _pairs(spans, rule):
+        for one, other in _pairs(spans, rule, groups):
             if groups.find(one) == groups.find(other):
                 continue
             verdict = rule.judge(spans[one], spans[other], 0)
@@ -115,15 +115,24 @@ def hops_of(spans: Sequence[Span], rules: Mapping[str, LinkRule]) -> list[Hop]:
     return hops
 
 
-def _pairs(spans: Sequence[Span], rule: LinkRule) -> list[tuple[int, int]]:
-    """Pairs that share a key, the nearest in time first."""
+def _pairs(spans: Sequence[Span], rule: LinkRule, groups: _Groups) -> list[tuple[int, int]]:
+    """Pairs that share a key and are not known to be of one message, the nearest in time first."""
     buckets: dict[Hashable, list[int]] = defaultdict(list)
     for index, span in enumerate(spans):
         for key in rule.offers(span):
             buckets[key].append(index)
     found: list[tuple[int, int, int]] = []
+    # rows that share one key mostly share the next one too
+    seen: set[tuple[int, ...]] = set()
     for bucket in buckets.values():
         if len(bucket) < 2:
+            continue
+        same = tuple(bucket)
+        if same in seen:
+            continue
+        seen.add(same)
+        first = groups.find(bucket[0])
+        if all(groups.find(index) == first for index in bucket):
             continue
         bucket.sort(key=lambda index: spans[index].start_us)
         for at, one in enumerate(bucket):

@@ -26,10 +26,12 @@ __all__ = ["Found", "Gatherer", "Store"]
 
 # values in one list of a plan; more would make a statement that no storage likes
 _MOST_VALUES = 20_000
+# rows whose columns are read at once
+_MOST_READ = 10_000
 # rows whose linking columns are looked through at once: more would take longer than asking for values
 _MOST_NARROW = 200_000
 # how long before and after what is known everything is looked through, and how often that may grow
-_REACH_S = 2.0
+_REACH_S = 1.0
 _WIDENINGS = 3
 _HOUR_NS = 3_600 * 1_000_000_000
 _TRACE_IDS = ("trace_id", "_trace_id_2")
@@ -156,7 +158,7 @@ class Gatherer:
 class _Search:
     """One search: the linking columns of the rows that are known so far.
 
-    :ivar rows: by column. :ivar known: flow and start of each.
+    :ivar rows: by column. :ivar known: flow and start of each, with its end.
     """
 
     def __init__(self, store: Store, found: Found, limits: Limits) -> None:
@@ -164,7 +166,7 @@ class _Search:
         self.found = found
         self._limits = limits
         self.rows: list[dict[str, Any]] = []
-        self.known: dict[tuple[int, int], None] = {}
+        self.known: dict[tuple[int, int], int] = {}
         self.is_full = False
 
     def values(self, columns: Sequence[str]) -> set[Any]:
@@ -202,7 +204,7 @@ class _Search:
             if len(self.known) >= self._limits.max_rows:
                 self.is_full = True
                 break
-            self.known[key] = None
+            self.known[key] = row["end_time"]
             fresh.append(row)
         self.rows += fresh
         return fresh
@@ -232,17 +234,24 @@ class _Search:
         return [] if related is None else self._add(related)
 
     async def read(self) -> None:
-        """All columns of the rows that are known."""
-        if not self.known:
-            return
-        keys = list(self.known)
-        asked = both(
-            same_id("flow_id", dict.fromkeys(flow for flow, _ in keys)),
-            same_id("start_time", dict.fromkeys(at for _, at in keys)),
-        )
-        table = await self._store.execute(rows(asked, self.window(1.0), self._limits.max_rows * 2))
-        self.found.plans += 1
-        self.found.spans = [span for span in spans_of(table) if (span["flow_id"], span.seen_start_us) in self.known]
+        """All columns of the rows that are known, so many at a time that no statement is longer than storages like."""
+        import pyarrow as pa
+
+        ordered = sorted(self.known.items(), key=lambda each: each[0][1])
+        found = []
+        for at in range(0, len(ordered), _MOST_READ):
+            part = ordered[at : at + _MOST_READ]
+            asked = both(
+                same_id("flow_id", dict.fromkeys(flow for (flow, _), _ in part)),
+                same_id("start_time", dict.fromkeys(start for (_, start), _ in part)),
+            )
+            time = window(part[0][0][1], max(end for _, end in part), 0.0)
+            found.append(await self._store.execute(rows(asked, time, self._limits.max_rows * 2)))
+            self.found.plans += 1
+        if found:
+            table = pa.concat_tables(found, promote_options="permissive") if len(found) > 1 else found[0]
+            spans = await asyncio.to_thread(spans_of, table)
+            self.found.spans = [span for span in spans if (span["flow_id"], span.seen_start_us) in self.known]
 
 
 def _asked(fresh: Sequence[dict[str, Any]], lookups: Sequence[Lookup], used: dict[str, set[Any]]) -> list[Expr]:

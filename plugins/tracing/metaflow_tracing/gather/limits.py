@@ -15,6 +15,6 @@ class Limits:
         rows are asked for. :ivar margin_s: how long before and after what is known related rows are looked for, in seconds.
     """
 
-    max_rows: int = 20_000
+    max_rows: int = 100_000
     max_rounds: int = 4
     margin_s: float = 30.0

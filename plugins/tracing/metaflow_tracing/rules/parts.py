@@ -27,9 +27,13 @@ def match(first: LinkSpan, second: LinkSpan, one: str, other: str | None = None)
 
 def traces_differ(first: LinkSpan, second: LinkSpan) -> bool:
     """Both name traces, and none in common."""
-    mine = {first["trace_id"], first["_trace_id_2"]} - {"", None}
-    others = {second["trace_id"], second["_trace_id_2"]} - {"", None}
-    return bool(mine and others and not mine & others)
+    mine, others = first["trace_id"], second["trace_id"]
+    if mine and mine == others:
+        return False
+    mine2, others2 = first["_trace_id_2"], second["_trace_id_2"]
+    if not (mine or mine2) or not (others or others2):
+        return False
+    return not {mine, mine2}.intersection({others, others2} - {"", None})
 
 
 def conflict(first: LinkSpan, second: LinkSpan) -> str:
@@ -38,9 +42,11 @@ def conflict(first: LinkSpan, second: LinkSpan) -> str:
         return "they name different traces"
     for name in (*_TEXTS, "span_id"):
         mine, other = first[name], second[name]
+        if mine == other or not mine or not other:
+            continue
         if isinstance(mine, str) and isinstance(other, str):
             mine, other = mine[:_LONGEST], other[:_LONGEST]
-        if mine and other and mine != other:
+        if mine != other:
             return f"{name} differs: {str(mine)[:60]} and {str(other)[:60]}"
     return ""
 
