@@ -62,7 +62,7 @@ class Watcher(threading.Thread):
             begin_ns = self._now_ns()
             self._warned, self._dropped = "", 0
             try:
-                found = self._bounded(self._source.look(first))
+                found = self._bounded(self._look(first))
             except Failed as error:
                 if self._stopping.is_set():
                     return
@@ -84,6 +84,15 @@ class Watcher(threading.Thread):
             self.looked.set()
             # a registry that changes all the time is not asked all the time
             self._rest(self._config.settle_s)
+
+    def _look(self, first: bool) -> Iterable[Instance]:
+        try:
+            return self._source.look(first)
+        except Failed:
+            raise
+        except Exception as error:
+            # what nobody foresaw must not end the thread
+            raise Failed(f"{type(error).__name__}: {error}"[:300]) from error
 
     def _rest(self, seconds: float) -> None:
         self._stopping.wait(seconds)
