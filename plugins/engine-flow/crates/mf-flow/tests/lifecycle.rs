@@ -490,6 +490,34 @@ fn time_that_steps_back_starts_over() {
 }
 
 #[test]
+fn packets_that_are_long_late_close_their_flow_once() {
+    let mut talk = Talk::with(Config {
+        max_flows: 10,
+        ..Config::default()
+    });
+    talk.handshake(100_000);
+    talk.ports.0 = 40001;
+    for i in 0..20 {
+        // each one's deadline has passed when it comes
+        talk.c(50_000 + i, ACK, 1, 1, b"late");
+    }
+    talk.wait(102_000);
+    assert_eq!(talk.log.closed.len(), 1);
+    assert_eq!(talk.table.len(), 1);
+    for port in 2000..2009 {
+        talk.ports.0 = port;
+        talk.handshake(102_000);
+    }
+    assert_eq!(
+        talk.table.counters().get("flow", "refused_table_full"),
+        0,
+        "the table knows how many flows it has"
+    );
+    talk.finish();
+    assert_eq!(talk.log.closed.len(), 11);
+}
+
+#[test]
 fn segments_reach_the_sink_with_their_direction() {
     let mut talk = Talk::new();
     talk.handshake(0);

@@ -347,8 +347,12 @@ impl<E: Default> FlowTable<E> {
             .saturating_add(flow.timeout_ns)
             .div_ceil(SECOND);
         if deadline < flow.timer_at {
-            flow.timer_at = self.wheel.slot_for(deadline);
-            self.wheel.enter(flow.timer_at, (slot, flow.generation));
+            // of a packet that is late the deadline has passed: every further one would come to the same second again
+            let due = self.wheel.slot_for(deadline);
+            if due != flow.timer_at {
+                flow.timer_at = due;
+                self.wheel.enter(due, (slot, flow.generation));
+            }
         }
         let Some(segment) = segment(packet, way, order) else {
             return;

@@ -143,6 +143,10 @@ impl<E: Default> FlowTable<E> {
                 let Some(flow) = self.flows.get_mut(slot as usize) else {
                     continue;
                 };
+                // A flow may have come to this second twice (its deadline moved away and back); the first entry settled it.
+                if flow.generation != generation || !flow.alive || flow.timer_at != due {
+                    continue;
+                }
                 let deadline = flow
                     .last_ns
                     .saturating_add(flow.timeout_ns)
