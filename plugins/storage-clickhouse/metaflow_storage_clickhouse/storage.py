@@ -41,6 +41,8 @@ _OWN_SQL: Settings = {
 }
 """Where ClickHouse's own SQL is asked, it has ClickHouse's own meaning."""
 _NARROWED = frozenset({"max_result_rows", "max_execution_time", "max_memory_usage"})
+_MOST = {"max_threads": 64, "max_block_size": 1 << 20}
+"""What a question may ask for at most, where the storage has no limit of its own: threads and rows at a time cost before they are counted."""
 
 
 def _least(asked: object, limit: Any) -> Any:
@@ -49,7 +51,7 @@ def _least(asked: object, limit: Any) -> Any:
         number = float(str(asked))
     except ValueError:
         return limit
-    return min(type(limit)(number), limit) if number > 0 else limit
+    return type(limit)(min(number, limit)) if number > 0 else limit
 
 
 class ClickHouseStorage:
@@ -209,7 +211,8 @@ class ClickHouseStorage:
         own = {**settings, "max_result_rows": _least(settings.get("max_result_rows"), max_rows)}
         own["max_execution_time"] = _least(settings.get("max_execution_time"), timeout_s)
         for name, value in own.items():
-            limits[name] = _least(value, limits[name]) if name in _NARROWED else value
+            limit = limits[name] if name in _NARROWED else _MOST.get(name)
+            limits[name] = value if limit is None else _least(value, limit)
         form_limits = limits if can_set else None
         data: bytes = await self._reading(
             lambda mark, stopped: self._engine.fetch(text, form, form_limits, mark, self._config.max_result_bytes),

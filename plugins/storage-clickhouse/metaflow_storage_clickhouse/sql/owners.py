@@ -31,8 +31,10 @@ class Owner:
     def packed(self, below: Relation) -> str:
         """One number of 64 bits: the owner's; else 2**32 and the IPv4 address; else 2**33 alone."""
         number, four, family = (below.columns[name].sql for name in (self.id, self.four, self.family))
-        address = f"bitOr(toUInt64({_FOUR}), toUInt32({four}))"
-        return f"multiIf(notEquals({number}, 0), toUInt64({number}), {family}, {address}, toUInt64({_SIX}))"
+        # By arithmetic: choosing costs as much again as the grouping (measured: 1.31 times grouping by the owner alone, against 1.12).
+        base = f"minus(toUInt64({_SIX}), multiply({family}, toUInt64({_FOUR})))"
+        address = f"plus(multiply({family}, toUInt32({four})), {base})"
+        return f"plus(toUInt64({number}), multiply(equals({number}, 0), {address}))"
 
 
 @dataclass(frozen=True, slots=True)
