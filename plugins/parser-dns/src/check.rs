@@ -1,6 +1,8 @@
 //! Inference: whether a flow that begins with these bytes is DNS.
 
+use crate::header;
 use crate::message::Message;
+use crate::name;
 use crate::tcp::{self, Start};
 use crate::wire::Fault;
 use metaflow_parser_sdk::{Check, Segment, Transport};
@@ -12,7 +14,15 @@ pub(crate) fn check(segment: &Segment, scratch: &mut Message) -> Check {
         Transport::Tcp => match tcp::start(bytes) {
             Start::More => return Check::More,
             Start::No(fault) => return refuse(fault),
-            Start::Message(_) | Start::Begun => bytes[tcp::PREFIX + 2] & 0x80 != 0,
+            Start::Message(_) | Start::Begun => {
+                // Lengths and counters of other protocols make a header; no name that is asked for has control codes.
+                if let Some(at) =
+                    name::control_code(bytes, tcp::PREFIX + header::SIZE).filter(|_| segment.server_port != 53)
+                {
+                    return Check::no("a name with control codes, and not port 53", at);
+                }
+                bytes[tcp::PREFIX + 2] & 0x80 != 0
+            }
         },
         Transport::Udp => {
             // A datagram is whole: every record of it must fit, unless the capture cut it.

@@ -142,7 +142,7 @@ impl Message {
 }
 
 /// IN, CH, HS, NONE and ANY; mDNS uses the highest bit for itself (RFC 6762, 5.4 and 10.2).
-fn check_class(class: u16, at: usize) -> Result<(), Fault> {
+pub(crate) fn check_class(class: u16, at: usize) -> Result<(), Fault> {
     match class & 0x7fff {
         1 | 3 | 4 | 254 | 255 => Ok(()),
         _ => fault("a class that is not assigned", at),

@@ -28,6 +28,18 @@ pub(crate) fn skip(message: &[u8], mut at: usize) -> Result<usize, Fault> {
     }
 }
 
+/// Where the labels of a name, up to a pointer, have a control code.
+pub(crate) fn control_code(message: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(length @ 1..=63) = message.get(at) {
+        let label = message.get(at + 1..)?.iter().take(usize::from(*length));
+        if let Some(found) = label.clone().position(|byte| *byte < 0x20) {
+            return Some(at + 1 + found);
+        }
+        at += 1 + label.len();
+    }
+    None
+}
+
 /// Append a name as text (`www.example.com`, `.` for the root) and give the offset behind it.
 ///
 /// A pointer must point before the labels that led to it, so that every name ends.

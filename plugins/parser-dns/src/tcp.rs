@@ -1,7 +1,7 @@
 //! DNS over TCP (RFC 1035, 4.2.2; RFC 7766): messages behind a length of two bytes, and the way back after a loss.
 
 use crate::header::{self, Header};
-use crate::message::Message;
+use crate::message::{check_class, Message};
 use crate::name;
 use crate::wire::{u16_at, Fault};
 use metaflow_parser_sdk::{Appended, Records, Segment, StreamBuffer};
@@ -60,7 +60,7 @@ fn prove(message: &[u8], length: usize) -> Result<(), Fault> {
     header.check(length)?;
     if header.questions > 0 {
         let at = name::skip(message, header::SIZE)?;
-        u16_at(message, at + 2)?;
+        check_class(u16_at(message, at + 2)?, at + 2)?;
     }
     Ok(())
 }

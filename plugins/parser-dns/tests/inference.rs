@@ -33,6 +33,20 @@ fn a_part_of_a_stream_asks_for_more_until_the_question_is_whole() {
 }
 
 #[test]
+fn what_has_the_shape_of_a_header_on_tcp_is_refused_by_its_question() {
+    // MySQL's OK and the beginning of a result set: a length, an id and two questions, the first about the root.
+    let ok = b"\x07\0\0\x01\0\0\0\x02\0\0\0";
+    let result = b"\x01\0\0\x01\x01\x18\0\0\x02\x03def\x01d\x01t\x01t\x01a\x01a\x0c\x3f\0\x0b\0\0\0\x03\0\0\0\0\0\x05\0\0\x03\xfe\0\0\x02\0";
+    let bytes = [&ok[..], &result[..]].concat();
+    let said = Script::new(9999).server(&bytes).check::<DnsParser>();
+    assert_eq!((said.0, said.1.as_str()), ("no", "a class that is not assigned"));
+    let controls = query(1, "\u{1}a.example", 1).framed();
+    let said = Script::new(9999).client(&controls).check::<DnsParser>();
+    assert_eq!((said.0, said.1.as_str(), said.2), ("no", "a name with control codes, and not port 53", 15));
+    assert_eq!(tcp(&controls).0, "request");
+}
+
+#[test]
 fn look_alikes_are_refused_with_a_reason_and_the_byte() {
     let mut reserved = query(1, "a", 1).0;
     reserved[3] |= 0x40;
