@@ -37,6 +37,16 @@ fn a_part_of_http_asks_for_more() {
 }
 
 #[test]
+fn empty_lines_before_a_message_are_ignored() {
+    assert_eq!(check(b"\r\n\r\nGET /a HTTP/1.1\r\n").0, "request");
+    assert_eq!(check(b"\r\n").0, "more");
+    assert_eq!(check(b"\r\nEHLO a\r\n"), ("no", "no version behind the target".to_owned(), 8));
+    assert_eq!(check(&b"\r\n".repeat(5)), ("no", "empty lines and no message".to_owned(), 8));
+    let rows = Script::new(80).client("\r\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n").run::<HttpParser>();
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
 fn look_alikes_are_refused_with_a_reason_and_the_byte() {
     for (bytes, reason, offset) in [
         (&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], "an HTTP/2 preface", 6),

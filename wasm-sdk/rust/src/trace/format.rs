@@ -23,12 +23,22 @@ pub enum Format {
     Sw6,
     /// SkyWalking 8: as 6.
     Sw8,
+    /// Datadog, several headers: the whole value is the trace id, decimal.
+    DatadogTraceId,
+    /// Datadog, several headers: the whole value is the sender's span, decimal.
+    DatadogParentId,
+    /// AWS X-Ray and its load balancers: `Root=trace;Parent=span;Sampled=1`, in any order.
+    Amzn,
+    /// Google Cloud: `trace/span;o=1`.
+    CloudTrace,
+    /// Tingyun: `c=...;x=trace;...`.
+    Tingyun,
     /// Any other header: the whole value is a trace id.
     Raw,
 }
 
 /// Every format with the name that options use.
-pub(super) const NAMES: [(&str, Format); 10] = [
+pub(super) const NAMES: [(&str, Format); 15] = [
     ("traceparent", Format::Traceparent),
     ("b3", Format::B3),
     ("x-b3-traceid", Format::B3TraceId),
@@ -38,6 +48,11 @@ pub(super) const NAMES: [(&str, Format); 10] = [
     ("sw3", Format::Sw3),
     ("sw6", Format::Sw6),
     ("sw8", Format::Sw8),
+    ("x-datadog-trace-id", Format::DatadogTraceId),
+    ("x-datadog-parent-id", Format::DatadogParentId),
+    ("x-amzn-trace-id", Format::Amzn),
+    ("x-cloud-trace-context", Format::CloudTrace),
+    ("x-tingyun", Format::Tingyun),
     ("raw", Format::Raw),
 ];
 
@@ -70,6 +85,11 @@ pub(super) fn read(format: Format, value: &str, ids: &mut Ids) -> Option<()> {
         Format::Uber => uber(value, ids),
         Format::Sw3 => sw3(value, ids),
         Format::Sw6 | Format::Sw8 => sw8(value, ids),
+        Format::DatadogTraceId => decimal(value, &mut ids.trace_id),
+        Format::DatadogParentId => decimal(value, &mut ids.span_id),
+        Format::Amzn => amzn(value, ids),
+        Format::CloudTrace => cloud_trace(value, ids),
+        Format::Tingyun => whole(field(value, "x")?, &mut ids.trace_id),
     }
 }
 
@@ -156,6 +176,42 @@ fn sw8(value: &str, ids: &mut Ids) -> Option<()> {
     }
     ids.span_id.push('-');
     ids.span_id.push_str(span);
+    Some(())
+}
+
+/// An id of 64 bits that is not 0.
+fn decimal(value: &str, out: &mut String) -> Option<()> {
+    (1..=20).contains(&value.len()).then_some(())?;
+    (value.bytes().all(|byte| byte.is_ascii_digit()) && !is_zero(value)).then_some(())?;
+    whole(value, out)
+}
+
+/// The value of a field in `name=value;name=value`.
+fn field<'a>(value: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut fields = value.split(';').filter_map(|field| field.split_once('='));
+    fields.find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
+}
+
+/// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html>: a load balancer adds `Self` and makes a `Root`.
+fn amzn(value: &str, ids: &mut Ids) -> Option<()> {
+    whole(field(value, "Root")?, &mut ids.trace_id)?;
+    if let Some(parent) = field(value, "Parent").filter(|parent| is_hex(parent, 16..=16)) {
+        ids.span_id.push_str(parent);
+    }
+    Some(())
+}
+
+/// <https://cloud.google.com/trace/docs/trace-context>: the trace is hexadecimal, the span decimal.
+fn cloud_trace(value: &str, ids: &mut Ids) -> Option<()> {
+    let ids_only = value.split(';').next()?;
+    let (trace, span) = ids_only.split_once('/').unwrap_or((ids_only, ""));
+    if !is_hex(trace, 32..=32) || is_zero(trace) {
+        return None;
+    }
+    ids.trace_id.push_str(trace);
+    if span.bytes().all(|byte| byte.is_ascii_digit()) && !is_zero(span) {
+        ids.span_id.push_str(span);
+    }
     Some(())
 }
 

@@ -31,9 +31,22 @@ pub struct TraceRules {
 }
 
 impl Default for TraceRules {
-    /// traceparent, sw8, sw6, sw3, b3, x-b3-*, uber-trace-id.
+    /// traceparent, sw8, sw6, sw3, b3, x-b3-*, uber-trace-id, x-datadog-*, x-tingyun, x-cloud-trace-context,
+    /// x-amzn-trace-id. What load balancers add of themselves comes last.
     fn default() -> TraceRules {
-        let names = ["traceparent", "sw8", "sw6", "sw3", "b3", "x-b3-traceid", "uber-trace-id"];
+        let names = [
+            "traceparent",
+            "sw8",
+            "sw6",
+            "sw3",
+            "b3",
+            "x-b3-traceid",
+            "uber-trace-id",
+            "x-datadog-trace-id",
+            "x-tingyun",
+            "x-cloud-trace-context",
+            "x-amzn-trace-id",
+        ];
         let mut rules = TraceRules { rules: Vec::new(), names: Names::default() };
         for (name, format) in names.iter().filter_map(|name| Some((*name, named(name)?))) {
             rules.add(name, format);
@@ -83,6 +96,9 @@ impl TraceRules {
             self.add("x-b3-spanid", Format::B3SpanId);
             self.add("x-b3-parentspanid", Format::B3ParentSpanId);
         }
+        if format == Format::DatadogTraceId {
+            self.add("x-datadog-parent-id", Format::DatadogParentId);
+        }
     }
 
     /// The names of the headers that are looked at.
@@ -108,6 +124,7 @@ impl TraceRules {
             match format {
                 Format::B3SpanId => trace.b3_span.clone_from(&ids.span_id),
                 Format::B3ParentSpanId => trace.b3_parent.clone_from(&ids.parent_span_id),
+                Format::DatadogParentId => trace.datadog_span.clone_from(&ids.span_id),
                 _ => trace.offer(rank, format, &mut ids),
             }
         }
@@ -123,6 +140,7 @@ pub struct Trace {
     second: Ids,
     b3_span: String,
     b3_parent: String,
+    datadog_span: String,
     scratch: Ids,
 }
 
@@ -136,6 +154,7 @@ impl Trace {
         }
         self.b3_span.clear();
         self.b3_parent.clear();
+        self.datadog_span.clear();
     }
 
     /// Keep the ids if their rule is better than the best so far; the loser may become the second trace.
@@ -174,6 +193,7 @@ impl Trace {
     pub fn span_id(&self) -> &str {
         match self.best {
             Some((_, Format::B3TraceId)) => &self.b3_span,
+            Some((_, Format::DatadogTraceId)) => &self.datadog_span,
             _ => &self.first.span_id,
         }
     }

@@ -98,3 +98,42 @@ fn own_names_and_wrong_options() {
     assert!(TraceRules::parse("a=b").unwrap_err().contains("unknown format"));
     assert!(TraceRules::parse("a b").unwrap_err().contains("not a header name"));
 }
+
+#[test]
+fn ids_of_clouds_and_products() {
+    for (headers, trace_id, span_id) in [
+        (
+            &[("x-datadog-trace-id", "1234567890123456789"), ("x-datadog-parent-id", "98765")][..],
+            "1234567890123456789",
+            "98765",
+        ),
+        (&[("x-datadog-trace-id", "0")], "", ""),
+        (
+            &[(
+                "X-Amzn-Trace-Id",
+                "Self=1-2-3;Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Sampled=1",
+            )],
+            "1-67891233-abcdef012345678912345678",
+            "463ac35c9f6413ad",
+        ),
+        (&[("X-Amzn-Trace-Id", "Sampled=1")], "", ""),
+        (
+            &[("X-Cloud-Trace-Context", "105445aa7843bc8bf206b12000100000/7;o=1")],
+            "105445aa7843bc8bf206b12000100000",
+            "7",
+        ),
+        (&[("X-Cloud-Trace-Context", "105445aa7843bc8bf206b12000100000")], "105445aa7843bc8bf206b12000100000", ""),
+        (&[("X-Cloud-Trace-Context", "nothing/1")], "", ""),
+        (&[("x-tingyun", "c=1|abc;x=5f2deadbeef;e=1")], "5f2deadbeef", ""),
+        (&[("x-tingyun", "c=1|abc")], "", ""),
+    ] {
+        let trace = seen(headers);
+        assert_eq!((trace.trace_id(), trace.span_id()), (trace_id, span_id), "{headers:?}");
+    }
+    let both = seen(&[
+        ("x-amzn-trace-id", "Root=1-1-1"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ]);
+    assert_eq!(both.trace_id(), "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(both.trace_id_2(), "1-1-1");
+}
