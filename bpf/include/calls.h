@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
  *
- * System calls on sockets: what is remembered at the entry, and what is made of it at the return. */
+ * System calls on sockets: what is made of them at their return. */
 #ifndef MF_CALLS_H
 #define MF_CALLS_H
 
@@ -48,27 +48,29 @@ INLINE int ports_pass(struct config *conf, struct connection *c)
 	return 1;
 }
 
-INLINE int enter(u8 kind, u8 direction, u32 fd, u64 buffer, u64 entries, u64 name)
+/* The socket that a call of this thread is about. */
+INLINE struct sock *socket_at(struct config *conf, u64 fd, struct held *to)
+{
+	return socket_of(conf, file_of(fd), to);
+}
+
+/* A call that sends begins: its time is that of the bytes. Nothing else need be known before it returns. */
+INLINE int enter_send(u64 fd)
 {
 	u64 who = bpf_get_current_pid_tgid();
-	struct config *conf = configuration();
-	struct call call = {};
-	struct sock *sk;
+	struct thread *thread = thread_of(who, 0);
+	struct held at = {};
 
-	if (!conf || !process_passes(conf, who >> 32)) return 0;
-	sk = socket_of(file_of(fd));
-	if (!sk) return 0;
-	call.time = bpf_ktime_get_ns();
-	call.sk = sk;
-	call.buffer = buffer;
-	call.count = entries;
-	call.name = name;
-	call.fd = fd;
-	call.kind = kind;
-	call.direction = direction;
-	/* the sequence number that the first byte of this call has on the wire */
-	if (kind < CALL_CONNECT && protocol_of(sk) == TCP) call.seq = sequence_of(sk, direction);
-	if (MAP_PUT(calls, &who, &call)) count(COUNT_CALLS_FULL, 1);
+	if (!thread) { /* most threads never send */
+		struct config *conf = configuration();
+		if (!conf || who >> 32 == conf->self || !socket_at(conf, fd, &at)) return 0;
+		thread = thread_of(who, 1);
+		if (!thread) {
+			count(COUNT_CALLS_FULL, 1);
+			return 0;
+		}
+	}
+	thread->began = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -89,7 +91,7 @@ INLINE int tls_verdict(struct connection *c, u8 *d, u32 captured, u32 wire, u8 d
 		int hello = d[0] == 0x16 && (wire == TLS_RECORD_HEADER || d[5] == 1);
 		if (length && length <= 18432 && (c->tls || hello || !c->plain)) {
 			c->tls = 1;
-			if (d[0] != 0x16) return VERDICT_CIPHERTEXT;
+			if (d[0] == 0x17) return VERDICT_CIPHERTEXT; /* changes of cipher and alerts tell how a handshake ended */
 			if (wire == TLS_RECORD_HEADER) c->handshake[direction] = length;
 			return VERDICT_HANDSHAKE;
 		}
@@ -100,25 +102,17 @@ INLINE int tls_verdict(struct connection *c, u8 *d, u32 captured, u32 wire, u8 d
 }
 
 /* The record of one data call or one datagram; the payload stands in the scratch already. */
-INLINE void emit_data(struct config *conf, struct scratch *s, struct connection *c, struct call *call, u64 who, u32 wire, u32 captured)
+INLINE void emit_data(struct config *conf, struct scratch *s, struct thread *thread, struct connection *c, struct call *call, u64 who, u32 wire,
+		      u32 captured)
 {
-	u64 now = bpf_ktime_get_ns();
 	u8 flags = 0, direction = call->direction & 1;
 	int verdict = tls_verdict(c, s->data, captured, wire, direction);
 
 	if (c->role == ROLE_UNKNOWN && c->protocol == UDP) c->role = direction == OUT ? ROLE_CLIENT : ROLE_SERVER;
 	if (c->protocol == TCP && verdict != VERDICT_PLAIN) {
 		if (direction == IN) { /* for libraries that are handed the bytes apart from the socket */
-			struct thread *thread = MAP_GET(threads, &who);
-			if (!thread) {
-				struct thread fresh = { .direction = OUT };
-				MAP_PUT(threads, &who, &fresh);
-				thread = MAP_GET(threads, &who);
-			}
-			if (thread) {
-				thread->tls_sk = (u64)call->sk;
-				thread->tls_seq = call->seq;
-			}
+			thread->tls_sk = (u64)call->at.sk;
+			thread->tls_seq = call->seq;
 		}
 		if (verdict == VERDICT_CIPHERTEXT) {
 			count(COUNT_CIPHERTEXT, 1);
@@ -127,35 +121,17 @@ INLINE void emit_data(struct config *conf, struct scratch *s, struct connection 
 		flags |= FLAG_CIPHERTEXT;
 		s->head.trace_id = 0;
 	} else {
-		s->head.trace_id = trace_of(conf, who, c, direction, now, &flags);
+		s->head.trace_id = trace_of(conf, thread, who, c, direction, call->time, &flags);
 	}
-	s->head.time_ns = direction == OUT ? call->time : now;
-	s->head.enter_ns = call->time;
+	s->head.time_ns = s->head.enter_ns = call->time;
 	s->head.source = SOURCE_SYSCALL;
 	s->head.tcp_seq = call->seq;
-	s->head.rtt_us = c->protocol == TCP ? rtt_of(call->sk) : 0;
+	s->head.rtt_us = c->protocol == TCP ? rtt_of(call->at.sk) : 0;
 	used_by(c, who);
 	emit(conf, s, c, KIND_DATA, direction, flags, wire, captured);
 }
 
-INLINE void leave_opened(struct config *conf, struct scratch *s, struct call *call, u64 who, s64 result)
-{
-	struct peer nobody = {};
-	struct socket_key key = {};
-	struct connection *c;
-	u8 role = call->kind == CALL_ACCEPT ? ROLE_SERVER : ROLE_CLIENT;
-	struct sock *sk = call->sk;
-
-	if (call->kind == CALL_ACCEPT) sk = socket_of(file_of(result));
-	if (!sk || protocol_of(sk) != TCP) return;
-	key.sk = (u64)sk;
-	c = new_connection(conf, &key, &nobody, role);
-	if (!c || !ports_pass(conf, c)) return;
-	used_by(c, who);
-	emit_event(conf, s, c, KIND_OPEN, role == ROLE_SERVER ? IN : OUT, 0, rtt_of(sk));
-}
-
-INLINE void leave_messages(struct config *conf, struct scratch *s, struct call *call, u64 who, u32 messages)
+INLINE void leave_messages(struct config *conf, struct scratch *s, struct thread *thread, struct call *call, u64 who, u32 messages)
 {
 	for (u32 i = 0; i < MESSAGES_MAX; i++) {
 		struct user_mmsghdr m = {};
@@ -164,60 +140,57 @@ INLINE void leave_messages(struct config *conf, struct scratch *s, struct call *
 		u32 captured;
 		if (i >= messages) return;
 		if (bpf_probe_read_user(&m, sizeof(m), (void *)(call->buffer + i * sizeof(m)))) return;
-		if (protocol_of(call->sk) == UDP && !remote_port_of(call->sk)) peer_from_user(&peer, m.head.name);
-		c = connection_of(conf, call->sk, &peer);
+		if (call->at.protocol == UDP && !call->at.ends.remote_port) peer_from_user(&peer, m.head.name);
+		c = connection_of(conf, &call->at, &peer);
 		if (!c || !ports_pass(conf, c)) return;
 		captured = copy_vector(conf, s, m.head.iov, m.head.iovlen, m.len, MESSAGE_VECTORS_MAX);
-		emit_data(conf, s, c, call, who, m.len, captured);
-		if (c->protocol == TCP) call->seq += m.len;
+		emit_data(conf, s, thread, c, call, who, m.len, captured);
 	}
 	if (messages > MESSAGES_MAX) count(COUNT_MESSAGES_CUT, messages - MESSAGES_MAX);
 }
 
-INLINE void leave_data(struct config *conf, struct scratch *s, struct call *call, u64 who, s64 result)
+INLINE void leave_data(struct config *conf, struct scratch *s, struct thread *thread, struct call *call, u8 kind, u64 who, u32 wire)
 {
 	struct peer peer = {};
 	struct connection *c;
 	struct user_msghdr m = {};
 	u64 name = call->name, vectors = call->buffer, entries = call->count;
-	u32 captured = 0, wire = result > 0x7fffffff ? 0x7fffffff : result;
+	u32 captured = 0;
 
-	if (call->kind == CALL_MESSAGE) {
+	if (kind == CALL_MESSAGE) {
 		if (bpf_probe_read_user(&m, sizeof(m), (void *)call->buffer)) return;
 		name = m.name;
 		vectors = m.iov;
 		entries = m.iovlen;
 	}
-	if (name && protocol_of(call->sk) == UDP && !remote_port_of(call->sk)) peer_from_user(&peer, name);
-	c = connection_of(conf, call->sk, &peer);
+	if (name && call->at.protocol == UDP && !call->at.ends.remote_port) peer_from_user(&peer, name);
+	c = connection_of(conf, &call->at, &peer);
 	if (!c || !ports_pass(conf, c)) return;
-	if (!result) { /* end of the stream */
-		if (call->direction == IN && c->protocol == TCP && call->count) {
+	if (!wire) { /* end of the stream */
+		if (call->direction == IN && c->protocol == TCP && (call->count || kind == CALL_MESSAGE)) {
 			used_by(c, who);
 			emit_close(conf, s, c, 1 << IN);
 		}
 		return;
 	}
-	if (call->kind == CALL_BUFFER) captured = copy_buffer(conf, s, call->buffer, wire);
-	else if (call->kind != CALL_FILE) captured = copy_vector(conf, s, vectors, entries, wire, VECTORS_MAX);
-	emit_data(conf, s, c, call, who, wire, captured);
+	if (kind == CALL_BUFFER) captured = copy_buffer(conf, s, call->buffer, wire);
+	else if (kind != CALL_FILE) captured = copy_vector(conf, s, vectors, entries, wire, VECTORS_MAX);
+	emit_data(conf, s, thread, c, call, who, wire, captured);
 }
 
 /* A call inside a TLS library's call: its bytes are ciphertext. Tells which socket the session stands on; returns 1 when
  * nothing else is to be made of it. */
-INLINE int nested_in_tls(struct call *call, u64 who, s64 result)
+INLINE int nested_in_tls(struct tls_call *outer, struct call *call, u64 who, s64 result)
 {
-	struct tls_call *outer = MAP_GET(tls_calls, &who);
 	struct tls_key key = {};
 	struct tls_session session = {}, *known;
 	u8 bit = 1 << (call->direction & 1);
 
-	if (!outer || call->kind > CALL_MESSAGE) return 0;
 	key.session = outer->session;
 	key.pid = who >> 32;
 	known = MAP_GET(tls_sessions, &key);
 	if (known) session = *known;
-	session.sk = call->sk;
+	session.sk = call->at.sk;
 	session.by_call = 1;
 	/* the record begins at the first byte; where records without data (tickets, alerts) come before it, at the last header */
 	if (!(outer->seen & bit) || (call->direction == IN && result == TLS_RECORD_HEADER)) {
@@ -229,32 +202,64 @@ INLINE int nested_in_tls(struct call *call, u64 who, s64 result)
 	return !outer->handshake;
 }
 
-enum { GROUP_DATA, GROUP_MESSAGES, GROUP_OPENED };
+/* A call returned that moved bytes on a socket. Its arguments still stand in the thread's saved registers; one program for
+ * each kind and direction, so that the verifier has less to walk through. */
+INLINE int leave(u8 kind, u8 direction, u64 fd, u64 buffer, u64 entries, u64 name, s64 result)
+{
+	u64 who = bpf_get_current_pid_tgid(), began;
+	u32 zero = 0;
+	struct config *conf = configuration();
+	struct thread *thread;
+	struct scratch *s = MAP_GET(scratches, &zero);
+	struct call *call;
 
-/* One program for each group of calls, so that the verifier has less to walk through and the hot one stays small. */
-INLINE int leave(int group, s64 result)
+	if (!conf || !s || !process_passes(conf, who >> 32)) return 0;
+	call = &s->call;
+	if (!socket_at(conf, fd, &call->at)) return 0;
+	count(COUNT_CALLS, 1);
+	thread = thread_of(who, 1);
+	if (!thread) {
+		count(COUNT_CALLS_FULL, 1);
+		return 0;
+	}
+	began = thread->began;
+	call->time = direction == OUT && began ? began : bpf_ktime_get_ns();
+	thread->began = 0;
+	call->buffer = buffer;
+	call->count = entries;
+	call->name = name;
+	call->kind = kind;
+	call->direction = direction;
+	if (result > 0x7fffffff) result = 0x7fffffff;
+	/* the sequence number that the first byte of this call has on the wire */
+	call->seq = call->at.protocol == TCP && kind != CALL_MESSAGES ? sequence_before(&call->at, direction, result) : 0;
+	if (thread->tls.running && kind <= CALL_MESSAGE && nested_in_tls(&thread->tls, call, who, result)) return 0;
+	if (kind == CALL_MESSAGES) leave_messages(conf, s, thread, call, who, result);
+	else leave_data(conf, s, thread, call, kind, who, result);
+	return 0;
+}
+
+/* connect(2) or accept(2) gave a connection. */
+INLINE int leave_opened(u8 role, u64 fd)
 {
 	u64 who = bpf_get_current_pid_tgid();
 	u32 zero = 0;
-	struct call *found = MAP_GET(calls, &who), call;
-	struct config *conf;
-	struct scratch *s;
+	struct config *conf = configuration();
+	struct peer nobody = {};
+	struct socket_key key = {};
+	struct held at = {};
+	struct connection *c;
+	struct scratch *s = MAP_GET(scratches, &zero);
 
-	if (!found) return 0;
-	call = *found;
-	MAP_DELETE(calls, &who);
+	if (!conf || !s || !process_passes(conf, who >> 32)) return 0;
+	if (!socket_at(conf, fd, &at) || at.protocol != TCP) return 0;
 	count(COUNT_CALLS, 1);
-	if (result < 0 && !(group == GROUP_OPENED && call.kind == CALL_CONNECT && result == -EINPROGRESS)) return 0;
-	conf = configuration();
-	s = MAP_GET(scratches, &zero);
-	if (!conf || !s) return 0;
-	if (group == GROUP_OPENED) {
-		leave_opened(conf, s, &call, who, result);
-		return 0;
-	}
-	if (nested_in_tls(&call, who, result)) return 0;
-	if (group == GROUP_MESSAGES) leave_messages(conf, s, &call, who, result);
-	else leave_data(conf, s, &call, who, result);
+	thread_of(who, 1);
+	key.sk = (u64)at.sk;
+	c = new_connection(conf, &at, &key, &nobody, role);
+	if (!c || !ports_pass(conf, c)) return 0;
+	used_by(c, who);
+	emit_event(conf, s, c, KIND_OPEN, role == ROLE_SERVER ? IN : OUT, 0, rtt_of(at.sk));
 	return 0;
 }
 
@@ -265,9 +270,11 @@ INLINE int enter_close(u32 fd, u8 which, int gone)
 	u32 zero = 0;
 	struct config *conf = configuration();
 	struct socket_key key = {};
+	struct held at = {};
 	struct connection *c;
 	struct scratch *s;
 	struct file *file;
+	u64 now;
 
 	if (!conf) return 0;
 	if (gone && fd == conf->magic && conf->magic) {
@@ -276,13 +283,14 @@ INLINE int enter_close(u32 fd, u8 which, int gone)
 	}
 	if (!process_passes(conf, who >> 32)) return 0;
 	file = file_of(fd);
-	key.sk = (u64)socket_of(file);
+	key.sk = (u64)socket_of(conf, file, &at);
 	if (!key.sk) return 0;
 	c = MAP_GET(connections, &key);
 	if (!c || (gone && !is_last_reference(file))) return 0;
 	s = MAP_GET(scratches, &zero);
 	if (!s || !ports_pass(conf, c)) return 0;
-	answered(c, bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	answered(c, thread_of(who, 0), who, now);
 	used_by(c, who);
 	emit_close(conf, s, c, which);
 	if (gone) MAP_DELETE(connections, &key);

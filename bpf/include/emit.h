@@ -19,7 +19,7 @@ INLINE void used_by(struct connection *c, u64 who)
 {
 	u32 pid = who >> 32;
 	c->tid = (u32)who;
-	bpf_get_current_comm(c->comm, sizeof(c->comm));
+	COMM_TO(c->comm);
 	if (c->pid == pid) return;
 	c->pid = pid;
 	c->process_start = start_of_process();
@@ -50,6 +50,8 @@ INLINE void fill(struct segment *to, struct connection *c)
 INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u32 captured)
 {
 	u64 flags = 0, size = (HEADER + (u64)captured + 7) & ~7ULL;
+	u32 zero = 0;
+	struct counts *counts;
 	OPAQUE(size, flags);
 	if (size > HEADER + CAPTURE_MAX) return -1;
 	s->head.size = size;
@@ -65,8 +67,11 @@ INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u3
 		ATOMIC_BACK(&c->cap_seq);
 		return -1;
 	}
-	count(COUNT_RECORDS, 1);
-	count(COUNT_BYTES, size);
+	counts = MAP_GET(counters, &zero);
+	if (counts) {
+		counts->of[COUNT_RECORDS]++;
+		counts->of[COUNT_BYTES] += size;
+	}
 	return 0;
 }
 

@@ -9,26 +9,61 @@
 #define CONCURRENT_FOR 10000000000ULL /* ns that a thread stays suspect after it was caught */
 #define FORGOTTEN_AFTER 60000000000ULL /* ns after which unanswered requests count no more */
 
-INLINE void answered(struct connection *with, u64 now)
+INLINE struct thread *thread_of(u64 who, int make)
 {
-	if (!with->asked) return;
-	u64 who = ((u64)with->pid << 32) | with->asked_tid;
+#ifdef MF_BCC
 	struct thread *thread = MAP_GET(threads, &who);
+	if (!thread && make) {
+		struct thread fresh = {};
+		MAP_PUT(threads, &who, &fresh);
+		thread = MAP_GET(threads, &who);
+	}
+	return thread;
+#else
+	return bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, make ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+#endif
+}
+
+/* A request is answered; `thread` is who runs now, 0 for nobody. Another thread's state is out of reach: it is left a note. */
+INLINE void answered(struct connection *with, struct thread *thread, u64 who, u64 now)
+{
+	u64 asked = ((u64)with->pid << 32) | with->asked_tid;
+	if (!with->asked) return;
 	with->asked = 0;
-	if (thread && thread->unanswered) {
-		thread->unanswered--;
+	if (thread && asked == who) {
+		if (thread->unanswered) thread->unanswered--;
 		thread->changed = now;
+	} else {
+		u32 *notes = MAP_GET(answered_elsewhere, &asked), first = 1;
+		if (notes) ++*notes;
+		else MAP_PUT(answered_elsewhere, &asked, &first);
 	}
 }
 
-INLINE u64 trace_of(struct config *conf, u64 who, struct connection *with, u8 direction, u64 now, u8 *flags)
+/* The notes that others left this thread. */
+INLINE void read_notes(struct thread *thread, u64 who)
 {
-	struct thread *thread = MAP_GET(threads, &who);
+	u32 *notes = MAP_GET(answered_elsewhere, &who);
+	u32 left = notes ? *notes : 0;
+	if (!left) return;
+	*notes = 0;
+	thread->unanswered = thread->unanswered > left ? thread->unanswered - left : 1;
+}
+
+/* A process that runs many coroutines on its threads: what a thread did before says nothing about what it does next. */
+INLINE int has_coroutines(struct config *conf, u64 who)
+{
+	u32 pid = who >> 32;
+	return conf->check_coroutines && MAP_GET(coroutine_processes, &pid);
+}
+
+INLINE u64 trace_of(struct config *conf, struct thread *thread, u64 who, struct connection *with, u8 direction, u64 now, u8 *flags)
+{
 	u64 id = 0;
 
+	if (has_coroutines(conf, who)) *flags |= FLAG_CONCURRENT;
 	if (direction == OUT) {
-		if (with->role == ROLE_SERVER) answered(with, now);
-		if (!thread) return 0;
+		if (with->role == ROLE_SERVER) answered(with, thread, who, now);
 		if (now < thread->concurrent_until) *flags |= FLAG_CONCURRENT;
 		/* the answer is out: what this thread sends elsewhere from now on has another cause */
 		if (thread->answered && thread->socket_id != with->id) return 0;
@@ -39,18 +74,13 @@ INLINE u64 trace_of(struct config *conf, u64 who, struct connection *with, u8 di
 		}
 		return thread->trace_id;
 	}
-	if (!thread) {
-		struct thread fresh = { .direction = OUT };
-		if (MAP_PUT(threads, &who, &fresh)) return 0;
-		thread = MAP_GET(threads, &who);
-		if (!thread) return 0;
-	}
 	if (with->role == ROLE_SERVER && !with->asked) {
 		if (now - thread->changed > FORGOTTEN_AFTER) thread->unanswered = 0;
 		with->asked = 1;
 		with->asked_tid = (u32)who;
 		thread->unanswered++;
 		thread->changed = now;
+		if (thread->unanswered >= 2) read_notes(thread, who);
 		if (thread->unanswered >= 2) {
 			if (now >= thread->concurrent_until) count(COUNT_CONCURRENT, 1);
 			thread->concurrent_until = now + CONCURRENT_FOR;

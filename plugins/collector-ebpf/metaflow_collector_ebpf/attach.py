@@ -37,7 +37,10 @@ def attach_tracepoints(programs: Mapping[str, int], tracefs: Path) -> tuple[list
         try:
             if program is None:
                 raise OSError(errno.ENOENT, "the program was not loaded")
-            number = int((tracefs / "events" / point.group / point.name / "id").read_text())
+            folder = tracefs / "events" / point.group / point.name
+            number = int((folder / "id").read_text())
+            if point.layout and point.layout not in (folder / "format").read_text():
+                raise OSError(errno.ENOTSUP, "its format is another one")
             held.append(perf_tracepoint(number, program))
         except (OSError, ValueError) as error:
             if point.needed:
@@ -76,18 +79,22 @@ class Probes:
         self._kind = int((_UPROBE / "type").read_text())
         self._return_bit = int((_UPROBE / "format" / "retprobe").read_text().split(":")[1])
 
-    def attach(self, path: str, offset: int, point: LibraryPoint, pid: int = -1) -> list[int]:
+    def attach(
+        self, path: str, offset: int, point: LibraryPoint, pid: int = -1, returns: tuple[int, ...] = ()
+    ) -> list[int]:
         """Entry and return of one function of a file, in every process that maps it or in one.
 
+        :param returns: offsets of the return instructions, where the return address may not be replaced.
         :raises OSError: with the kernel's reason.
         """
         held: list[int] = []
         try:
-            for program, returning in ((point.leave, True), (point.enter, False)):
+            leaving = [(point.leave, place, False) for place in returns] or [(point.leave, offset, True)]
+            for program, place, returning in (*leaving, (point.enter, offset, False)):
                 held.append(
                     perf_probe(
                         path,
-                        offset,
+                        place,
                         self._programs[program],
                         returning=returning,
                         kind=self._kind,

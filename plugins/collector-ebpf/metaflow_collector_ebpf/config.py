@@ -10,9 +10,11 @@ __all__ = ["EbpfConfig", "TlsConfig"]
 
 
 class TlsConfig(Config):
-    """Plain text of TLS connections, taken at the functions of OpenSSL and GnuTLS."""
+    """Plain text of TLS connections, taken at the functions of OpenSSL, GnuTLS and Go."""
 
-    enabled: bool = Field(True, description="Look into TLS connections of processes that use OpenSSL or GnuTLS.")
+    enabled: bool = Field(
+        True, description="Look into TLS connections of processes that use OpenSSL, GnuTLS or Go's crypto/tls."
+    )
     processes: tuple[str, ...] = Field(
         ("*",), min_length=1, description="Names of programs (shell patterns) whose TLS is looked into."
     )

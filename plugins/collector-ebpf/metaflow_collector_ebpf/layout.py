@@ -24,12 +24,13 @@ COUNTERS: tuple[tuple[str, str, str], ...] = (
     ("threads", "concurrent", "times"),
     ("retransmitted", "", "segments"),
     ("dropped", "process_ring_full", "events"),
+    ("left_out", "io_uring", "calls"),
 )
 
 ALLOW, DENY = 1, 2
 EXEC, EXIT = 0, 1
 
-_CONFIG = struct.Struct("<IIIIIIIIIIIIQ")
+_CONFIG = struct.Struct("<IIIIIIIIIIIIQQ")
 
 
 @dataclass(slots=True)
@@ -48,13 +49,21 @@ class ProgramConfig:
     check_ports: bool = False
     check_cgroups: bool = False
     check_names: bool = False
+    check_coroutines: bool = False
 
     def pack(self) -> bytes:
         """As the map wants it."""
         return _CONFIG.pack(
             self.self_pid, self.magic, self.capture, self.wakeup, self.only_processes, self.only_ports, self.only_cgroups,
-            self.check_processes, self.check_ports, self.check_cgroups, self.check_names, 0, self.id_base,
+            self.check_processes, self.check_ports, self.check_cgroups, self.check_names, self.check_coroutines, self.id_base, 0,
         )  # fmt: skip
+
+    @staticmethod
+    def with_coroutines(raw: bytes) -> bytes:
+        """The same with ``check_coroutines``; what the programs found out themselves stays."""
+        values = list(_CONFIG.unpack(raw))
+        values[11] = 1
+        return _CONFIG.pack(*values)
 
     @staticmethod
     def self_pid_of(raw: bytes) -> int:

@@ -4,48 +4,55 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["LIBRARIES", "TRACEPOINTS", "LibraryPoint", "Tracepoint"]
+__all__ = ["GO", "LIBRARIES", "TRACEPOINTS", "LibraryPoint", "Tracepoint"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tracepoint:
-    """A tracepoint and its program; ``needed`` says that the collector is of no use without it."""
+    """A tracepoint and its program; ``needed`` says that the collector is of no use without it, ``layout`` what must stand in its format."""
 
     group: str
     name: str
     program: str
     needed: bool = False
+    layout: str = ""
 
 
-def _call(name: str, program: str, leave: str = "leave_call", *, needed: bool = False) -> tuple[Tracepoint, Tracepoint]:
-    # the return first: a call that is entered in between is seen whole or not at all
-    return (
-        Tracepoint("syscalls", f"sys_exit_{name}", leave, needed),
-        Tracepoint("syscalls", f"sys_enter_{name}", program, needed),
-    )
+def _receiving(name: str, leave: str = "leave_buffer", *, needed: bool = False) -> tuple[Tracepoint, ...]:
+    """Looked at when it returns, which is when there is something to see."""
+    return (Tracepoint("syscalls", f"sys_exit_{name}", leave, needed),)
+
+
+def _sending(
+    name: str, leave: str = "leave_buffer", enter: str = "enter_send_call", *, needed: bool = False
+) -> tuple[Tracepoint, ...]:
+    """Its time is that of its beginning."""
+    return (*_receiving(name, leave, needed=needed), Tracepoint("syscalls", f"sys_enter_{name}", enter, needed))
 
 
 TRACEPOINTS: tuple[Tracepoint, ...] = (
     Tracepoint("sock", "inet_sock_set_state", "sock_state"),
     Tracepoint("tcp", "tcp_retransmit_skb", "tcp_retransmit"),
+    Tracepoint("io_uring", "io_uring_submit_req", "io_uring_submit", layout="u8 opcode;\toffset:32;"),
     Tracepoint("sched", "sched_process_exec", "process_exec"),
     Tracepoint("sched", "sched_process_exit", "process_exit"),
     Tracepoint("syscalls", "sys_enter_close", "enter_close_call", needed=True),
     Tracepoint("syscalls", "sys_enter_shutdown", "enter_shutdown"),
-    *_call("connect", "enter_connect", "leave_opened_call"),
-    *_call("accept", "enter_accept", "leave_opened_call"),
-    *_call("accept4", "enter_accept", "leave_opened_call"),
-    *_call("read", "enter_read", needed=True),
-    *_call("write", "enter_write", needed=True),
-    *_call("recvfrom", "enter_recvfrom", needed=True),
-    *_call("sendto", "enter_sendto", needed=True),
-    *_call("readv", "enter_readv"),
-    *_call("writev", "enter_writev"),
-    *_call("recvmsg", "enter_recvmsg"),
-    *_call("sendmsg", "enter_sendmsg"),
-    *_call("sendfile64", "enter_sendfile"),
-    *_call("recvmmsg", "enter_recvmmsg", "leave_messages_call"),
-    *_call("sendmmsg", "enter_sendmmsg", "leave_messages_call"),
+    Tracepoint("syscalls", "sys_exit_connect", "leave_connect"),
+    Tracepoint("syscalls", "sys_exit_accept", "leave_accept"),
+    Tracepoint("syscalls", "sys_exit_accept4", "leave_accept"),
+    *_receiving("read", needed=True),
+    *_sending("write", needed=True),
+    *_receiving("recvfrom", needed=True),
+    *_sending("sendto", needed=True),
+    *_receiving("readv", "leave_vector"),
+    *_sending("writev", "leave_vector"),
+    *_receiving("recvmsg", "leave_vector"),
+    *_sending("sendmsg", "leave_vector"),
+    *_sending("sendfile64", "leave_file"),
+    *_sending("splice", "leave_file", "enter_splice"),
+    *_receiving("recvmmsg", "leave_messages_call"),
+    *_sending("sendmmsg", "leave_messages_call"),
 )
 
 
@@ -57,6 +64,14 @@ class LibraryPoint:
     enter: str
     leave: str
 
+
+GO: dict[str, LibraryPoint] = {
+    item.function: item
+    for item in (
+        LibraryPoint("crypto/tls.(*Conn).Read", "go_read_enter", "go_read_leave"),
+        LibraryPoint("crypto/tls.(*Conn).Write", "go_write_enter", "go_write_leave"),
+    )
+}
 
 LIBRARIES: dict[str, tuple[LibraryPoint, ...]] = {
     "openssl": (

@@ -126,9 +126,9 @@ def _ring_buffer(make: Callable[..., object] = create_map) -> Finding:
         made = make(_RINGBUF, 0, 0, 4096, "probe")
     except OSError as error:
         if error.errno == errno.EPERM:
-            return Finding("ring buffer", False, False, "not allowed to make a map: CAP_BPF is missing")
-        return Finding("ring buffer", False, False, f"this kernel has no ring buffers (older than 5.8): {error}")
+            return Finding("ring buffer", False, True, "not allowed to make a map: CAP_BPF is missing")
+        return Finding("ring buffer", False, True, f"this kernel has no ring buffers (it is older than 5.8): {error}")
     fd = getattr(made, "fd", -1)
     if fd >= 0:
         os.close(fd)
-    return Finding("ring buffer", True, False, "ring buffers work")
+    return Finding("ring buffer", True, True, "ring buffers work")

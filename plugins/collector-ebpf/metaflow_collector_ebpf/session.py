@@ -46,6 +46,7 @@ class Session:
         self.log = ""
         self._held: list[int] = []
         self._rings: list[Ring] = []
+        self._coroutines: set[int] = set()
         tracefs = find_tracefs()
         needed = [item for item in self.findings if item.needed and not item.ok]
         if needed or tracefs is None:
@@ -116,21 +117,43 @@ class Session:
         raw = self.loaded.maps["config"].lookup(_ZERO)
         return ProgramConfig.self_pid_of(raw) if raw else 0
 
+    def runs_coroutines(self, pid: int) -> None:
+        """What a thread of this process did before says nothing about what it does next: its records are marked."""
+        config = self.loaded.maps["config"]
+        if not self._coroutines:
+            raw = config.lookup(_ZERO)
+            if raw:
+                config.update(_ZERO, ProgramConfig.with_coroutines(raw))
+        self._coroutines.add(pid)
+        self.loaded.maps["coroutine_processes"].update(struct.pack("<I", pid), struct.pack("<I", 1))
+
+    def forget_coroutines(self, pid: int) -> None:
+        """The process ended; its number may be given to another."""
+        if pid in self._coroutines:
+            self._coroutines.discard(pid)
+            self.loaded.maps["coroutine_processes"].delete(struct.pack("<I", pid))
+
     def counters(self) -> list[int]:
         """Totals since the start, in the order of :data:`~metaflow_collector_ebpf.layout.COUNTERS`."""
         processors = len(_possible_processors())
-        totals: list[int] = []
-        for index in range(len(COUNTERS)):
-            raw = self.loaded.maps["counters"].lookup(struct.pack("<I", index), 8 * processors) or b""
-            totals.append(sum(value for (value,) in struct.iter_unpack("<Q", raw)))
-        return totals
+        one = len(COUNTERS) + 1  # and the last id that the processor gave out
+        raw = self.loaded.maps["counters"].lookup(_ZERO, 8 * one * processors) or b""
+        values = [value for (value,) in struct.iter_unpack("<Q", raw)]
+        return [sum(values[index::one]) for index in range(len(COUNTERS))]
 
     def tls_calls(self) -> dict[int, int]:
         """Calls of TLS libraries since the start, by process."""
-        loads = self.loaded.maps["tls_loads"]
+        return self._by_process("tls_loads")
+
+    def io_uring_calls(self) -> dict[int, int]:
+        """Operations on sockets through io_uring since the start, by process."""
+        return self._by_process("io_uring_users")
+
+    def _by_process(self, name: str) -> dict[int, int]:
+        numbers = self.loaded.maps[name]
         found: dict[int, int] = {}
-        for key in loads.keys():  # noqa: SIM118 - a map in the kernel, not a dict
-            raw = loads.lookup(key)
+        for key in numbers.keys():  # noqa: SIM118 - a map in the kernel, not a dict
+            raw = numbers.lookup(key)
             if raw:
                 found[int.from_bytes(key, "little")] = int.from_bytes(raw, "little")
         return found

@@ -13,6 +13,7 @@ from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_collector_ebpf.layout import COUNTERS, EXIT
 from metaflow_collector_ebpf.processes import Process, list_pids, read_process
 from metaflow_collector_ebpf.session import Session
+from metaflow_collector_ebpf.tls.libraries import LibraryFinder
 from metaflow_collector_ebpf.tls.probing import TlsProbing
 from metaflow_core.api import Counters
 
@@ -38,8 +39,10 @@ class Watch:
         self._stopping = threading.Event()
         self._known: dict[int, tuple[Process, list[float]]] = {}
         self._loads: dict[int, int] = {}
+        self._io_uring: set[int] = set()
         self._loads_at = time.monotonic()
         self._tls: TlsProbing | None = None
+        self._finder = LibraryFinder()
         self._thread = threading.Thread(target=self._run, name="metaflow-ebpf-watch", daemon=True)
 
     def start(self) -> None:
@@ -53,6 +56,7 @@ class Watch:
                 self._tls = TlsProbing(
                     self._config.tls,
                     probes,
+                    self._finder,
                     lambda stage, value, reason: self._counters.add(stage, value, reason=reason),
                     self._logger,
                 )
@@ -91,6 +95,7 @@ class Watch:
                 counted = now
                 self._count()
                 self._guard()
+                self._tell_io_uring()
             if self._missed.is_set() or now - looked >= self._config.tls.rescan_s:
                 looked = now
                 self._missed.clear()
@@ -133,6 +138,8 @@ class Watch:
         self._known[pid] = (process, due)
         if self._session.rules.follows_processes:
             self._session.rules.seen(process)
+        if not known and self._finder.runs_coroutines(pid):
+            self._session.runs_coroutines(pid)
         if self._tls:
             self._tls.seen(process)
 
@@ -140,12 +147,23 @@ class Watch:
         self._known.pop(pid, None)
         self._loads.pop(pid, None)
         self._session.rules.gone(pid)
+        self._session.forget_coroutines(pid)
         if self._tls:
             self._tls.gone(pid)
 
     def _count(self) -> None:
         for (stage, reason, unit), value in zip(COUNTERS, self._session.counters(), strict=True):
             self._counters.set(stage, value, reason=reason, unit=unit)
+
+    def _tell_io_uring(self) -> None:
+        for pid in self._session.io_uring_calls().keys() - self._io_uring:
+            self._io_uring.add(pid)
+            known = self._known.get(pid)
+            name = " or ".join(sorted(known[0].names)) if known else "gone"
+            self._logger.warning(
+                "Process %d (%s) uses sockets through io_uring, which makes no system calls: what it says there is not seen. Switch "
+                "io_uring off in it, or capture its packets too (collector cbpf).", pid, name,
+            )  # fmt: skip
 
     def _guard(self) -> None:
         limit = self._config.tls.calls_per_second

@@ -55,7 +55,8 @@ class Watching:
 
     def start(self) -> None:
         self._thread.start()
-        self._ready.wait(60)
+        # bcc compiles for ten seconds on a free processor
+        assert self._ready.wait(240), "the collector has not started in four minutes"
         if self._failed:
             self._thread.join()
             raise self._failed

@@ -175,7 +175,7 @@ def test_a_full_ring_loses_what_it_counts_and_blocks_nobody() -> None:
 def test_nothing_is_left_in_the_kernel(how: signal.Signals) -> None:
     code = (
         "from metaflow_collector_ebpf.session import Session\nfrom metaflow_collector_ebpf.config import EbpfConfig\nimport time, signal\n"
-        "s = Session(EbpfConfig()); print(s.loaded.programs['leave_call'], flush=True)\n"
+        "s = Session(EbpfConfig()); print(s.loaded.programs['leave_buffer'], flush=True)\n"
         "signal.signal(signal.SIGTERM, lambda *_: (s.close(), exit(0)))\ntime.sleep(60)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
@@ -234,7 +234,7 @@ def test_bcc_sees_the_same_exchanges(everything: Watching) -> None:
             def seen(item: Any) -> bool:
                 return port in item.ports and item.kind == DATA and item.payload[:4] in (b"GET ", b"HTTP", b"from")
 
-            ours, theirs = (w.wait(lambda i: len(i) >= 25, seen, 5) for w in (watch, everything))
+            ours, theirs = (w.wait(lambda i: len(i) >= 25, seen, 20) for w in (watch, everything))
 
     def told(items: list[Any]) -> list[Any]:
         return sorted(

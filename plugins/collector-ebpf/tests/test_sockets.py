@@ -15,7 +15,20 @@ from pathlib import Path
 
 import pytest
 from ebpf_programs import curl, free_port, needs, running, script, wait_for_port
-from ebpf_segments import CLIENT, CLOSE, CONCURRENT, DATA, IN, MIDSTREAM, OPEN, OUT, SERVER, TRUNCATED, Segment
+from ebpf_segments import (
+    CLIENT,
+    CLOSE,
+    CONCURRENT,
+    DATA,
+    IN,
+    MIDSTREAM,
+    OPEN,
+    OUT,
+    RETRANSMIT,
+    SERVER,
+    TRUNCATED,
+    Segment,
+)
 from ebpf_watching import Watching
 
 pytestmark = pytest.mark.root
@@ -179,6 +192,134 @@ def test_sendmmsg(everything: Watching) -> None:
     done = subprocess.run([sys.executable, "-c", SENDMMSG], capture_output=True, check=True, timeout=30)
     found = everything.wait(lambda items: len(items) >= 2, at(int(done.stdout)))
     assert [item.payload for item in found] == [b"first", b"second one"]
+
+
+URING = """
+import ctypes, mmap, socket, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+parameters = ctypes.create_string_buffer(120)
+ring = libc.syscall(425, 4, parameters)
+if ring < 0: print("io_uring_setup: errno", ctypes.get_errno()); sys.exit()
+entries, = struct.unpack_from("I", parameters, 0)
+head, tail, mask, _, _, _, array = struct.unpack_from("7I", parameters, 40)
+queue = mmap.mmap(ring, array + 4 * entries, flags=mmap.MAP_SHARED, offset=0)
+calls = mmap.mmap(ring, 64 * entries, flags=mmap.MAP_SHARED, offset=0x10000000)
+listening = socket.create_server(("127.0.0.1", 0)); near = socket.create_connection(listening.getsockname()); far, _ = listening.accept()
+text = ctypes.create_string_buffer(b"through a ring")
+struct.pack_into("BBHiQQIIQ", calls, 0, 26, 0, 0, near.fileno(), 0, ctypes.addressof(text), 14, 0, 1)
+struct.pack_into("I", queue, array, 0); struct.pack_into("I", queue, tail, 1)
+assert libc.syscall(426, ring, 1, 1, 1, None, 0) == 1
+assert far.recv(99) == b"through a ring"
+print("sent"); sys.stdin.read()
+"""
+
+
+def test_what_goes_through_io_uring_is_counted_and_told(everything: Watching, caplog: pytest.LogCaptureFixture) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", URING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        said = child.stdout.readline().strip()
+        if said != "sent":
+            child.communicate()
+            pytest.skip(f"this kernel does not let processes use io_uring ({said})")
+        end = time.monotonic() + 60
+        while f"Process {child.pid} " not in caplog.text and time.monotonic() < end:
+            time.sleep(0.1)
+        child.communicate()
+    assert everything.counter("left_out", "io_uring", "calls") >= 1
+    assert f"Process {child.pid} " in caplog.text
+    assert "uses sockets through io_uring" in caplog.text
+    # the other end made a system call
+    assert everything.wait(bool, lambda i: i.pid == child.pid and i.payload == b"through a ring" and i.direction == IN)
+
+
+SPLICE = """
+import os, socket, sys
+listening = socket.create_server(("127.0.0.1", 0)); near = socket.create_connection(listening.getsockname()); far, _ = listening.accept()
+print(listening.getsockname()[1])
+out, into = os.pipe(); os.write(into, b"x" * 1000)
+assert os.splice(out, near.fileno(), 1000) == 1000
+assert os.splice(far.fileno(), into, 1000) == 1000
+near.send(b"after"); far.recv(99)
+"""
+
+
+def test_splice_tells_lengths_both_ways(everything: Watching) -> None:
+    done = subprocess.run([sys.executable, "-c", SPLICE], capture_output=True, check=True, timeout=30)
+    found = everything.wait(lambda items: len(items) >= 4, at(int(done.stdout)))
+    told = sorted((item.direction, item.wire_len, item.cap_len) for item in found)
+    assert told == [(IN, 5, 5), (IN, 1000, 0), (OUT, 5, 5), (OUT, 1000, 0)]
+    # both ends say the same of where the bytes stand in the stream
+    assert len({item.tcp_seq for item in found}) == 2
+
+
+END = """
+import socket
+listening = socket.create_server(("127.0.0.1", 0)); near = socket.create_connection(listening.getsockname()); far, _ = listening.accept()
+print(listening.getsockname()[1])
+near.sendall(b"first"); assert far.recv(99) == b"first"
+near.sendall(b"last"); near.shutdown(socket.SHUT_WR)
+import time; time.sleep(0.1)
+assert far.recv(99) == b"last"; far.sendall(b"answer"); near.recv(99)
+"""
+
+
+def test_the_end_of_a_stream_read_with_its_last_bytes_moves_no_number(everything: Watching) -> None:
+    done = subprocess.run([sys.executable, "-c", END], capture_output=True, check=True, timeout=30)
+    found = everything.wait(lambda items: len(items) >= 6, at(int(done.stdout)))
+    for text in (b"first", b"last", b"answer"):
+        assert len({item.tcp_seq for item in found if item.payload == text}) == 1, text
+
+
+AGAIN = """
+import ctypes, socket, struct, time
+listening = socket.create_server(("127.0.0.1", 0)); near = socket.create_connection(listening.getsockname()); far, _ = listening.accept()
+print(listening.getsockname()[1])
+near.sendall(b"arrives"); far.recv(99)
+# a filter that keeps nothing: what comes is dropped before TCP sees it
+nothing = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
+far.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HxxxxxxQ", 1, ctypes.addressof(nothing)))
+near.sendall(b"is lost"); time.sleep(0.5)
+far.setsockopt(socket.SOL_SOCKET, 27, struct.pack("i", 0))
+assert far.recv(99) == b"is lost"
+"""
+
+
+def test_what_is_sent_again_is_told_where_it_happens(everything: Watching) -> None:
+    done = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, check=True, timeout=30)
+    port = int(done.stdout)
+    found = everything.wait(bool, lambda item: port in item.ports and item.kind == RETRANSMIT)
+    lost = everything.wait(
+        bool, lambda item: port in item.ports and item.payload == b"is lost" and item.direction == OUT
+    )
+    assert found
+    assert {(item.direction, item.tcp_seq, item.socket_id) for item in found} == {
+        (OUT, lost[0].tcp_seq, lost[0].socket_id)
+    }
+    assert all(item.rtt_us for item in found)
+    assert everything.counter("retransmitted", unit="segments") >= 1
+
+
+PORTS = """
+import socket, struct
+listening = socket.create_server(("127.0.0.1", 0)); port = 0
+for number in range(3):
+    near = socket.socket(); near.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); near.bind(("127.0.0.1", port))
+    port = near.getsockname()[1]; near.connect(listening.getsockname()); far, _ = listening.accept()
+    near.sendall(b"number %d" % number); far.recv(99)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)); near.close(); far.close()
+print(listening.getsockname()[1])
+"""
+
+
+def test_the_same_ports_again_are_another_connection(everything: Watching) -> None:
+    done = subprocess.run([sys.executable, "-c", PORTS], capture_output=True, check=True, timeout=30)
+    found = everything.wait(lambda items: len(items) >= 6, at(int(done.stdout)))
+    assert sorted(item.payload for item in found) == sorted([b"number 0", b"number 1", b"number 2"] * 2)
+    assert len({item.way for item in found}) == 1
+    assert len({item.socket_id for item in found}) == 6
+    assert all(item.cap_seq <= 3 for item in found)
 
 
 def test_redis(everything: Watching) -> None:

@@ -27,6 +27,7 @@ __all__ = ["load_bcc", "source"]
 _OBJECTS = Path(__file__).parents[1] / "objects"
 _INCLUDE = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
 _MAP = re.compile(r"^MAP\((\w+), (\w+), (\w+), ([\w ]+), ([\w ]+)\);", re.MULTILINE)
+_STORAGE = re.compile(r"^STORAGE\((\w+), ([\w ]+)\);", re.MULTILINE)
 _PROGRAM = re.compile(r'^PROGRAM\("(\w+)/\w+", (\w+)\)', re.MULTILINE)
 # bcc rewrites calls on maps, and does not look into macros for them
 _CALLS = (
@@ -76,6 +77,10 @@ def source(texts: Mapping[str, str], entries: Mapping[str, int]) -> str:
         f'BPF_TABLE("{_TABLES[kind]}", {key}, {value}, {name}, {most});\n'
         for name, kind, most, key, value in _MAP.findall(body)
     )
+    # what hangs on a thread elsewhere is found by its number here
+    tables += "".join(
+        f'BPF_TABLE("lru_hash", u64, {value}, {name}, 32768);\n' for name, value in _STORAGE.findall(body)
+    )
     # sizes of rings are counted in pages
     rings = "".join(f"BPF_RINGBUF_OUTPUT({name}, {max(1, entries[name] // 4096)});\n" for name in _RINGS)
     for pattern, replacement in _CALLS:
@@ -90,6 +95,9 @@ _PREFIX = """
 #define PEEK(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
 #define CURRENT_TASK() ((struct task_struct *)bpf_get_current_task())
 #define FOLLOW PEEK
+#define CURRENT_CALL() ((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()))
+#define OFFSET(type, member) __builtin_offsetof(struct type, member)
+#define COMM_TO(to) bpf_get_current_comm(to, 16)
 #define HAS_F_REF HAS_file_f_ref
 #define HAS_START_BOOTTIME HAS_task_struct_start_boottime
 /* clang does not offer the result of an atomic addition to this old machine model; ids hold the processor's number anyway */

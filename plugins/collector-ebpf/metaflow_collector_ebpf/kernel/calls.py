@@ -110,9 +110,19 @@ class Map:
         return found
 
 
-def create_map(kind: int, key_size: int, value_size: int, entries: int, name: str) -> Map:
-    """BPF_MAP_CREATE."""
-    attributes = struct.pack("<IIIIIII16s", kind, key_size, value_size, entries, 0, 0, 0, name.encode()[:15])
+def create_map(
+    kind: int,
+    key_size: int,
+    value_size: int,
+    entries: int,
+    name: str,
+    flags: int = 0,
+    types: tuple[int, int, int] = (0, 0, 0),
+) -> Map:
+    """BPF_MAP_CREATE. :param types: loaded BTF and the ids of key and value in it, for kinds of maps that must have them."""
+    attributes = struct.pack(
+        "<IIIIIII16sIIII", kind, key_size, value_size, entries, flags, 0, 0, name.encode()[:15], 0, *types
+    )
     return Map(bpf(_MAP_CREATE, attributes), kind, key_size, value_size, entries)
 
 

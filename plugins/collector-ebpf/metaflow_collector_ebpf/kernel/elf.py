@@ -37,6 +37,7 @@ class Section:
     size: int
     link: int
     info: int
+    address: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,16 @@ class Elf:
             raise BadElf("the section names lie outside of the section table")
         start, length = int(raw[names][4]), int(raw[names][5])
         return [
-            Section(index, self._text(start + min(int(item[0]), length)), item[1], item[4], item[5], item[6], item[7])
+            Section(
+                index,
+                self._text(start + min(int(item[0]), length)),
+                item[1],
+                item[4],
+                item[5],
+                item[6],
+                item[7],
+                item[3],
+            )
             for index, item in enumerate(raw)
         ]
 
@@ -129,11 +139,33 @@ class Elf:
             if section.type != _SHT_REL or section.link >= len(self.sections):
                 continue
             symbols = list(self._symbols(self.sections[section.link]))
-            for offset, info in _RELOCATION.iter_unpack(self.content(section)):
+            content = self.content(section)
+            if len(content) % _RELOCATION.size:
+                raise BadElf(f"{section.name} holds no whole relocations")
+            for offset, info in _RELOCATION.iter_unpack(content):
                 if info >> 32 >= len(symbols):
                     raise BadElf(f"a relocation of {section.name} refers to no symbol")
                 found.append(Relocation(section.info, offset, info & 0xFFFFFFFF, symbols[info >> 32]))
         return found
+
+    def file_offset(self, address: int) -> int | None:
+        """Where the byte of an address stands in the file."""
+        for offset, start, size in self._loads():
+            if start <= address < start + size:
+                return address - start + offset
+        return None
+
+    def bytes_at(self, offset: int, size: int) -> bytes:
+        """Bytes of the file, as many as there are."""
+        return bytes(self._data[offset : offset + size])
+
+    def symbol_address(self, name: str) -> int:
+        """The address of a function, 0 when the symbol table does not name it."""
+        for section in self.sections:
+            if section.type == _SHT_SYMTAB:
+                for _, value in self._functions(section, frozenset({name})):
+                    return value
+        return 0
 
     def function_offsets(self, names: frozenset[str]) -> dict[str, int]:
         """Where functions begin in the file, for user probes; those that the file does not define are left out."""

@@ -25,6 +25,7 @@ __all__ = ["Loaded", "load_object"]
 _KINDS = {"tracepoint": PROGRAM_TRACEPOINT, "uprobe": PROGRAM_KPROBE}
 _LOAD_IMMEDIATE_64 = 0x18
 _PSEUDO_MAP_FD = 1
+_TASK_STORAGE = 29
 _STT_SECTION, _STT_FUNCTION = 3, 2
 _SHT_PROGBITS, _SHF_EXECUTABLE = 1, 4
 _EXTENSION = struct.Struct("<HBBIIIIIII")
@@ -66,8 +67,8 @@ def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
     loaded = Loaded()
     described = -1
     try:
-        places = _make_maps(elf, own, map_section, entries, loaded)
         described = load_btf(_with_sizes(elf, own, raw))
+        places = _make_maps(elf, own, map_section, entries, loaded, described)
         functions, relocations = _extension(own, elf.content(extension))
         names = {item.section: item.name for item in elf.symbols() if item.type == _STT_FUNCTION}
         references = elf.relocations()
@@ -92,22 +93,29 @@ def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
     return loaded
 
 
-def _make_maps(elf: Elf, own: Btf, section: Section, entries: Mapping[str, int], loaded: Loaded) -> dict[int, Map]:
+def _make_maps(
+    elf: Elf, own: Btf, section: Section, entries: Mapping[str, int], loaded: Loaded, described: int
+) -> dict[int, Map]:
     """Make the maps that the object declares; by their offset in the section."""
     offsets = {item.name: item.value for item in elf.symbols() if item.section == section.index and item.type == 1}
     places: dict[int, Map] = {}
     number = own.find(types.SECTION, ".maps")
     for variable, _ in own.variables(own.type(number)) if number else ():
         found = own.type(variable)
-        values = {"type": 0, "max_entries": 0, "key": 0, "value": 0}
+        values = {"type": 0, "max_entries": 0, "map_flags": 0, "key": 0, "value": 0}
+        kinds = {"key": 0, "value": 0}
         for member in own.members(own.type(own.plain(found.size))):
             target = own.type(own.plain(member.type)).size
-            if member.name in ("type", "max_entries"):
+            if member.name in ("type", "max_entries", "map_flags"):
                 values[member.name] = own.elements(own.type(own.plain(target)))[1]
             elif member.name in ("key", "value"):
                 values[member.name] = own.size(target)
+                kinds[member.name] = target
         size = entries.get(found.name, values["max_entries"])
-        made = create_map(values["type"], values["key"], values["value"], size, found.name)
+        made = create_map(
+            values["type"], values["key"], values["value"], size, found.name, values["map_flags"],
+            (described, kinds["key"], kinds["value"]) if values["type"] == _TASK_STORAGE else (0, 0, 0),
+        )  # fmt: skip
         loaded.maps[found.name] = made
         places[offsets[found.name]] = made
     return places

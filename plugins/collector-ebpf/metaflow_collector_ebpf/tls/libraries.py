@@ -1,4 +1,4 @@
-"""Which files with functions of OpenSSL or GnuTLS a process has mapped."""
+"""Which files with functions of OpenSSL, BoringSSL, GnuTLS or Go's crypto/tls a process has mapped."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaflow_collector_ebpf.kernel.elf import BadElf, Elf
-from metaflow_collector_ebpf.points import LIBRARIES, LibraryPoint
+from metaflow_collector_ebpf.points import GO, LIBRARIES, LibraryPoint
+from metaflow_collector_ebpf.tls.go import find_go_functions, is_go
 
 __all__ = ["WELL_KNOWN", "Library", "LibraryFinder"]
 
 # so that the first process that uses them is seen from its first byte
 WELL_KNOWN = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
 _NAMES = {"libssl": "openssl", "libgnutls": "gnutls"}
+# libraries that may hold OpenSSL or BoringSSL themselves: Python's _ssl, interpreters, network libraries of wheels
+_MAY_HOLD = ("libpython", "libnode", "libcurl", "libboringssl", "libconscrypt", "libnetty_tcnative")
 _MOST_BYTES = 512 << 20
+Point = tuple[LibraryPoint, int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +27,14 @@ class Library:
     """A file with TLS functions.
 
     :ivar key: device and inode: one file, however many paths and mount namespaces show it.
-    :ivar path: one path that leads there from here. :ivar points: function and offset in the file.
+    :ivar path: one path that leads there from here. :ivar points: function, offset in the file, and offsets of its returns where
+        they must be known. :ivar coroutines: the program runs many of them on its threads.
     """
 
     key: tuple[int, int]
     path: str
-    points: tuple[tuple[LibraryPoint, int], ...] = field(default=())
+    points: tuple[Point, ...] = field(default=())
+    coroutines: bool = False
 
 
 class LibraryFinder:
@@ -47,9 +53,14 @@ class LibraryFinder:
             if library:
                 found.append(library)
         program = self._look(f"{base}/exe")
-        if program:
+        if program and program.points:
             found.append(program)
         return found
+
+    def runs_coroutines(self, pid: int) -> bool:
+        """Whether a process is a program that runs many coroutines on each of its threads (Go)."""
+        program = self._look(f"{self._root}/{pid}/exe")
+        return program is not None and program.coroutines
 
     def well_known(self) -> Iterator[Library]:
         """Libraries of this machine that no process need have mapped yet."""
@@ -69,7 +80,7 @@ class LibraryFinder:
         for line in text.splitlines():
             at = line.find("/")
             name = line[line.rfind("/") + 1 :] if at >= 0 else ""
-            if name.startswith(tuple(_NAMES)) and ".so" in name:
+            if ".so" in name and (name.startswith((*_NAMES, *_MAY_HOLD)) or "_ssl" in name):
                 paths[line[at:].removesuffix(" (deleted)")] = None
         return list(paths)
 
@@ -97,11 +108,21 @@ class LibraryFinder:
             with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
                 view = memoryview(content)
                 try:
-                    points = [point for kind in kinds for point in LIBRARIES[kind]]
-                    offsets = Elf(view).function_offsets(frozenset(point.function for point in points))
+                    points, coroutines = _points(view, kinds)
                 finally:
                     view.release()
         except (OSError, ValueError, BadElf, BufferError):
             return None
-        found = tuple((point, offsets[point.function]) for point in points if point.function in offsets)
-        return Library(key, path, found) if found else None
+        return Library(key, path, points, coroutines) if points or coroutines else None
+
+
+def _points(view: memoryview, kinds: list[str]) -> tuple[tuple[Point, ...], bool]:
+    """Functions of a file, and whether it is a Go program."""
+    elf = Elf(view)
+    wanted = [point for kind in kinds for point in LIBRARIES[kind]]
+    offsets = elf.function_offsets(frozenset(point.function for point in wanted))
+    found: list[Point] = [(point, offsets[point.function], ()) for point in wanted if point.function in offsets]
+    if not is_go(elf):
+        return tuple(found), False
+    found += [(GO[item.name], item.offset, item.returns) for item in find_go_functions(elf, frozenset(GO))]
+    return tuple(found), True

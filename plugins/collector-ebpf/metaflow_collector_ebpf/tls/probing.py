@@ -36,13 +36,18 @@ class TlsProbing:
     """
 
     def __init__(
-        self, config: TlsConfig, probes: Probes, count: Callable[[str, int, str], None], logger: logging.Logger
+        self,
+        config: TlsConfig,
+        probes: Probes,
+        finder: LibraryFinder,
+        count: Callable[[str, int, str], None],
+        logger: logging.Logger,
     ) -> None:
         self._config = config
         self._probes = probes
         self._count = count
         self._logger = logger
-        self._finder = LibraryFinder()
+        self._finder = finder
         self._targets: dict[tuple[int, int], _Target] = {}
         self._too_busy: set[int] = set()
 
@@ -113,8 +118,8 @@ class TlsProbing:
     def _attach(self, target: _Target, pid: int) -> None:
         held: list[int] = []
         try:
-            for point, offset in target.library.points:
-                held += self._probes.attach(target.library.path, offset, point, pid)
+            for point, offset, returns in target.library.points:
+                held += self._probes.attach(target.library.path, offset, point, pid, returns)
         except OSError as error:
             close_all(held)
             if pid == _ALL and not target.refused:

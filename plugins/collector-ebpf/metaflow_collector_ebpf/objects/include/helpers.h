@@ -16,8 +16,12 @@ static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static u64 (*bpf_get_current_pid_tgid)(void) = (void *)14;
 static u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
 static long (*bpf_get_current_comm)(void *buffer, u32 size) = (void *)16;
+#define COMM_TO(to)                                                                                                    \
+	(((u64 *)(to))[0] = *(u64 *)&bpf_get_current_task_btf()->comm[0], ((u64 *)(to))[1] = *(u64 *)&bpf_get_current_task_btf()->comm[8])
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 static u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
+static void *(*bpf_task_storage_get)(void *map, struct task_struct *task, void *value, u64 flags) = (void *)156;
+static long (*bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static long (*bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
@@ -28,6 +32,7 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 #define BPF_RB_NO_WAKEUP 1
 #define BPF_RB_FORCE_WAKEUP 2
 #define BPF_RB_AVAIL_DATA 0
+#define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 
 /* maps in the form that loaders read from the object's BTF */
 #define MAP_HASH 1
@@ -35,6 +40,7 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 #define MAP_PERCPU_ARRAY 6
 #define MAP_LRU_HASH 9
 #define MAP_RINGBUF 27
+#define MAP_TASK_STORAGE 29
 #define MAP(name, kind, entries, key_type, value_type)                                                                  \
 	struct {                                                                                                        \
 		int (*type)[kind];                                                                                      \
@@ -48,6 +54,15 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 		int (*max_entries)[bytes];                                                                              \
 	} name SEC(".maps")
 
+/* a value that hangs on each thread, and goes with it */
+#define STORAGE(name, value_type)                                                                                      \
+	struct {                                                                                                        \
+		int (*type)[MAP_TASK_STORAGE];                                                                          \
+		int (*map_flags)[1]; /* BPF_F_NO_PREALLOC, as the kernel demands */                                     \
+		s32 *key;                                                                                               \
+		value_type *value;                                                                                      \
+	} name SEC(".maps")
+
 #define MAP_GET(name, key) bpf_map_lookup_elem(&name, key)
 #define MAP_PUT(name, key, value) bpf_map_update_elem(&name, key, value, BPF_ANY)
 #define MAP_DELETE(name, key) bpf_map_delete_elem(&name, key)
@@ -59,6 +74,8 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 /* what the verifier can follow from the current task on is read without a call; a bad pointer gives 0 there too */
 #define CURRENT_TASK() bpf_get_current_task_btf()
 #define FOLLOW(to, from) ((to) = (from))
+#define CURRENT_CALL() ((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()))
+#define OFFSET(type, member) __builtin_preserve_field_info(((struct type *)0)->member, 0 /* BPF_FIELD_BYTE_OFFSET */)
 #define HAS_MEMBER(expression) __builtin_preserve_field_info(expression, 2 /* BPF_FIELD_EXISTS */)
 #define HAS_F_REF HAS_MEMBER(((struct file *)0)->f_ref)
 #define HAS_START_BOOTTIME HAS_MEMBER(((struct task_struct *)0)->start_boottime)

@@ -40,15 +40,15 @@ struct sock {
 	u32 sk_max_ack_backlog;
 };
 struct inet_sock { u16 inet_sport; };
-struct tcp_sock { u32 copied_seq; u32 write_seq; u32 snd_una; u32 srtt_us; };
-struct socket { struct sock *sk; };
+struct tcp_sock { u32 copied_seq; u32 write_seq; u32 rcv_nxt; u32 snd_una; u32 srtt_us; };
+struct socket { u16 type; struct sock *sk; };
 struct inode { u16 i_mode; };
 struct count { s64 counter; };
 struct file_ref { struct count refcnt; };
-struct file { struct inode *f_inode; void *private_data; struct count f_count; struct file_ref f_ref; };
+struct file { struct inode *f_inode; void *f_op; void *private_data; struct count f_count; struct file_ref f_ref; };
 struct fdtable { u32 max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
-struct task_struct { struct files_struct *files; struct task_struct *group_leader; u64 start_boottime; u64 real_start_time; };
+struct task_struct { struct files_struct *files; struct task_struct *group_leader; u64 start_boottime; u64 real_start_time; char comm[16]; };
 /* structures: end */
 #pragma clang attribute pop
 #endif
@@ -63,6 +63,7 @@ struct user_sockaddr { u16 family; u16 port; u32 v4; u8 v6[16]; };
 struct sys_enter_args { u64 common; s64 id; u64 args[6]; };
 struct sys_exit_args { u64 common; s64 id; s64 ret; };
 struct sock_state_args { u64 common; const void *sk; s32 oldstate; s32 newstate; };
+struct io_uring_args { u64 common; const void *ring, *request; u64 user_data; u8 operation; };
 struct retransmit_args { u64 common; const void *skb; const void *sk; };
 
 /* registers at a user probe */
@@ -70,7 +71,7 @@ struct retransmit_args { u64 common; const void *skb; const void *sk; };
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs { u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss; };
 #elif defined(__TARGET_ARCH_arm64)
-struct pt_regs { u64 regs[31]; u64 sp, pc, pstate; };
+struct pt_regs { u64 regs[31]; u64 sp, pc, pstate, orig_x0; };
 #endif
 #endif
 #if defined(__TARGET_ARCH_arm64)
@@ -79,11 +80,22 @@ struct pt_regs { u64 regs[31]; u64 sp, pc, pstate; };
 #define ARG3(c) ((c)->regs[2])
 #define ARG4(c) ((c)->regs[3])
 #define RESULT(c) ((c)->regs[0])
+/* arguments of a system call, read at its return */
+#define CALL_FD(c) ((c)->orig_x0)
+#define CALL_2(c) ((c)->regs[1])
+#define CALL_3(c) ((c)->regs[2])
+#define CALL_4(c) ((c)->regs[3])
+#define CALL_5(c) ((c)->regs[4])
 #else
 #define ARG1(c) ((c)->di)
 #define ARG2(c) ((c)->si)
 #define ARG3(c) ((c)->dx)
 #define ARG4(c) ((c)->cx)
 #define RESULT(c) ((c)->ax)
+#define CALL_FD(c) ((c)->di)
+#define CALL_2(c) ((c)->si)
+#define CALL_3(c) ((c)->dx)
+#define CALL_4(c) ((c)->r10)
+#define CALL_5(c) ((c)->r8)
 #endif
 #endif

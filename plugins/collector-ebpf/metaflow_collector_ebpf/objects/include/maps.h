@@ -11,17 +11,18 @@ RING(processes, 256 << 10);
 MAP(config, MAP_ARRAY, 1, u32, struct config);
 MAP(scratches, MAP_PERCPU_ARRAY, 1, u32, struct scratch);
 MAP(tls_scratches, MAP_PERCPU_ARRAY, TLS_SCRATCHES, u32, struct tls_scratch);
-MAP(calls, MAP_HASH, 16384, u64, struct call);
-MAP(threads, MAP_LRU_HASH, 32768, u64, struct thread);
+STORAGE(threads, struct thread);
+MAP(answered_elsewhere, MAP_LRU_HASH, 8192, u64, u32);
 MAP(connections, MAP_LRU_HASH, 65536, struct socket_key, struct connection);
-MAP(tls_calls, MAP_HASH, 8192, u64, struct tls_call);
 MAP(tls_sessions, MAP_LRU_HASH, 32768, struct tls_key, struct tls_session);
+MAP(go_calls, MAP_LRU_HASH, 16384, struct go_key, struct go_call);
+MAP(coroutine_processes, MAP_LRU_HASH, 4096, u32, u32);
+MAP(io_uring_users, MAP_LRU_HASH, 1024, u32, u64);
 MAP(tls_loads, MAP_LRU_HASH, 4096, u32, struct tls_load);
 MAP(process_rules, MAP_HASH, 4096, u32, u32);
 MAP(name_rules, MAP_HASH, 256, struct name, u32);
 MAP(port_rules, MAP_HASH, 1024, u32, u32);
 MAP(cgroup_rules, MAP_HASH, 1024, u64, u32);
-MAP(counters, MAP_PERCPU_ARRAY, COUNTERS, u32, u64);
-MAP(last_ids, MAP_PERCPU_ARRAY, 1, u32, u64);
+MAP(counters, MAP_PERCPU_ARRAY, 1, u32, struct counts);
 #endif
 #endif

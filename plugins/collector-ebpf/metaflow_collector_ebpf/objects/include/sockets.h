@@ -11,12 +11,16 @@
 #define UDP 17
 #define FORMAT_MASK 0170000
 #define FORMAT_SOCKET 0140000
+#define TCP_ESTABLISHED 1
+#define TCP_FIN_WAIT1 4
+#define TCP_FIN_WAIT2 5
 #define NTOHS(x) ((u16)((((x) & 0xff) << 8) | ((x) >> 8)))
 
 INLINE void count(u32 which, u64 by)
 {
-	u64 *value = MAP_GET(counters, &which);
-	if (value) *value += by;
+	u32 zero = 0;
+	struct counts *counts = MAP_GET(counters, &zero);
+	if (counts) counts->of[which] += by;
 }
 
 INLINE struct config *configuration(void)
@@ -29,9 +33,9 @@ INLINE struct config *configuration(void)
 INLINE u64 next_id(struct config *conf)
 {
 	u32 zero = 0;
-	u64 *last = MAP_GET(last_ids, &zero);
-	if (!last) return 0;
-	return ((u64)(bpf_get_smp_processor_id() & 0xff) << 56) | ((conf->id_base + ATOMIC_NEXT(last)) & 0xffffffffffffffULL);
+	struct counts *counts = MAP_GET(counters, &zero);
+	if (!counts) return 0;
+	return ((u64)(bpf_get_smp_processor_id() & 0xff) << 56) | ((conf->id_base + ATOMIC_NEXT(&counts->last_id)) & 0xffffffffffffffULL);
 }
 
 INLINE struct file *file_of(u32 fd)
@@ -51,23 +55,79 @@ INLINE struct file *file_of(u32 fd)
 	return file;
 }
 
-/* The internet socket behind a file, 0 for anything else. */
-INLINE struct sock *socket_of(struct file *file)
+/* Ports, addresses of IPv4 and the state of a socket: they stand together in every kernel so far. */
+INLINE void ends_of(struct sock *sk, struct ends *to)
+{
+	if (OFFSET(sock_common, skc_daddr) == 0 && OFFSET(sock_common, skc_rcv_saddr) == 4 && OFFSET(sock_common, skc_dport) == 12 &&
+	    OFFSET(sock_common, skc_num) == 14 && OFFSET(sock_common, skc_family) == 16 && OFFSET(sock_common, skc_state) == 18) {
+		bpf_probe_read_kernel(to, sizeof(*to), sk);
+	} else {
+		PEEK(to->remote, sk->__sk_common.skc_daddr);
+		PEEK(to->local, sk->__sk_common.skc_rcv_saddr);
+		PEEK(to->remote_port, sk->__sk_common.skc_dport);
+		PEEK(to->local_port, sk->__sk_common.skc_num);
+		PEEK(to->family, sk->__sk_common.skc_family);
+		PEEK(to->state, sk->__sk_common.skc_state);
+	}
+	to->remote_port = NTOHS(to->remote_port);
+}
+
+/* Whether a file is a socket: all sockets have the same operations, which the first one that comes by tells. */
+INLINE int is_socket(struct config *conf, struct file *file, u64 operations)
 {
 	struct inode *inode = 0;
-	struct socket *socket = 0;
-	struct sock *sk = 0;
-	u16 mode = 0, family = 0;
-
-	if (!file) return 0;
+	u16 mode = 0;
+	if (conf->socket_operations) return operations == conf->socket_operations;
 	PEEK(inode, file->f_inode);
 	PEEK(mode, inode->i_mode);
 	if ((mode & FORMAT_MASK) != FORMAT_SOCKET) return 0;
-	PEEK(socket, file->private_data);
-	PEEK(sk, socket->sk);
-	if (!sk) return 0;
-	PEEK(family, sk->__sk_common.skc_family);
-	return family == AF_INET || family == AF_INET6 ? sk : 0;
+	conf->socket_operations = operations;
+	return 1;
+}
+
+/* The internet socket behind a file, 0 for anything else. */
+INLINE struct sock *socket_of(struct config *conf, struct file *file, struct held *to)
+{
+	struct socket *socket = 0;
+	u64 parts[4] = {};
+	u16 type = 0;
+
+	if (!file) return 0;
+	if (OFFSET(file, private_data) - OFFSET(file, f_op) == 16) {
+		bpf_probe_read_kernel(parts, 24, &file->f_op);
+	} else {
+		PEEK(parts[0], file->f_op);
+		PEEK(parts[2], file->private_data);
+	}
+	if (!is_socket(conf, file, parts[0])) return 0;
+	socket = (struct socket *)parts[2];
+	if (OFFSET(socket, type) == 4 && OFFSET(socket, sk) == 24) {
+		bpf_probe_read_kernel(parts, sizeof(parts), socket);
+		type = parts[0] >> 32;
+		to->sk = (struct sock *)parts[3];
+	} else {
+		PEEK(type, socket->type);
+		PEEK(to->sk, socket->sk);
+	}
+	if (!to->sk) return 0;
+	to->protocol = type == SOCK_STREAM ? TCP : UDP;
+	ends_of(to->sk, &to->ends);
+	return to->ends.family == AF_INET || to->ends.family == AF_INET6 ? to->sk : 0;
+}
+
+INLINE u8 protocol_of(struct sock *sk)
+{
+	u16 type = 0;
+	PEEK(type, sk->sk_type);
+	return type == SOCK_STREAM ? TCP : UDP;
+}
+
+/* One that is known by its address alone. */
+INLINE void hold(struct sock *sk, struct held *to)
+{
+	to->sk = sk;
+	to->protocol = protocol_of(sk);
+	ends_of(sk, &to->ends);
 }
 
 /* True when closing this descriptor closes the socket: no other descriptor, of this or another process, refers to it. */
@@ -80,13 +140,6 @@ INLINE int is_last_reference(struct file *file)
 	}
 	PEEK(references, file->f_count.counter);
 	return references <= 1;
-}
-
-INLINE u8 protocol_of(struct sock *sk)
-{
-	u16 type = 0;
-	PEEK(type, sk->sk_type);
-	return type == SOCK_STREAM ? TCP : UDP;
 }
 
 INLINE u32 sequence_of(struct sock *sk, u8 direction)
@@ -104,22 +157,15 @@ INLINE u32 rtt_of(struct sock *sk)
 	return smoothed >> 3;
 }
 
-INLINE u16 local_port_of(struct sock *sk)
+/* Sequence number of the first of `length` bytes that have just been moved. */
+INLINE u32 sequence_before(struct held *at, u8 direction, u32 length)
 {
-	u16 port = 0;
-	PEEK(port, sk->__sk_common.skc_num);
-	if (!port) { /* taken back when the connection ends */
-		PEEK(port, ((struct inet_sock *)sk)->inet_sport);
-		port = NTOHS(port);
-	}
-	return port;
-}
-
-INLINE u16 remote_port_of(struct sock *sk)
-{
-	u16 port = 0;
-	PEEK(port, sk->__sk_common.skc_dport);
-	return NTOHS(port);
+	u32 sequence = sequence_of(at->sk, direction) - length, next = 0;
+	if (direction == OUT || at->ends.state == TCP_ESTABLISHED) return sequence;
+	/* the end of the stream takes a number too, which the same call may have read; nothing comes after it */
+	if (at->ends.state == TCP_FIN_WAIT1 || at->ends.state == TCP_FIN_WAIT2) return sequence;
+	PEEK(next, ((struct tcp_sock *)at->sk)->rcv_nxt);
+	return length && sequence + length == next ? sequence - 1 : sequence;
 }
 
 /* An IPv4 address in IPv6's clothes (::ffff:a.b.c.d) is shown as IPv4, as on the wire. */
@@ -157,21 +203,24 @@ INLINE void peer_from_user(struct peer *peer, u64 pointer)
 	peer->hash = (halves[0] * 0x9e3779b97f4a7c15ULL ^ halves[1]) * 0x9e3779b97f4a7c15ULL ^ ((u64)peer->port << 1) ^ 1;
 }
 
-INLINE void describe(struct connection *to, struct sock *sk, struct peer *peer)
+INLINE void describe(struct connection *to, struct held *at, struct peer *peer)
 {
+	struct sock *sk = at->sk;
 	struct net *net = 0;
-	u16 family = 0;
 	u8 local_v4 = 0, remote_v4 = 0;
 
-	PEEK(family, sk->__sk_common.skc_family);
 	PEEK(net, sk->__sk_common.skc_net.net);
 	PEEK(to->netns, net->ns.inum);
-	to->protocol = protocol_of(sk);
-	to->local_port = local_port_of(sk);
-	to->remote_port = remote_port_of(sk);
-	if (family == AF_INET) {
-		PEEK(*(u32 *)to->local, sk->__sk_common.skc_rcv_saddr);
-		PEEK(*(u32 *)to->remote, sk->__sk_common.skc_daddr);
+	to->protocol = at->protocol;
+	to->local_port = at->ends.local_port;
+	to->remote_port = at->ends.remote_port;
+	if (!to->local_port) { /* taken back when the connection ends */
+		PEEK(to->local_port, ((struct inet_sock *)sk)->inet_sport);
+		to->local_port = NTOHS(to->local_port);
+	}
+	if (at->ends.family == AF_INET) {
+		*(u32 *)to->local = at->ends.local;
+		*(u32 *)to->remote = at->ends.remote;
 		to->family = 4;
 	} else {
 		bpf_probe_read_kernel(to->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
@@ -188,18 +237,17 @@ INLINE void describe(struct connection *to, struct sock *sk, struct peer *peer)
 }
 
 /* A connection seen for the first time, or anew where `sk` had an earlier life. */
-INLINE struct connection *new_connection(struct config *conf, struct socket_key *key, struct peer *peer, u8 role)
+INLINE struct connection *new_connection(struct config *conf, struct held *at, struct socket_key *key, struct peer *peer, u8 role)
 {
 	struct connection fresh = {};
-	struct sock *sk = (struct sock *)key->sk;
-	describe(&fresh, sk, peer);
+	describe(&fresh, at, peer);
 	fresh.id = next_id(conf);
 	fresh.role = role;
 	if (fresh.protocol == TCP && !role) {
 		u32 backlog = 0;
 		fresh.flags = FLAG_MIDSTREAM;
 		/* an accepted socket is a copy of the listening one; a connecting one never had a backlog */
-		PEEK(backlog, sk->sk_max_ack_backlog);
+		PEEK(backlog, at->sk->sk_max_ack_backlog);
 		if (backlog) fresh.role = ROLE_SERVER;
 	}
 	if (MAP_PUT(connections, key, &fresh)) {
@@ -209,16 +257,12 @@ INLINE struct connection *new_connection(struct config *conf, struct socket_key 
 	return MAP_GET(connections, key);
 }
 
-INLINE struct connection *connection_of(struct config *conf, struct sock *sk, struct peer *peer)
+INLINE struct connection *connection_of(struct config *conf, struct held *at, struct peer *peer)
 {
-	struct socket_key key = { .sk = (u64)sk, .peer = peer->hash };
+	struct socket_key key = { .sk = (u64)at->sk, .peer = peer->hash };
 	struct connection *known = MAP_GET(connections, &key);
-	if (known) {
-		u16 local = 0, remote = peer->port;
-		PEEK(local, sk->__sk_common.skc_num);
-		if (!remote) remote = remote_port_of(sk);
-		if ((!local || local == known->local_port) && remote == known->remote_port) return known;
-	}
-	return new_connection(conf, &key, peer, ROLE_UNKNOWN);
+	u16 local = at->ends.local_port, remote = peer->port ? peer->port : at->ends.remote_port;
+	if (known && (!local || local == known->local_port) && remote == known->remote_port) return known;
+	return new_connection(conf, at, &key, peer, ROLE_UNKNOWN);
 }
 #endif

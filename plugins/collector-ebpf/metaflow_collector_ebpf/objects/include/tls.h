@@ -6,43 +6,53 @@
 #ifndef MF_TLS_H
 #define MF_TLS_H
 
-INLINE int tls_enter(u8 source, u8 handshake, u64 session, u64 buffer, u64 length, u64 result)
+INLINE void count_load(u32 pid)
 {
-	u64 who = bpf_get_current_pid_tgid();
-	struct config *conf = configuration();
-	struct tls_call call = {};
-	struct tls_load *load;
-	u32 pid = who >> 32;
-
-	if (!conf || !process_passes(conf, pid)) return 0;
-	load = MAP_GET(tls_loads, &pid);
+	struct tls_load *load = MAP_GET(tls_loads, &pid);
 	if (load) {
 		load->calls++;
 	} else {
 		struct tls_load first = { .calls = 1 };
 		MAP_PUT(tls_loads, &pid, &first);
 	}
-	call.time = bpf_ktime_get_ns();
-	call.session = session;
-	call.buffer = buffer;
-	call.length = length;
-	call.result = result;
-	call.source = source;
-	call.handshake = handshake;
-	if (MAP_PUT(tls_calls, &who, &call)) count(COUNT_CALLS_FULL, 1);
+}
+
+INLINE int tls_enter(u8 source, u8 handshake, u64 session, u64 buffer, u64 length, u64 result)
+{
+	u64 who = bpf_get_current_pid_tgid();
+	struct config *conf = configuration();
+	struct thread *thread;
+	struct tls_call *call;
+	u32 pid = who >> 32;
+
+	if (!conf || !process_passes(conf, pid)) return 0;
+	count_load(pid);
+	thread = thread_of(who, 1);
+	if (!thread) {
+		count(COUNT_CALLS_FULL, 1);
+		return 0;
+	}
+	call = &thread->tls;
+	call->time = bpf_ktime_get_ns();
+	call->session = session;
+	call->buffer = buffer;
+	call->length = length;
+	call->result = result;
+	call->source = source;
+	call->handshake = handshake;
+	call->seen = 0;
+	call->running = 1;
 	return 0;
 }
 
 /* The socket of a session that makes no system calls of its own. */
-INLINE struct tls_session *session_of(struct tls_key *key, struct tls_call *call, u64 who, u8 direction)
+INLINE struct tls_session *session_of(struct tls_key *key, struct tls_call *call, struct thread *thread, u8 direction)
 {
 	struct tls_session *known = MAP_GET(tls_sessions, key), fresh = {};
-	struct thread *thread;
 	if (call->seen) return known;
 	/* a session that read from memory goes on reading from memory; one known by system calls has buffered bytes left */
-	thread = MAP_GET(threads, &who);
 	if (known && known->by_call) return known;
-	if (!thread || !thread->tls_sk) return known;
+	if (!thread->tls_sk) return known;
 	if (known && direction == OUT) { /* what is sent goes out later, by another call */
 		known->write_seq = sequence_of(known->sk, OUT);
 		return known;
@@ -52,26 +62,6 @@ INLINE struct tls_session *session_of(struct tls_key *key, struct tls_call *call
 	fresh.write_seq = sequence_of(fresh.sk, OUT);
 	MAP_PUT(tls_sessions, key, &fresh);
 	return MAP_GET(tls_sessions, key);
-}
-
-INLINE void tls_emit(struct config *conf, struct scratch *s, struct tls_call *call, struct tls_session *session, u64 who, u8 direction,
-		     u32 wire)
-{
-	struct peer nobody = {};
-	struct connection *c = connection_of(conf, session->sk, &nobody);
-	u64 now = bpf_ktime_get_ns();
-	u8 flags = FLAG_PLAINTEXT;
-
-	if (!c || !ports_pass(conf, c)) return;
-	c->tls = 1;
-	s->head.trace_id = trace_of(conf, who, c, direction, now, &flags);
-	s->head.time_ns = direction == OUT ? call->time : now;
-	s->head.enter_ns = call->time;
-	s->head.source = call->source;
-	s->head.tcp_seq = direction == OUT ? session->write_seq : session->read_seq;
-	s->head.rtt_us = rtt_of(session->sk);
-	used_by(c, who);
-	emit(conf, s, c, KIND_DATA, direction, flags, wire, copy_buffer(conf, s, call->buffer, wire));
 }
 
 INLINE struct tls_scratch *claim(void)
@@ -84,22 +74,55 @@ INLINE struct tls_scratch *claim(void)
 	return 0;
 }
 
+INLINE int tls_emit(struct config *conf, struct tls_call *call, struct tls_session *session, u64 who, u8 direction, u32 wire)
+{
+	struct thread *thread = thread_of(who, 1);
+	struct peer nobody = {};
+	struct held at = {};
+	struct connection *c;
+	struct tls_scratch *slot;
+	struct scratch *s;
+	u64 now = bpf_ktime_get_ns();
+	u8 flags = FLAG_PLAINTEXT;
+
+	hold(session->sk, &at);
+	c = connection_of(conf, &at, &nobody);
+	if (!c || !thread || !ports_pass(conf, c)) return 0;
+	slot = claim();
+	if (!slot) {
+		count(COUNT_CALLS_FULL, 1);
+		return 0;
+	}
+	s = &slot->s;
+	c->tls = 1;
+	s->head.trace_id = trace_of(conf, thread, who, c, direction, now, &flags);
+	s->head.time_ns = direction == OUT ? call->time : now;
+	s->head.enter_ns = call->time;
+	s->head.source = call->source;
+	s->head.tcp_seq = direction == OUT ? session->write_seq : session->read_seq;
+	s->head.rtt_us = rtt_of(session->sk);
+	used_by(c, who);
+	emit(conf, s, c, KIND_DATA, direction, flags, wire, copy_buffer(conf, s, call->buffer, wire));
+	slot->busy = 0;
+	return 0;
+}
+
 INLINE int tls_leave(s64 result, u8 direction)
 {
 	u64 who = bpf_get_current_pid_tgid();
-	struct tls_call *found = MAP_GET(tls_calls, &who), call;
+	struct thread *thread = thread_of(who, 0);
+	struct tls_call call;
 	struct config *conf = configuration();
 	struct tls_key key = {};
 	struct tls_session *session;
-	struct tls_scratch *slot;
 
-	if (!found) return 0;
-	call = *found;
-	MAP_DELETE(tls_calls, &who);
+	if (!thread || !thread->tls.running) return 0;
+	thread->tls.running = 0;
+	call = thread->tls;
 	if (!conf) return 0;
 	key.session = call.session;
 	key.pid = who >> 32;
-	session = session_of(&key, &call, who, direction);
+	session = session_of(&key, &call, thread, direction);
 	if (call.handshake) return 0;
 	count(COUNT_TLS_CALLS, 1);
 	if (call.result) { /* the _ex forms answer 1 and put the number elsewhere */
@@ -113,13 +136,6 @@ INLINE int tls_leave(s64 result, u8 direction)
 		count(COUNT_TLS_NO_SOCKET, 1);
 		return 0;
 	}
-	slot = claim();
-	if (!slot) {
-		count(COUNT_CALLS_FULL, 1);
-		return 0;
-	}
-	tls_emit(conf, &slot->s, &call, session, who, direction, result);
-	slot->busy = 0;
-	return 0;
+	return tls_emit(conf, &call, session, who, direction, result);
 }
 #endif

@@ -5,7 +5,7 @@
 #define MF_TYPES_H
 
 #define CAPTURE_MAX 4096
-#define VECTORS_MAX 8 /* parts of one vector call that are looked at */
+#define VECTORS_MAX 48 /* parts of one vector call that are looked at */
 #define MESSAGE_VECTORS_MAX 2 /* and of one of several messages */
 #define MESSAGES_MAX 4 /* datagrams of one sendmmsg or recvmmsg that are looked at */
 
@@ -13,7 +13,7 @@ enum { KIND_DATA, KIND_CLOSE, KIND_OPEN, KIND_LOST, KIND_RETRANSMIT };
 enum { IN, OUT };
 enum { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
 enum { FLAG_TRUNCATED = 1, FLAG_PLAINTEXT = 2, FLAG_MIDSTREAM = 4, FLAG_CONCURRENT = 8, FLAG_CIPHERTEXT = 16 };
-enum { SOURCE_SYSCALL, SOURCE_OPENSSL, SOURCE_GNUTLS };
+enum { SOURCE_SYSCALL, SOURCE_OPENSSL, SOURCE_GNUTLS, SOURCE_GO };
 
 struct segment {
 	u32 size;
@@ -29,7 +29,6 @@ struct segment {
 	u64 uid_gid, process_start;
 };
 #define HEADER 160
-struct scratch { struct segment head; u8 data[2 * CAPTURE_MAX]; };
 
 /* One value, written by user space. */
 struct config {
@@ -39,15 +38,24 @@ struct config {
 	u32 wakeup; /* user space is woken at that many queued bytes; 0: at each record */
 	u32 only_processes, only_ports, only_cgroups; /* 1: what is not marked ALLOW in the map is left out */
 	u32 check_processes, check_ports, check_cgroups, check_names; /* 1: the map has entries */
-	u32 pad;
+	u32 check_coroutines; /* 1: the map of processes whose threads prove nothing has entries */
 	u64 id_base; /* ids go on from here, so that a restart repeats none */
+	u64 socket_operations; /* `file->f_op` of sockets, found by the programs: tells sockets from files in one look */
 };
 enum { RULE_ALLOW = 1, RULE_DENY = 2 };
 struct name { char text[16]; };
 
-/* A call between its entry and its return. */
-enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE, CALL_CONNECT, CALL_ACCEPT };
-struct call { u64 time; struct sock *sk; u64 buffer, count, name; u32 fd, seq; u8 kind, direction; u16 pad; u32 pad2; };
+/* A socket, read in as few pieces as this kernel's layout allows. */
+struct ends { u32 remote, local, hash; u16 remote_port, local_port, family; u8 state, bits; };
+struct held { struct sock *sk; u8 protocol; struct ends ends; };
+
+/* A call that has returned. */
+enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE };
+struct call { u64 time, buffer, count, name; struct held at; u32 seq; u8 kind, direction; u16 pad; };
+
+/* Room for one record. The call stands in it too: to the verifier a number read back is any number, which spares it to walk
+ * through each by itself. */
+struct scratch { struct segment head; u8 data[2 * CAPTURE_MAX]; struct call call; };
 
 /* A connection, or for an unconnected datagram socket what goes to and from one peer. */
 struct socket_key { u64 sk, peer; };
@@ -66,14 +74,23 @@ struct connection {
 	char comm[16];
 };
 
-/* What a thread received last. */
-struct thread { u64 trace_id, socket_id, concurrent_until, changed; u64 tls_sk; u32 tls_seq, unanswered; u8 direction, answered, pad[6]; };
-
 /* A call of a TLS library. */
-struct tls_call { u64 time, session, buffer, length, result; u8 seen, source, handshake, pad[5]; };
+struct tls_call { u64 time, session, buffer, length, result; u8 running, seen, source, handshake, pad[4]; };
+
+/* What a thread is in, and what it received last. */
+struct thread {
+	u64 began; /* when the call began that sends */
+	u64 trace_id, socket_id, concurrent_until, changed;
+	u64 tls_sk;
+	u32 tls_seq, unanswered;
+	u8 direction, answered, pad[6];
+	struct tls_call tls;
+};
 struct tls_key { u64 session; u32 pid, pad; };
 struct tls_session { struct sock *sk; u32 write_seq, read_seq; u32 by_call, pad; };
 struct tls_load { u64 calls; };
+struct go_key { u64 routine; u32 pid, direction; };
+struct go_call { u64 time, buffer; struct sock *sk; u32 seq, pad; };
 
 /* A user probe may be preempted by another on the same processor: each takes a free one of these. */
 #define TLS_SCRATCHES 4
@@ -87,6 +104,7 @@ enum { PROCESS_EXEC, PROCESS_EXIT };
 enum {
 	COUNT_CALLS, COUNT_RECORDS, COUNT_BYTES, COUNT_RING_FULL, COUNT_CALLS_FULL, COUNT_SOCKETS_FULL, COUNT_UNREADABLE,
 	COUNT_CIPHERTEXT, COUNT_TLS_CALLS, COUNT_TLS_NO_SOCKET, COUNT_MESSAGES_CUT, COUNT_FILTERED, COUNT_CONCURRENT,
-	COUNT_RETRANSMITS, COUNT_PROCESS_FULL, COUNTERS
+	COUNT_RETRANSMITS, COUNT_PROCESS_FULL, COUNT_IO_URING, COUNTERS
 };
+struct counts { u64 of[COUNTERS], last_id; };
 #endif
