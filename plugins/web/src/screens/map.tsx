@@ -1,8 +1,10 @@
 /** Universal service map: who calls whom, how much, how fast, what fails. A pick tells more and leads to the requests. */
 
 import { useMemo } from "preact/hooks";
+import { getJson } from "../api/client";
 import { columnIndex, measured, number, records, type Table, text } from "../api/table";
 import { requestsOf } from "../data/links";
+import { readCatalog } from "../data/complete";
 import { isAddress } from "../data/names";
 import { parseFilters, type Filter } from "../data/sql";
 import * as queries from "../data/queries";
@@ -10,7 +12,7 @@ import { clock, count, duration, percent, rate, seconds } from "../format";
 import { busiest, type Call, type Edge, type Graph, graphOf } from "../map/graph";
 import { MapView } from "../map/view";
 import { useApp } from "../state/app";
-import { useTable } from "../state/live";
+import { useAsk, useTable } from "../state/live";
 import { setParams, usePlace } from "../state/location";
 import { type Range, stepOf } from "../state/range";
 import { Chart } from "../ui/chart";
@@ -32,6 +34,20 @@ function partOf(range: Range, at: number): Range {
   return { ...range, from, to: Math.max(from + 1, Math.ceil(range.from + at * step)) };
 }
 
+/** What the catalogue says both ends of a call have, besides what is offered by name. In the address also one of a map: k8s.label.app */
+const TAG = /^[a-z][a-z0-9_]*(\.[A-Za-z0-9_]+)*$/;
+
+async function askTags(signal: AbortSignal): Promise<string[]> {
+  const [table] = readCatalog({ tables: [await getJson("v1/catalog?table=flow_metrics.application_map", signal)] });
+  const names = new Set(table?.columns.filter((column) => column.kind === "tag" || !column.name.includes("_id_")).map((column) => column.name));
+  const offered = new Set(queries.GROUPS.map(([name]) => name));
+  return [...names]
+    .filter((name) => name.endsWith("_0") && names.has(`${name.slice(0, -2)}_1`))
+    .map((name) => name.slice(0, -2))
+    .filter((name) => TAG.test(name) && !name.includes(".") && !/^(ip4|ip6|tag_source|.*_id|.*_type)$/.test(name) && !offered.has(name))
+    .sort();
+}
+
 function readCalls(table: Table): Call[] {
   return records(table).map((row) => ({
     client: text(row["client"]),
@@ -50,7 +66,10 @@ function readCalls(table: Table): Call[] {
 export function MapScreen() {
   const { range, tick } = useApp();
   const { params } = usePlace();
-  const group = queries.GROUPS.find(([name]) => name === params["by"])?.[0] ?? "auto_service";
+  const asksBy = params["by"] ?? "";
+  const group = TAG.test(asksBy) ? asksBy : "auto_service";
+  const others = useAsk(askTags, "map tags", 0).data ?? [];
+  const isListed = [...queries.GROUPS.map(([name]) => name), ...others].includes(group);
   const protocol = params["protocol"] ?? "";
   const wanted = (params["find"] ?? "").toLowerCase();
   const at = sliceOf(params["at"] ?? "");
@@ -86,6 +105,13 @@ export function MapScreen() {
               {title}
             </option>
           ))}
+          <optgroup label="Any tag">
+            {(isListed ? others : [group, ...others]).map((name) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </optgroup>
         </select>
       </label>
       <label class="inline">
