@@ -13,6 +13,7 @@ const PICTURES = [
   ["ui-requests", "requests", "light"],
   ["ui-flows", "flows", "dark"],
   ["ui-promql", `explore?lang=promql&q=${encodeURIComponent("sum by (server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)")}`, "light"],
+  ["ui-trace", "trace", "light"],
   ["ui-health", "health", "dark"],
 ];
 
@@ -21,6 +22,13 @@ for (const [name, path, theme] of PICTURES) {
   const { page, wrong, close } = await open(browser, base, { width: 1240, height: 780, theme });
   await page.goto(base + path);
   await settled(page);
+  if (name === "ui-trace") {
+    // the trace with the most calls tells most
+    const rows = page.getByRole("table", { name: "Traces" }).getByRole("link");
+    await rows.first().click();
+    await page.getByRole("tree", { name: "Waterfall" }).getByRole("treeitem").first().waitFor();
+    await settled(page);
+  }
   await page.screenshot({ path: `${folder}/${name}.png` });
   for (const said of wrong) console.error(`${name}: ${said}`);
   await close();
