@@ -77,14 +77,14 @@ def ask(port: int, number: int, headers: str, host: str = "127.0.0.1") -> None:
     connection.close()
 
 
-def ask_all(port: int, clients: int, each: int, headers: str) -> int:
+def ask_all(port: int, clients: int, each: int, headers: str, host: str = "127.0.0.1") -> int:
     """Many clients at once; returns how many requests there were."""
     failed: list[BaseException] = []
 
     def run(client: int) -> None:
         try:
             for number in range(each):
-                ask(port, client * each + number, headers)
+                ask(port, client * each + number, headers, host)
         except BaseException as error:
             failed.append(error)
 

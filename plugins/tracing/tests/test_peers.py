@@ -83,9 +83,9 @@ def tiers(*commands: list[str]) -> Iterator[list[int]]:
         yield ports
 
 
-def at_once(port: int, headers: str) -> None:
+def at_once(port: int, headers: str, host: str = "127.0.0.1") -> None:
     """Clients that are not instrumented, all at the same time: then time alone tells nothing."""
-    assert ask_all(port, REQUESTS, 1, headers) == REQUESTS
+    assert ask_all(port, REQUESTS, 1, headers, host) == REQUESTS
 
 
 def way(trace: Trace, node: Node) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from metaflow_tracing.assembly.assemble import assemble, assemble_all
 from metaflow_tracing.assembly.trace import Trace
 from metaflow_tracing.rules.offer import RULES
-from synth import PLACES, Call, World, rows_of, spans
+from synth import BASE_US, PLACES, Call, World, rows_of, spans
 
 OWN = {factory.type: factory.create(factory.config()) for factory in RULES}
 EVIDENCE: list[dict[str, Any]] = [
@@ -150,3 +150,23 @@ def test_messages_keep_the_order_of_their_way(rules: dict[str, Any], places: tup
         by_hop.setdefault(node.hop, []).append(node.span.point)
     for points in by_hop.values():
         assert points == sorted(points, key=PLACES.index)
+
+
+def test_a_handlers_span_stays_below_the_message_that_brought_it(rules: dict[str, Any]) -> None:
+    """Also when it outlives the message, or a wrong clock says that it began before."""
+    for shift, length in ((0, 1000), (10, 50_000), (-30_000, 500)):
+        sent = {
+            "type": 2, "signal_source": 4, "observation_point": "c-app", "trace_id": "t", "span_id": "a" * 16, "start_time": BASE_US,
+            "end_time": BASE_US + 60_000, "app_service": "shop", "flow_id": 1, "is_ipv4": True,
+        }  # fmt: skip
+        wire = {
+            "type": 2, "observation_point": "s", "trace_id": "t", "span_id": "a" * 16, "start_time": BASE_US + 20_000, "protocol": 6,
+            "end_time": BASE_US + 22_000, "flow_id": 2, "is_ipv4": True, "ip4_0": 0x0A000001, "ip4_1": 0x0A000002, "server_port": 80,
+        }  # fmt: skip
+        handled = {
+            **sent, "observation_point": "s-app", "span_id": "b" * 16, "parent_span_id": "a" * 16, "app_service": "stock", "flow_id": 3,
+            "start_time": BASE_US + 20_000 + shift, "end_time": BASE_US + 20_000 + shift + length,
+        }  # fmt: skip
+        trace = assemble(spans([sent, wire, handled]), rules)
+        assert [node.span.point for node in trace.nodes] == ["c-app", "s", "s-app"]
+        assert [node.parent for node in trace.nodes] == [None, 0, 1]

@@ -22,6 +22,7 @@ __all__ = ["Causes", "causes_of"]
 _MOST = 64
 # from here on the weaker rules are not asked any more
 _SURE = 0.95
+_NEARLY = 0.9
 
 
 @dataclass(slots=True)
@@ -58,6 +59,10 @@ class _Candidate:
     def worth(self) -> tuple[float, int, int, int]:
         """Surest first; then the stronger rule, the better key, the one that began last (the innermost)."""
         return self.verdict.confidence, -self.rule_at, -self.key_at, self.link.parent.last.start_us
+
+    def stands_before(self, other: _Candidate) -> bool:
+        """Found by a better key, and nearly sure whatever else there is."""
+        return self.key_at < other.key_at and not self.verdict.is_exclusive and self.verdict.confidence >= _NEARLY
 
 
 @dataclass(slots=True)
@@ -122,7 +127,12 @@ def _best(
         if any(each.verdict.confidence >= _SURE for each in sure):
             break
     if accepted:
-        return max(accepted, key=_Candidate.worth).link, refused
+        best = max(accepted, key=_Candidate.worth)
+        # ids that prove by themselves: a nearer key of the same rule stands, though times (which may be wrong) speak for a farther one
+        nearer = [each for each in accepted if each.rule_at == best.rule_at and each.stands_before(best)]
+        if nearer:
+            best = max(nearer, key=lambda each: (-each.key_at, *each.worth()))
+        return best.link, refused
     return None, refused
 
 

@@ -59,6 +59,9 @@ class SpanId:
             )
             if not first.is_span and first.server.ip and column == "span_id":
                 return Verdict(0, "a span is not caused by a message that carries its own id", matched)
+            if against and not first.is_span and second.start_us >= first.start_us - slack_us:
+                # a handler's span may end long after its answer was sent: the message that brought it stays nearer than who sent that
+                return Verdict(1.0, f"{reason}, though {against}", matched)
             if against:
                 # spans are measured by their own process; one that outlives its parent is nothing unusual
                 return Verdict(0.9, f"{reason}, though {against}", matched)
