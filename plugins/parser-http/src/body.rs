@@ -6,12 +6,8 @@
 use crate::chunked::{self, ChunkLine};
 use crate::pending::Asked;
 use crate::scan;
+use metaflow_parser_sdk::http::bodies::{self, names_operations};
 use std::borrow::Cow;
-
-/// Private column with the first bytes of the body.
-pub(crate) const BODY: u16 = 1024;
-/// Private column with its media type.
-pub(crate) const MEDIA_TYPE: u16 = 1025;
 
 /// What there is of a body that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +99,7 @@ fn is_bodiless(bytes: &[u8], asked: Asked) -> bool {
 pub(crate) fn media_type(head: &[u8]) -> &[u8] {
     fields(head)
         .find(|(name, _)| name.eq_ignore_ascii_case(b"content-type"))
-        .map_or(&[], |(_, value)| value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii())
+        .map_or(&[], |(_, value)| bodies::media_type(value))
 }
 
 struct Framing {
@@ -127,12 +123,6 @@ impl Framing {
         }
         found
     }
-}
-
-fn names_operations(media_type: &[u8]) -> bool {
-    let lower = media_type.to_ascii_lowercase();
-    matches!(lower.as_slice(), b"application/json" | b"application/graphql" | b"text/event-stream" | b"text/json")
-        || lower.ends_with(b"+json")
 }
 
 /// The fields of a head, behind its first line.

@@ -6,6 +6,7 @@ use crate::options::Options;
 use crate::pending::Asked;
 use crate::scan;
 use crate::start_line::{self, RequestLine, StartLine, StatusLine};
+use metaflow_parser_sdk::http::bodies;
 use metaflow_parser_sdk::http::status;
 use metaflow_parser_sdk::trace::Trace;
 use metaflow_parser_sdk::{abi_generated as abi, Direction, RecordType, Records, Status, Text};
@@ -111,8 +112,8 @@ pub(crate) fn report(bytes: &[u8], place: Place, sink: &mut Sink, asked: impl Fn
     }
     sink.trace.write(sink.out);
     if !place.body.is_empty() {
-        sink.out.private_text(body::BODY, &String::from_utf8_lossy(place.body));
-        sink.out.private_text(body::MEDIA_TYPE, &String::from_utf8_lossy(body::media_type(bytes)));
+        sink.out.private_text(bodies::BODY, &String::from_utf8_lossy(place.body));
+        sink.out.private_text(bodies::MEDIA_TYPE, &String::from_utf8_lossy(body::media_type(bytes)));
     }
     sink.out.end();
     Some(next)

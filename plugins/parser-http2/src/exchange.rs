@@ -25,6 +25,7 @@ enum Part {
 impl Session {
     /// A header block was read into the tools' head.
     pub fn message(&mut self, side: usize, message: Message, tools: &mut Tools, out: &mut Records) {
+        self.release_stream(message.stream, tools, out);
         if let Some(promised) = message.promised {
             return self.pushed(promised, message, tools, out);
         }
@@ -78,13 +79,16 @@ impl Session {
         };
         self.learn(speech);
         self.streams.last_request = self.streams.last_request.max(id);
-        self.pen(&tools.options, out).request(
-            id,
-            speech,
-            place,
-            (&tools.head, &tools.trace),
-            (extent, false, !ends_stream),
-        );
+        let waits = speech == Some(Speech::Http) && extent == Extent::Whole && !ends_stream;
+        if !(waits && self.hold(id, Speech::Http, place, tools, out)) {
+            self.pen(&tools.options, out).request(
+                id,
+                speech,
+                place,
+                (&tools.head, &tools.trace),
+                (extent, false, !ends_stream),
+            );
+        }
         let counter = (speech != Some(Speech::Http)).then(Counter::default);
         let (stream, oldest) = self.streams.open(id);
         *stream = Stream { speech, has_request: true, is_no_call, ..Stream::default() };
@@ -134,13 +138,15 @@ impl Session {
         if !waits {
             let speech = stream.speech.unwrap_or_default();
             stream.is_told = true;
-            self.pen(&tools.options, out).response(
-                id,
-                speech,
-                place,
-                (&tools.head, &tools.trace),
-                (extent, !ends_stream),
-            );
+            if ends_stream || extent != Extent::Whole || !self.hold(id, speech, place, tools, out) {
+                self.pen(&tools.options, out).response(
+                    id,
+                    speech,
+                    place,
+                    (&tools.head, &tools.trace),
+                    (extent, !ends_stream),
+                );
+            }
             if ends_stream {
                 self.streams.close(id);
             }
@@ -194,6 +200,7 @@ impl Session {
 
     /// DATA or a head with END_STREAM passed.
     pub fn stream_ended(&mut self, side: usize, id: u32, time_ns: u64, tools: &mut Tools, out: &mut Records) {
+        self.release((id, side), tools, out);
         if side == self.client && self.streams.get(id).is_some_and(|stream| stream.has_request || id % 2 == 1) {
             return;
         }
@@ -208,6 +215,7 @@ impl Session {
 
     /// RST_STREAM: it answers a request that has no answer yet.
     pub fn reset(&mut self, id: u32, code: u32, place: Place, tools: &mut Tools, out: &mut Records) {
+        self.release_stream(id, tools, out);
         self.streams.note_reset(id);
         let Some(stream) = self.streams.close(id) else { return };
         let from_client = place.side == self.client;
@@ -217,7 +225,7 @@ impl Session {
         let name = frame::error_name(code);
         let number = format!("error {code:#x}");
         let exception = if name.is_empty() { &number } else { name };
-        let ending = Ending { status, code: Some(code), exception };
+        let ending = Ending { status, code: Some(code), exception, is_fault: true };
         self.end(id, stream, Place { side: 1 - self.client, ..place }, &ending, tools, out);
     }
 
@@ -226,6 +234,7 @@ impl Session {
         if place.side == self.client {
             return;
         }
+        self.release_all(tools, out);
         let name = frame::error_name(code);
         let exception = format!("GOAWAY {}", if name.is_empty() { "with an unknown error" } else { name });
         let status = if frame::accuses_receiver(code) { Status::ClientError } else { Status::ServerError };
@@ -233,7 +242,7 @@ impl Session {
             if id % 2 == 0 {
                 continue;
             }
-            let ending = Ending { status, code: Some(code), exception: &exception };
+            let ending = Ending { status, code: Some(code), exception: &exception, is_fault: true };
             self.end(id, stream, place, &ending, tools, out);
         }
     }
@@ -250,9 +259,14 @@ impl Session {
 
     /// The connection ended, or too many streams are open: tell of the response what is there.
     pub fn abandon(&mut self, id: u32, mut stream: Stream, at: Place, tools: &mut Tools, out: &mut Records) {
+        self.release_stream(id, tools, out);
         if let Some(Deferred { head, place }) = stream.deferred.take() {
-            let ending =
-                Ending { status: Status::Unknown, code: None, exception: "The end of the response was not seen." };
+            let ending = Ending {
+                status: Status::Unknown,
+                code: None,
+                exception: "The end of the response was not seen.",
+                is_fault: false,
+            };
             let place = Place { end_time_ns: at.end_time_ns, ..place };
             self.pen(&tools.options, out).outcome(id, (&stream, &head), place, None, Some(&ending));
             keep(head, tools);

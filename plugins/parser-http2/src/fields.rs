@@ -13,6 +13,7 @@ pub(crate) enum Slot {
     Host,
     ContentLength,
     ContentType,
+    ContentEncoding,
     GrpcStatus,
     GrpcMessage,
     TriVersion,
@@ -20,7 +21,7 @@ pub(crate) enum Slot {
 
 impl Slot {
     /// Number of slots.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 }
 
 const NAMES: [(&str, Slot); Slot::COUNT] = [
@@ -31,6 +32,7 @@ const NAMES: [(&str, Slot); Slot::COUNT] = [
     ("host", Slot::Host),
     ("content-length", Slot::ContentLength),
     ("content-type", Slot::ContentType),
+    ("content-encoding", Slot::ContentEncoding),
     ("grpc-status", Slot::GrpcStatus),
     ("grpc-message", Slot::GrpcMessage),
     ("tri-service-version", Slot::TriVersion),

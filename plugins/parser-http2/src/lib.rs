@@ -1,7 +1,7 @@
 //! HTTP/2 (RFC 9113) in clear and gRPC on it, for MetaFlow: one record for each request and each response.
 //!
 //! Requests and HTTP responses are reported when their head is complete, calls (gRPC, Triple) with their trailers; bodies
-//! are passed over without being kept. The README says what is extracted and which options there are.
+//! are passed over without being kept, unless the option `body_bytes` asks for their first octets. The README says what is extracted and which options there are.
 
 mod check;
 mod exchange;
@@ -9,6 +9,7 @@ mod fields;
 mod frame;
 mod grpc;
 mod head;
+mod held;
 mod hpack;
 mod lane;
 mod options;

@@ -9,6 +9,8 @@ use metaflow_parser_sdk::trace::TraceRules;
 pub(crate) struct Options {
     /// Longest header block in bytes; a longer one is reported as `parse_failed`.
     pub max_head_bytes: usize,
+    /// First octets of bodies that refiners see; 0 for none.
+    pub body_bytes: usize,
     pub endpoint: EndpointRules,
     /// What of addresses is not kept.
     pub masks: Masks,
@@ -20,6 +22,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             max_head_bytes: 64 << 10,
+            body_bytes: 0,
             endpoint: EndpointRules::default(),
             masks: Masks::default(),
             trace: TraceRules::default(),
@@ -36,6 +39,7 @@ impl Options {
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
             "max_head_bytes" => self.max_head_bytes = number(key, value, 1024, 1 << 20)?,
+            "body_bytes" => self.body_bytes = number(key, value, 0, 64 << 10)?,
             "endpoint_keep_segments" => self.endpoint.keep = number(key, value, 0, 64)?,
             "mask_parameters" => self.masks = Masks::parse(value),
             "endpoint_rules" => self.endpoint.set_rules(value)?,
@@ -48,7 +52,7 @@ impl Options {
             "attribute_headers" => self.fields.set_attributes(&names(key, value)?),
             _ => {
                 return Err(format!(
-                    "Unknown option {key:?}: expected max_head_bytes, endpoint_keep_segments, endpoint_rules, mask_parameters, trace_headers, \
+                    "Unknown option {key:?}: expected max_head_bytes, body_bytes, endpoint_keep_segments, endpoint_rules, mask_parameters, trace_headers, \
                      x_request_id_headers, client_ip_headers or attribute_headers."
                 ))
             }

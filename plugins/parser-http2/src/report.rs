@@ -6,7 +6,7 @@ use crate::head::Head;
 use crate::hpack::Wrong;
 use crate::options::Options;
 use crate::streams::{Place, Stream};
-use metaflow_parser_sdk::http::status;
+use metaflow_parser_sdk::http::{bodies, status};
 use metaflow_parser_sdk::trace::Trace;
 use metaflow_parser_sdk::{abi_generated as abi, RecordType, Records, Status, Text};
 
@@ -18,6 +18,8 @@ pub(crate) struct Pen<'a> {
     pub is_tls: bool,
     /// Client and server are the other way round.
     pub is_reversed: bool,
+    /// The first octets of the body, where they are wanted and there.
+    pub body: &'a [u8],
 }
 
 /// How a header block was read.
@@ -39,6 +41,8 @@ pub(crate) struct Ending<'a> {
     /// The error's number, where there is one.
     pub code: Option<u32>,
     pub exception: &'a str,
+    /// Somebody ended the stream; otherwise the capture did.
+    pub is_fault: bool,
 }
 
 impl Pen<'_> {
@@ -101,6 +105,7 @@ impl Pen<'_> {
         }
         self.extent(extent, head.unknown);
         trace.write(self.out);
+        self.body(head);
         self.out.end();
     }
 
@@ -126,6 +131,7 @@ impl Pen<'_> {
         self.attributes(head);
         self.extent(extent, head.unknown);
         trace.write(self.out);
+        self.body(head);
         self.out.end();
     }
 
@@ -150,10 +156,13 @@ impl Pen<'_> {
         self.begin(RecordType::Response, id, speech, place);
         self.out.end_time_ns(place.end_time_ns);
         self.version(speech, head);
-        if let Some(ending) = ending {
+        let answers = stream.counters[place.side].map_or(0, |counter| counter.messages);
+        if let Some(ending) = ending.filter(|ending| ending.is_fault || !speech.is_rpc() || answers == 0) {
             self.ending(ending);
+        } else if ending.is_some() {
+            self.status_instead(head, answers, true);
         } else if speech.is_rpc() {
-            self.rpc_status(head, status_head, unknown > 0);
+            self.rpc_status(head, status_head, unknown > 0, answers);
         } else if may_be_call && is_fine {
             // Calls that failed are answered with 200 too: whether this one did stands in what is not known.
             self.out.status(Status::Unknown).attribute_bytes("http_status", head.get(Slot::Status));
@@ -211,7 +220,7 @@ impl Pen<'_> {
         }
     }
 
-    fn rpc_status(&mut self, head: &Head, last: &Head, is_incomplete: bool) {
+    fn rpc_status(&mut self, head: &Head, last: &Head, is_incomplete: bool, answers: u64) {
         match last.number(Slot::GrpcStatus).filter(|code| *code <= i32::MAX as u64) {
             Some(code) => {
                 self.out.code(code as i32).status(grpc::status(code));
@@ -225,6 +234,9 @@ impl Pen<'_> {
             None if is_incomplete || last.has(Slot::GrpcStatus) => {
                 let told = grpc::message(last.get(Slot::GrpcMessage));
                 self.out.status(Status::Unknown).text_bytes(Text::Exception, &told);
+                if !last.has(Slot::GrpcStatus) {
+                    self.status_instead(head, answers, told.is_empty());
+                }
             }
             None if head.number(Slot::Status) == Some(200) => {
                 self.out
@@ -234,6 +246,18 @@ impl Pen<'_> {
             }
             None => self.http_status(head),
         }
+    }
+
+    /// The `grpc-status` was not captured: HTTP's stands for it. Whoever answered with a message did not refuse the call,
+    /// so that a good status then is the outcome as far as it was seen.
+    fn status_instead(&mut self, head: &Head, answers: u64, may_be_fine: bool) {
+        let Some(code) = head.number(Slot::Status).filter(|code| *code < 1000) else { return };
+        let status = status::of(code as u16);
+        self.out.code(code as i32);
+        if status != Status::Ok || (may_be_fine && answers > 0) {
+            self.out.status(status);
+        }
+        self.out.attribute("grpc_status", "not captured");
     }
 
     /// What went over the stream, `side` being the direction of the response.
@@ -252,6 +276,14 @@ impl Pen<'_> {
         for (index, value) in head.attributes() {
             let name = self.options.fields.attribute_name(index);
             self.out.attribute_bytes(name, &self.options.masks.header(name, value));
+        }
+    }
+
+    fn body(&mut self, head: &Head) {
+        if !self.body.is_empty() {
+            let media_type = bodies::media_type(head.get(Slot::ContentType));
+            self.out.private_text(bodies::BODY, &String::from_utf8_lossy(self.body));
+            self.out.private_text(bodies::MEDIA_TYPE, &String::from_utf8_lossy(media_type));
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::frame::{self, Frame};
 use crate::grpc::Speech;
 use crate::head::{Collect, Head};
+use crate::held::HeldHeads;
 use crate::hpack::Scratch;
 use crate::lane::{Block, Data, Lane, Phase, Step};
 use crate::options::Options;
@@ -35,6 +36,8 @@ pub(crate) struct Tools {
 pub(crate) struct Session {
     pub lanes: [Lane; 2],
     pub streams: Streams,
+    /// Heads that wait for the begin of their body.
+    pub held: HeldHeads,
     /// The direction of the requests: 0, or 1 when the flow was taken the wrong way round.
     pub client: usize,
     pub is_tls: bool,
@@ -78,6 +81,7 @@ impl Session {
         if self.lanes.iter().any(|lane| lane.phase == Phase::Over) {
             return;
         }
+        self.release_all(tools, out);
         let place = Place { side: 1 - self.client, time_ns: segment.timestamp_ns, ..Place::default() };
         for (id, stream) in self.streams.close_above(0) {
             self.abandon(id, stream, Place { end_time_ns: segment.timestamp_ns, ..place }, tools, out);
@@ -89,7 +93,7 @@ impl Session {
 
     /// What records are written with.
     pub fn pen<'a>(&self, options: &'a Options, out: &'a mut Records) -> Pen<'a> {
-        Pen { options, out, is_tls: self.is_tls, is_reversed: self.client == 1 }
+        Pen { options, out, is_tls: self.is_tls, is_reversed: self.client == 1, body: &[] }
     }
 
     fn append(&mut self, segment: &Segment, tools: &mut Tools, out: &mut Records) {
@@ -108,6 +112,7 @@ impl Session {
     /// A hole is about to open behind what there is. When it ends inside the frame at hand, frames go on behind it.
     fn lose(&mut self, segment: &Segment, tools: &mut Tools, out: &mut Records) {
         let side = segment.direction.index();
+        self.release_all(tools, out);
         let lane = &mut self.lanes[side];
         match lane.phase {
             Phase::Data(data) => {
@@ -171,6 +176,7 @@ impl Session {
                     out.violation(stream.offset(), stream.time_ns(), reason);
                     self.lanes.iter_mut().for_each(|lane| lane.phase = Phase::Over);
                     self.streams = Streams::default();
+                    self.held.clear();
                 }
             }
         }
@@ -311,9 +317,10 @@ impl Session {
             .get(frame.stream)
             .and_then(|stream| stream.counters[side].as_ref())
             .is_some_and(|counter| !counter.is_broken);
+        let is_held = self.held.contains_key(&(frame.stream, side));
         let mut data =
             Data { stream: frame.stream, left: 0, padding: 0, ends_stream: frame.has(frame::END_STREAM), time_ns };
-        if !is_counted {
+        if !is_counted && !is_held {
             lane.pass(frame);
             return self.data_ended(side, data, tools, out);
         }
@@ -333,6 +340,19 @@ impl Session {
 
     /// Count the messages in DATA; `false` when more bytes are needed.
     fn count(&mut self, side: usize, mut data: Data, tools: &mut Tools, out: &mut Records) -> bool {
+        let key = (data.stream, side);
+        if let Some(held) = self.held.get_mut(&key) {
+            let lane = &mut self.lanes[side];
+            let taken = held.take(lane.stream.bytes(), data.left);
+            lane.stream.consume(taken);
+            data.left -= taken as u64;
+            if held.is_full() {
+                self.release(key, tools, out);
+            } else if data.left > 0 {
+                lane.phase = Phase::Data(data);
+                return false;
+            }
+        }
         let lane = &mut self.lanes[side];
         let mut counter = self.streams.get(data.stream).and_then(|stream| stream.counters[side].as_mut());
         while data.left > 0 {

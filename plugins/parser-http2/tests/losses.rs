@@ -162,12 +162,17 @@ fn a_connection_joined_in_the_middle() {
     let rows =
         proven(&joined().server([frame(0, 0, 9, &message(b"x")), headers(9, true, &[("grpc-status", "0")])].concat()));
     assert_eq!(told(&rows), [("response", 0, "")]);
-    // A call whose outcome is in a table that nobody saw: no outcome is made up.
+    // A call whose outcome is in a table that nobody saw, without a message in answer: no outcome is made up.
     let rows = proven(
         &joined().client(call(5, "/s.S/A")).server([frame(1, 4, 5, &[0x88, 0xc3]), frame(1, 5, 5, &[0xbe])].concat()),
     );
-    assert_eq!((rows[1].number("code"), rows[1].status()), (None, "unknown"));
+    assert_eq!((rows[1].number("code"), rows[1].status()), (Some(200), "unknown"));
     assert_eq!(rows[1].attribute("hpack_unknown_fields"), Some("2"));
+    // Whoever answered with a message did not refuse the call: HTTP's status stands for what was not captured.
+    let answer = [frame(1, 4, 5, &[0x88, 0xc3]), frame(0, 0, 5, &message(b"x")), frame(1, 5, 5, &[0xbe])].concat();
+    let rows = proven(&joined().client(call(5, "/s.S/A")).server(answer));
+    assert_eq!((rows[1].number("code"), rows[1].status()), (Some(200), "ok"));
+    assert_eq!(rows[1].attribute("grpc_status"), Some("not captured"));
 }
 
 #[test]

@@ -30,7 +30,7 @@ def metaflow_refiners() -> Iterable[RefinerFactory]:
             type="graphql",
             config=GraphQLConfig,
             create=_create,
-            refines=("http",),
+            refines=("http", "http2"),
             body_bytes=8192,
             stability=Stability.BETA,
             summary="GraphQL over HTTP: operations by name, errors inside a 200",

@@ -29,7 +29,7 @@ def refine(
 
 def test_the_factory() -> None:
     (factory,) = metaflow_refiners()
-    assert factory.refines == ("http",)
+    assert factory.refines == ("http", "http2")
     assert factory.create is not None
     assert isinstance(factory.create(factory.config(paths=["/api"])), GraphQLRefiner)
 

@@ -28,7 +28,7 @@ def metaflow_refiners() -> Iterable[RefinerFactory]:
             type="jsonrpc",
             config=JsonRpcConfig,
             create=_create,
-            refines=("http",),
+            refines=("http", "http2"),
             body_bytes=4096,
             stability=Stability.BETA,
             summary="JSON-RPC over HTTP: methods, tools of the Model Context Protocol, errors",

@@ -13,6 +13,7 @@ __all__ = ["JsonRpcRefiner"]
 # Codes by which the server says that the question was wrong (specification, "Error object").
 _OF_CLIENT = frozenset({-32700, -32600, -32601, -32602})
 _MOST_NAMES = 8
+_MOST_EVENTS = 64
 # Methods whose parameters name what is really called (Model Context Protocol).
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri", "resources/subscribe": "uri"}
 
@@ -26,13 +27,13 @@ class JsonRpcRefiner:
 
 
 def _calls(message: Refinable) -> list[Mapping[str, Any]]:
-    """The calls or answers of a body: several in a batch, and of events the first."""
-    body = message.body
+    """The calls or answers of a body: several in a batch, and one in each event, where notifications may come before the answer."""
     if message.media_type == "text/event-stream":
-        data = next((line for line in body.splitlines() if line.startswith("data:")), "")
-        body = data.removeprefix("data:")
-    value = json_prefix(body)
-    items = value if isinstance(value, list) else [value]
+        lines = [line[5:] for line in message.body.splitlines() if line.startswith("data:")]
+        values = [json_prefix(line) for line in lines[:_MOST_EVENTS]]
+    else:
+        values = [json_prefix(message.body)]
+    items = [each for value in values for each in (value if isinstance(value, list) else [value])]
     return [each for each in items if isinstance(each, dict)]
 
 

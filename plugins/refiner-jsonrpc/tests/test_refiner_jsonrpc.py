@@ -26,7 +26,7 @@ def refine(body: object, *, is_request: bool = True, media_type: str = "applicat
 
 def test_the_factory() -> None:
     (factory,) = metaflow_refiners()
-    assert factory.refines == ("http",)
+    assert factory.refines == ("http", "http2")
     assert factory.create is not None
     assert isinstance(factory.create(factory.config()), JsonRpcRefiner)
 
@@ -58,6 +58,8 @@ def test_errors_of_answers() -> None:
     assert (broken["status"], broken["code"]) == (Status.SERVER_ERROR, None)
     event = 'event: message\ndata: {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"away"}}\n\n'
     assert refine(event, is_request=False, media_type="text/event-stream")["exception"] == "away"
+    note = 'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n'
+    assert refine(note + event, is_request=False, media_type="text/event-stream")["exception"] == "away"
     tool = {"jsonrpc": "2.0", "result": {"isError": True, "content": [{"type": "text", "text": "no such city"}]}}
     assert refine(tool, is_request=False)["exception"] == "no such city"
     assert refine({"jsonrpc": "2.0", "id": 1, "result": 1}, is_request=False) is None

@@ -92,7 +92,7 @@ fn responses_of_the_specification_evict_entries() {
     let third = "88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007";
     assert_eq!(
         decode(&mut decoder, &hex(third)).0,
-        [":status: 200", "cache-control: private", "location: https://www.example.com"]
+        [":status: 200", "cache-control: private", "location: https://www.example.com", "content-encoding: gzip"]
     );
     assert_eq!(decoder.table.len(), 3);
 }

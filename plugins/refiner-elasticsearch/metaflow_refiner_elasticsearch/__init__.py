@@ -1,0 +1,1 @@
+"""Names calls of Elasticsearch and OpenSearch: operation, index, errors inside a success."""

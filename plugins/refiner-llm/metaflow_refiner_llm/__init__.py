@@ -1,0 +1,1 @@
+"""Names calls of language models: operation, model, tokens, errors; whole answers and streams."""
