@@ -71,7 +71,9 @@ def _told(parts: list[Mapping[str, Any]], *, is_stream: bool) -> Refined | None:
     tokens: dict[str, int] = {}
     attributes: dict[str, str] = {}
     for part in parts:
-        inner = next((part[key] for key in ("message", "response") if isinstance(part.get(key), dict)), {})
+        inner: Mapping[str, Any] = next(
+            (part[key] for key in ("message", "response") if isinstance(part.get(key), dict)), {}
+        )
         for each in (part, inner):
             _tokens(each, tokens)
             model = next((each[key] for key in _MODELS if isinstance(each.get(key), str)), "")
