@@ -11,7 +11,10 @@ from typing import Any
 
 from metaflow_core.errors import StartError
 
-__all__ = ["Absent", "Access", "Conflict", "Failed", "Forbidden", "Gone", "connect"]
+__all__ = ["OPENED", "Absent", "Access", "Conflict", "Failed", "Forbidden", "Gone", "connect"]
+
+OPENED = "OPENED"
+"""What a watch begins with."""
 
 _CONNECT_S = 10.0
 _WATCH_S = 300
@@ -112,7 +115,8 @@ class Access:
                 return
 
     def watch(self, path: str, version: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Events after a version: their type and object, until the server ends the watch.
+        """Events after a version: their type and object, until the server ends the watch. The first is of type :data:`OPENED`, without
+        an object: the server takes the watch, and nothing may happen for long.
 
         :raises Gone: the version is too old. :raises Failed: the connection broke or the server said no.
         """
@@ -124,6 +128,7 @@ class Access:
         ]
         answer = self._get(path, query, _WATCH_S + 30)
         try:
+            yield OPENED, {}
             for line in _lines(answer):
                 event = json.loads(line)
                 if not isinstance(event, dict) or not isinstance(event.get("object"), dict):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from metaflow_core.api import Counters
-from metaflow_tagger_kubernetes.access import Access, Failed, Forbidden, Gone
+from metaflow_tagger_kubernetes.access import OPENED, Access, Failed, Forbidden, Gone
 from metaflow_tagger_kubernetes.config import KubernetesConfig
 from metaflow_tagger_kubernetes.objects import Item, trim
 from metaflow_tagger_kubernetes.resources import Resource
@@ -99,6 +99,10 @@ class Watcher(threading.Thread):
         for kind, item in self._access.watch(self._resource.path(self._namespace), version):
             if self._stopping.is_set():
                 return
+            if kind == OPENED:
+                # what is known is up to date again, though it may be long until something happens
+                self.problem = ""
+                continue
             self._counters.add("events", unit="events")
             metadata = item.get("metadata")
             found = str(metadata.get("resourceVersion") or "") if isinstance(metadata, dict) else ""

@@ -36,7 +36,11 @@ def _beside(name: str) -> Any:
 
 
 _LACKING = _beside("build").missing()
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(_LACKING), reason=_LACKING)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(_LACKING), reason=_LACKING),
+    pytest.mark.filterwarnings("ignore:Unverified HTTPS request"),
+]
 
 PODS, DEPLOYMENTS = "/api/v1/namespaces/shop/pods", "/apis/apps/v1/namespaces/shop/deployments"
 RULES = "/apis/rbac.authorization.k8s.io/v1"
@@ -280,16 +284,19 @@ async def test_a_version_that_is_too_old_is_410(plane: Any, tmp_path: Path) -> N
         access.close()
 
 
-async def test_bookmarks_move_the_version(plane: Any, tmp_path: Path) -> None:
-    from metaflow_tagger_kubernetes.access import connect
+async def test_bookmarks_move_the_version(plane: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from metaflow_tagger_kubernetes.access import OPENED, connect
 
+    # a server sends one before it ends a watch, so that the next one begins there
+    monkeypatch.setattr("metaflow_tagger_kubernetes.access._WATCH_S", 12)
     access, _ = connect(plane.kubeconfig(), "")
     version = list(access.pages("/api/v1/pods", 500))[-1][1]
     seen: list[str] = []
 
     def watch() -> None:
         for kind, item in access.watch("/api/v1/pods", version):
-            seen.append(f"{kind} {item['metadata']['resourceVersion']}")
+            if kind != OPENED:
+                seen.append(f"{kind} {item['metadata']['resourceVersion']}")
             if kind == "BOOKMARK":
                 return
 
@@ -297,8 +304,8 @@ async def test_bookmarks_move_the_version(plane: Any, tmp_path: Path) -> None:
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
         plane.call("POST", "/api/v1/namespaces/shop/configmaps", {"metadata": {"name": f"b{time.time_ns()}"}})
-        # a server sends one about once a minute
-        await until(lambda: any(each.startswith("BOOKMARK") for each in seen), "a bookmark", 150)
+        await until(lambda: any(each.startswith("BOOKMARK") for each in seen), "a bookmark", 60)
+        assert int(seen[-1].split()[1]) >= int(version)
     finally:
         access.close()
 
@@ -332,7 +339,7 @@ async def test_each_missing_right_is_named(plane: Any, tmp_path: Path) -> None:
 
 
 async def test_an_election_by_a_real_api_server(plane: Any, tmp_path: Path) -> None:
-    made = [await tagger(plane, tmp_path / str(n), elect=True, lease_s=2, lease="mf-test") for n in range(3)]
+    made = [await tagger(plane, tmp_path / str(n), elect=True, lease_s=5, lease="mf-test") for n in range(3)]
     try:
 
         def speaking() -> list[KubernetesTagger]:
@@ -344,7 +351,7 @@ async def test_an_election_by_a_real_api_server(plane: Any, tmp_path: Path) -> N
         await first.stop()
         await until(lambda: len(speaking()) == 1, "the second election")
         lease = plane.call("GET", "/apis/coordination.k8s.io/v1/namespaces/default/leases/mf-test")
-        assert lease["spec"]["leaseTransitions"] == speaking()[0].report().reign == 2
+        assert lease["spec"]["leaseTransitions"] == speaking()[0].report().reign > 1
     finally:
         for each in made:
             await each.stop()

@@ -66,7 +66,6 @@ class Plane:
             "--service-account-private-key-file", str(home / "sa.key"), "--secure-port", str(self._manager),
             "--bind-address", "127.0.0.1", "--cert-dir", str(home / "manager"),
         )  # fmt: skip
-        self.until(lambda: bool(self.list("/api/v1/namespaces/default/serviceaccounts")), "the default service account")
 
     def start_api(self) -> None:
         """The API server alone; also after :meth:`kill_api`."""
