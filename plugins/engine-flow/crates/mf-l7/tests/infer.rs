@@ -274,3 +274,18 @@ fn what_one_side_said_while_a_parser_waited_is_parsed_when_the_other_side_confir
     let steps = history(&mut engine);
     assert!(steps.contains(&"refuse other no no mark of a line".to_string()), "{steps:?}");
 }
+
+#[test]
+fn a_first_message_that_comes_byte_by_byte_is_waited_for() {
+    let mut slow = parser("line", 9, 80, b"~");
+    slow.0.max_check_segments = 2;
+    let mut engine = engine(vec![slow]);
+    let mut told = Told::default();
+    let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
+    for byte in b"~typed\n" {
+        talk.say(&mut engine, &mut told, 0, &[*byte]);
+    }
+    engine.flush_block(talk.now, &mut told);
+    let steps = history(&mut engine);
+    assert!(steps.contains(&"confirm line request".to_string()), "{steps:?}");
+}

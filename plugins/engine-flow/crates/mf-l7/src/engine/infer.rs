@@ -10,6 +10,9 @@ use crate::parser::Op;
 use crate::session::State;
 use crate::sink::L7Sink;
 
+/// So few bytes of a stream are shown without counting: a head begins to tell something behind them.
+const FEW_BYTES: usize = 64;
+
 impl Core {
     /// The server's side of a session.
     pub fn endpoint(&self, index: u32) -> EndpointKey {
@@ -167,10 +170,12 @@ impl Core {
                 head.wire_len = if datagram { item.wire_len } else { data.len() as u32 };
                 let shown = &mut session.infer.shown;
                 shown.side = side;
+                // Who types sends a segment for each key: the first few bytes are no reason to stop waiting.
+                let counts = u16::from(datagram || data.len() >= FEW_BYTES);
                 if side == session.infer.direction {
-                    shown.asked = shown.asked.saturating_add(1);
+                    shown.asked = shown.asked.saturating_add(counts);
                 } else {
-                    shown.across = shown.across.saturating_add(1);
+                    shown.across = shown.across.saturating_add(counts);
                     shown.across_end = end;
                 }
                 session.infer.asking = Asking::Verdict(parser);
