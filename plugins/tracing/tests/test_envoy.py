@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from programs import free_port, no_packets
-from test_peers import REQUESTS, Peers, at_once, tiers, way
+from tracing_peers import REQUESTS, Peers, at_once, tiers, way
 
 pytestmark = pytest.mark.root
 
