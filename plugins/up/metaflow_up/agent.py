@@ -103,7 +103,7 @@ def agent(
         "tls_name": tls_name,
         "spool_bytes": spool_mib << 20,
     }
-    config = agent_config(host, capture, folder, link, cluster)
+    config = agent_config(host, capture, folder, link, cluster, keeps_values=wants.keeps_values)
     if print_config:
         return running.print_config(config)
     place = Place(folder)

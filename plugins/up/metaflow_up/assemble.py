@@ -11,6 +11,7 @@ from metaflow_core.hooks.host import PluginHost
 from metaflow_up.choice import STORAGES, Capture, first_installed
 from metaflow_up.keeping import Keeping, keep_packets
 from metaflow_up.looking import in_cluster
+from metaflow_up.masking import mask_values
 
 __all__ = ["LINK", "agent_config", "assemble", "receivers", "server_config"]
 
@@ -31,11 +32,13 @@ def assemble(
     receives: bool = True,
     clickhouse: int = 0,
     keeping: Keeping | None = None,
+    keeps_values: bool = False,
 ) -> dict[str, Any]:
     """A configuration as a mapping, ready for :class:`metaflow_core.App` or a YAML file.
 
     :param receives: also start every installed receiver; never with files, whose time is not now.
     :param clickhouse: port on loopback for ClickHouse's clients; 0 for none. :param keeping: of packets; None keeps none.
+    :param keeps_values: what statements and stored values hold is kept; of files it always is.
     """
     config: dict[str, Any] = {
         "version": 1,
@@ -43,6 +46,8 @@ def assemble(
         "pipelines": {"live": {"collectors": [capture.collector], "parsers": ["*"]}},
         "service": {"data_dir": str(data_dir)},
     }
+    if capture.is_live and not keeps_values:
+        mask_values(host, config)
     _add_more(config, capture)
     _tag(host, config, capture)
     _store_and_answer(host, config, data_dir, port, clickhouse)
@@ -54,12 +59,19 @@ def assemble(
 
 
 def agent_config(
-    host: PluginHost, capture: Capture, data_dir: Path, link: Mapping[str, Any], cluster: str = ""
+    host: PluginHost,
+    capture: Capture,
+    data_dir: Path,
+    link: Mapping[str, Any],
+    cluster: str = "",
+    *,
+    keeps_values: bool = False,
 ) -> dict[str, Any]:
     """Capture, engine and what this machine alone can know of its rows; they go to a server, which tags by it. In a cluster one of all
     agents is elected to watch it.
 
     :param link: options of the sender. :param cluster: name of the Kubernetes cluster; its default when empty.
+    :param keeps_values: as of :func:`assemble`.
     """
     config: dict[str, Any] = {
         "version": 1,
@@ -68,6 +80,8 @@ def agent_config(
         "pipelines": {"live": {"collectors": [capture.collector], "parsers": ["*"], "storages": [LINK]}},
         "service": {"data_dir": str(data_dir)},
     }
+    if capture.is_live and not keeps_values:
+        mask_values(host, config)
     _add_more(config, capture)
     _tag(host, config, capture)
     if "kubernetes" in config.get("taggers", {}):

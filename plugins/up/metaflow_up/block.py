@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from metaflow_core.api import Kind, Route
+from metaflow_up.masking import masked
 
 if TYPE_CHECKING:
     from metaflow_core import App
@@ -24,7 +25,7 @@ def block(app: App, title: str, said: Iterable[tuple[str, str]]) -> Iterator[str
     known = {text.partition(":")[0] for label, text in first if label == "connect"}
     more = [each for each in _integrations(app) if each[1].partition(":")[0] not in known]
     first, connect = [each for each in first if each[0] != "connect"], [each for each in first if each[0] == "connect"]
-    lines = [*first, *_urls(app), *_left_out(app), *connect, *more, ("stop", "Ctrl-C")]
+    lines = [*first, *masked(app), *_urls(app), *_left_out(app), *connect, *more, ("stop", "Ctrl-C")]
     width = max(len(label) for label, _ in lines) + 2
     before = ""
     for label, text in lines:

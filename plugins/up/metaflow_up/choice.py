@@ -52,12 +52,14 @@ class Wanted:
 
     :ivar mode: one of ``MODES``. :ivar interfaces: names or patterns; empty for all. :ivar capture_filter: BPF, for packets.
     :ivar ports: only connections with one of these, whatever sees them; empty for all.
+    :ivar keeps_values: what statements and stored values hold is kept.
     """
 
     mode: str = "auto"
     interfaces: tuple[str, ...] = ()
     capture_filter: str | None = None
     ports: tuple[int, ...] = ()
+    keeps_values: bool = False
 
     @property
     def packet_filter(self) -> str | None:

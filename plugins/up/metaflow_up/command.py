@@ -94,7 +94,16 @@ def up(
         capture = choose_capture(host.factories(Kind.COLLECTOR), wants, own, ebpf_refused=refused)
     if not capture.collector:
         raise UnavailableError(f"{capture.why}{offer(host)}")
-    config = assemble(host, capture, folder, chosen, receives=receives, clickhouse=clickhouse, keeping=keeping)
+    config = assemble(
+        host,
+        capture,
+        folder,
+        chosen,
+        receives=receives,
+        clickhouse=clickhouse,
+        keeping=keeping,
+        keeps_values=wants.keeps_values,
+    )
     if print_config:
         return running.print_config(config)
     said = [*capture.said(), ("storage", storage_text(config)), *keeping.said(config)]

@@ -44,6 +44,11 @@ def capture_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="What to capture: packets, what processes do (ebpf), both, or what works here.",
         ),
         click.option("--no-ebpf", is_flag=True, help="The same as --capture packets."),
+        click.option(
+            "--keep-values",
+            is_flag=True,
+            help="Keep literals of SQL and values of Redis, which otherwise become ? (of live traffic).",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -51,7 +56,13 @@ def capture_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wanted(
-    *, interfaces: tuple[str, ...], capture_filter: str | None, ports: tuple[int, ...], mode: str, no_ebpf: bool
+    *,
+    interfaces: tuple[str, ...],
+    capture_filter: str | None,
+    ports: tuple[int, ...],
+    mode: str,
+    no_ebpf: bool,
+    keep_values: bool = False,
 ) -> Wanted:
     """What was asked for.
 
@@ -59,4 +70,4 @@ def wanted(
     """
     if no_ebpf and mode in ("ebpf", "both"):
         raise click.UsageError(f"--no-ebpf and --capture {mode} contradict each other; give one of them")
-    return Wanted("packets" if no_ebpf else mode, interfaces, capture_filter, ports)
+    return Wanted("packets" if no_ebpf else mode, interfaces, capture_filter, ports, keep_values)

@@ -220,7 +220,7 @@ class Watched:
     ) -> None:
         self.ports = ports
         self.dubbo = dubbo
-        self._batches: list[Any] = []
+        self._rows: list[Mapping[str, Any]] = []
         self._app = app
         self._catalog = catalog
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -229,11 +229,8 @@ class Watched:
     def _read(self) -> None:
         for batch in self._app.tap("kernel", 4096):
             if batch.table == TABLE:
-                self._batches.append(batch.data)
-
-    def _all(self) -> list[Mapping[str, Any]]:
-        batches = list(self._batches)
-        return list(Rows(TABLE, lambda: iter(batches), self._catalog, self._catalog.table(TABLE)))
+                one = [batch.data]
+                self._rows += Rows(TABLE, lambda one=one: iter(one), self._catalog, self._catalog.table(TABLE))
 
     def talk(self, name: str) -> list[dict[str, Any]]:
         """What the client says that it asked and was told."""
@@ -252,7 +249,7 @@ class Watched:
         found: list[Mapping[str, Any]] = []
         for _ in range(80):
             before = len(found)
-            found = [row for row in self._all() if row["server_port"] == self.ports[name] and not is_beside(row)]
+            found = [row for row in list(self._rows) if row["server_port"] == self.ports[name] and not is_beside(row)]
             if len(found) >= enough and len(found) == before:
                 break
             time.sleep(0.25)
