@@ -79,17 +79,27 @@ async def explain_tag(sources: Sequence[Source], question: TagQuestion, *, sets:
     )
     builder = Builder(host, catalog, clock, board)
     units = [builder.unit(loaded, (Kind.TAGGER, each.id, "")) for each in loaded.of_kind(Kind.TAGGER)]
-    batch = _row(address, question, clock.time_ns() if question.time_ns is None else question.time_ns)
     found: list[Said] = []
-    merged = batch
     names: dict[str, dict[int, str]] = {}
     last: dict[str, str] = {}
+    broken: dict[str, str] = {}
     try:
+        for unit in units:
+            try:
+                unit.build()
+                await unit.component.start()
+            except Exception as error:  # noqa: BLE001 - one tagger's trouble must not hide what the others know
+                broken[str(unit.config.id)] = str(error)
+        # "now" is after all have looked: what one sees at its first look has no past.
+        batch = merged = _row(address, question, clock.time_ns() if question.time_ns is None else question.time_ns)
         for unit in units:
             cid = str(unit.config.id)
             try:
+                if cid in broken:
+                    found.append(Said(cid, {}, problem=broken[cid]))
+                    continue
                 alone, merged = await _ask(unit, batch, merged, names)
-            except Exception as error:  # noqa: BLE001 - one tagger's trouble must not hide what the others know
+            except Exception as error:  # noqa: BLE001 - as above
                 found.append(Said(cid, {}, problem=str(error)))
                 continue
             last = _tags(merged, catalog.table(_TABLE), names, catalog)
@@ -104,8 +114,6 @@ async def explain_tag(sources: Sequence[Source], question: TagQuestion, *, sets:
 async def _ask(
     unit: Unit, batch: RecordBatch, merged: RecordBatch, names: dict[str, dict[int, str]]
 ) -> tuple[RecordBatch, RecordBatch]:
-    unit.build()
-    await unit.component.start()
     alone, merged = (
         await asyncio.to_thread(unit.component.tag, batch),
         await asyncio.to_thread(unit.component.tag, merged),
