@@ -13,7 +13,7 @@ pub struct DecoderConfig {
     pub tunnels: TunnelSet,
     /// Bounds of fragment reassembly.
     pub fragments: Limits,
-    /// UDP ports that carry VXLAN besides 4789, 8472 and 6784; 0 is none.
+    /// UDP ports that carry VXLAN besides 4789, 8472 and 6784, whatever is inside (elsewhere IPv4 inside must fit); 0 is none.
     pub vxlan_ports: [u16; 4],
 }
 

@@ -300,6 +300,38 @@ fn the_flow_hash_is_symmetric_and_spreads() {
 }
 
 #[test]
+fn vxlan_on_a_port_of_nobody_is_known_by_what_is_inside() {
+    let mut ip = ip4([192, 168, 0, 1], [192, 168, 0, 2], 6, &get());
+    ip[10..12].fill(0);
+    let words = ip[..20].chunks(2);
+    let sum: u32 = words
+        .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
+        .sum();
+    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    ip[10..12].copy_from_slice(&sum.to_be_bytes());
+    let frame = |inner: &[u8]| {
+        let vxlan = join(&[&[8, 0, 0, 0, 0, 0, 9, 0], &eth(0x0800, inner)]);
+        eth(0x0800, &ip4(A, B, 17, &udp(58678, 58678, &vxlan)))
+    };
+    let right = frame(&ip);
+    let mut decoder = Decoder::default();
+    let p = decode(&mut decoder, 1, &right).unwrap();
+    assert_eq!(
+        (p.tunnel.kind, p.tunnel.id, p.payload),
+        (TunnelKind::Vxlan, 9, &b"GET /"[..])
+    );
+    // One wrong bit of the header inside, or a length that does not fit: an ordinary datagram.
+    for at in [3, 11] {
+        let mut wrong = ip.clone();
+        wrong[at] ^= 0x40;
+        let wrong = frame(&wrong);
+        let mut decoder = Decoder::default();
+        let p = decode(&mut decoder, 1, &wrong).unwrap();
+        assert_eq!((p.tunnel.tier, p.src), (0, Addr::v4(0x0a00_0001)), "{at}");
+    }
+}
+
+#[test]
 fn tunnels_give_the_outermost_and_decode_the_innermost() {
     let inner = eth(0x0800, &ip4([192, 168, 0, 1], [192, 168, 0, 2], 6, &get()));
     let vxlan = |id: u8, inner: &[u8]| udp(1, 4789, &join(&[&[8, 0, 0, 0, 0, 0, id, 0], inner]));

@@ -106,6 +106,7 @@ pub(crate) fn find<'a>(
             4789 | 8472 | 6784 if set.vxlan => vxlan::parse(payload),
             port if set.vxlan && port != 0 && vxlan_ports.contains(&port) => vxlan::parse(payload),
             6081 if set.geneve => geneve::parse(payload),
+            _ if set.vxlan => Ok(vxlan::guess(payload)),
             _ => Ok(None),
         },
         (proto::IPIP, _) if set.ipip => Ok(Some(ipip(ethertype::IPV4, view))),
