@@ -17,18 +17,38 @@ _ERROR = {
         "column": {"type": "integer", "description": "Where the mistake stands in the question, from 1."},
     },
 }
+_FORMS = ["json", "csv", "arrow"]
+_SQL = {**_TEXT, "minLength": 1, "pattern": "[A-Za-z0-9]", "description": "The question."}
+_DB = "Database of tables named without one."
+_PRECISION = "Precision of tables named without one: 1s, 1m, 1h, 1d."
+_RAW = "The text is the storage's own SQL, read only."
+_DEBUG = "Tell how long it took and what was run."
 _FIELDS = {
     "type": "object",
     "required": ["sql"],
     "properties": {
-        "sql": {**_TEXT, "minLength": 1, "description": "The question."},
-        "db": {**_TEXT, "description": "Database of tables named without one."},
-        "data_precision": {**_TEXT, "description": "Precision of tables named without one: 1s, 1m, 1h, 1d."},
-        "format": {"type": "string", "enum": ["json", "csv", "arrow"]},
+        "sql": _SQL,
+        "db": {"type": ["string", "null"], "description": _DB},
+        "data_precision": {"type": ["string", "null"], "description": _PRECISION},
+        "format": {"enum": [*_FORMS, None]},
+        "max_rows": {"type": ["integer", "null"], "minimum": 1, "maximum": 999_999_999},
+        "timeout_s": {"type": ["number", "null"], "minimum": 0.1, "maximum": 999_999_999},
+        "raw": {"type": ["boolean", "null"], "description": _RAW},
+        "debug": {"type": ["boolean", "null"], "description": _DEBUG},
+    },
+}
+_FORM = {
+    "type": "object",
+    "required": ["sql"],
+    "properties": {
+        "sql": _SQL,
+        "db": {**_TEXT, "description": _DB},
+        "data_precision": {**_TEXT, "description": _PRECISION},
+        "format": {"enum": _FORMS},
         "max_rows": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
-        "timeout_s": {"type": "number", "minimum": 0.1, "maximum": 3600},
-        "raw": {"type": "boolean", "description": "The text is the storage's own SQL, read only."},
-        "debug": {"type": "boolean", "description": "Tell how long it took and what was run."},
+        "timeout_s": {"type": "number", "minimum": 0.1, "maximum": 999_999_999},
+        "raw": {"enum": ["true", "false", "1", "0"], "description": _RAW},
+        "debug": {"enum": ["true", "false", "1", "0"], "description": _DEBUG},
     },
 }
 _ANSWER = {
@@ -92,7 +112,7 @@ def openapi(*, version: str, has_token: bool) -> dict[str, Any]:
                         "required": True,
                         "content": {
                             "application/json": {"schema": _FIELDS},
-                            "application/x-www-form-urlencoded": {"schema": _FIELDS},
+                            "application/x-www-form-urlencoded": {"schema": _FORM},
                         },
                     },
                     "responses": {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,6 +15,17 @@ from starlette.requests import Request
 __all__ = ["Asked", "BadRequest", "read_asked"]
 
 _FLAGS = ("raw", "debug")
+_SAYS = re.compile("[A-Za-z0-9]")
+"""What a question holds at least; the same in the description of the service."""
+_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("db", "data_precision", "format"), ((str,), "a text")),
+        **dict.fromkeys(_FLAGS, ((bool,), "true or false")),
+        "max_rows": ((int,), "a whole number"),
+        "timeout_s": ((int, float), "a number"),
+    }
+)
+"""Types in JSON; null is the same as none. In a form everything is a text."""
 
 
 class BadRequest(Exception):
@@ -55,7 +68,7 @@ async def read_asked(request: Request, max_bytes: int) -> Asked:
         )
     fields = {**dict(request.query_params), **fields}
     sql = fields.get("sql")
-    if not isinstance(sql, str) or not sql.strip():
+    if not isinstance(sql, str) or not _SAYS.search(sql):
         raise BadRequest(400, "bad-request", "the field 'sql' is missing or empty: it holds the question as a text")
     params = {
         name: fields[name] for name in ("db", "data_precision") if isinstance(fields.get(name), str) and fields[name]
@@ -106,6 +119,12 @@ def _json(body: bytes) -> Mapping[str, Any]:
         raise BadRequest(400, "bad-request", f"the body is no JSON: {error}") from None
     if not isinstance(document, dict):
         raise BadRequest(400, "bad-request", "the body is a JSON object with the field 'sql'")
+    for name, (types, said) in _TYPES.items():
+        value = document.get(name)
+        if isinstance(value, float) and value.is_integer() and types == (int,):
+            document[name] = value = int(value)
+        if value is not None and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
+            raise BadRequest(400, "bad-request", f"the field {name!r} is {said}")
     return document
 
 
