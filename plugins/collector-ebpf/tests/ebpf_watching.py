@@ -24,6 +24,8 @@ class Watching:
         self.context = build_context(Kind.COLLECTOR, "ebpf", reports=self.reports)
         self.collector = EbpfCollector(self.context, EbpfConfig.model_validate(options))
         self.blocks: list[SegmentBlock] = []
+        self._segments: list[Segment] = []
+        self._read = 0
         self.hold: float = 0.0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -64,11 +66,15 @@ class Watching:
     def stop(self) -> None:
         if self._task:
             self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(30)
+        self._thread.join(240)
         self._loop.close()
 
     def segments(self, wanted: Callable[[Segment], bool] = lambda item: True) -> list[Segment]:
-        return [item for block in list(self.blocks) for item in read_block(bytes(block.data)) if wanted(item)]
+        # each block is read once: on a machine where much goes on there are many
+        for block in self.blocks[self._read :]:
+            self._read += 1
+            self._segments.extend(read_block(bytes(block.data)))
+        return [item for item in self._segments if wanted(item)]
 
     def wait(
         self, enough: Callable[[list[Segment]], bool], wanted: Callable[[Segment], bool], seconds: float = 10
