@@ -13,7 +13,7 @@ const PICTURES = [
   ["ui-requests", "requests", "light"],
   ["ui-flows", "flows", "dark"],
   ["ui-promql", `explore?lang=promql&q=${encodeURIComponent("sum by (server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)")}`, "light"],
-  ["ui-trace", "trace", "light"],
+  ["ui-trace", `trace?where=${encodeURIComponent("request_resource = '/cart/1'")}`, "light"],
   ["ui-health", "health", "dark"],
 ];
 
@@ -23,7 +23,7 @@ for (const [name, path, theme] of PICTURES) {
   await page.goto(base + path);
   await settled(page);
   if (name === "ui-trace") {
-    // the trace with the most calls tells most
+    // one that goes through several services
     const rows = page.getByRole("table", { name: "Traces" }).getByRole("link");
     await rows.first().click();
     await page.getByRole("tree", { name: "Waterfall" }).getByRole("treeitem").first().waitFor();

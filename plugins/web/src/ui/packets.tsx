@@ -24,7 +24,8 @@ export function Packets({ flow }: { flow: string }) {
       setSaid(`${headers.get("x-metaflow-packets") ?? "?"} packets saved${out ? `, ${out} left out` : ""}`);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      setSaid(error.status === 404 && error.message.startsWith("This server has no") ? "This server keeps no packets (metaflow-packets is not installed)." : error.message);
+      const isAbsent = error.status === 404 && /^(This server has no|there is nothing at) /.test(error.message);
+      setSaid(isAbsent ? `No packets are kept here. Of a capture: mflow read FILE --flow ${flow} --out flow.pcap` : error.message);
     } finally {
       setBusy(false);
     }
@@ -34,6 +35,7 @@ export function Packets({ flow }: { flow: string }) {
       <button type="button" onClick={() => void save()} disabled={busy} title={`Also: mflow packets ${flow} --out flow.pcap`}>
         {busy ? "Looking…" : "Its packets (pcap)"}
       </button>
+      {" "}
       <span class="note" role="status">
         {said}
       </span>
