@@ -226,7 +226,7 @@ async def test_a_deployment_rolled_scaled_and_deleted_under_traffic(plane: Any, 
         await until(lambda: made._world.count("Pod") == 0, "the last event")
         await asyncio.sleep(0.5)
         rows = nodes.rows
-        assert len({row.pod for row in rows}) >= 14
+        assert len({row.pod for row in rows}) >= 13, "three, three of the roll-out, two more, five of the other"
         assert len(rows) > 100
         shared = Counter(address for _, address in {(row.pod, row.address) for row in rows})
         assert max(shared.values()) > 1, "addresses changed their owners"
