@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from metaflow_storage_clickhouse.schema.layout import Layout
-from metaflow_storage_clickhouse.schema.migrate import MIGRATIONS, Migration, bring_up
+from metaflow_storage_clickhouse.schema.migrate import MIGRATIONS, STORE_VERSION, Migration, bring_up
 
 from metaflow_core.errors import StartError
 from metaflow_core.model.catalog import Column, Table, load_catalog
@@ -63,15 +63,18 @@ def test_versions_are_applied_in_turn_and_recorded(store: Any) -> None:
     engine = store.storage._engine
     steps = {
         **MIGRATIONS,
-        2: Migration("a comment", lambda *_: ["ALTER TABLE flow_log.explain MODIFY COMMENT 'two'"]),
-        3: Migration("another", lambda *_: ["ALTER TABLE flow_log.explain MODIFY COMMENT 'three'"]),
+        STORE_VERSION + 1: Migration("a comment", lambda *_: ["ALTER TABLE flow_log.explain MODIFY COMMENT 'two'"]),
+        STORE_VERSION + 2: Migration("another", lambda *_: ["ALTER TABLE flow_log.explain MODIFY COMMENT 'three'"]),
     }
-    assert bring_up(engine, CATALOG, Layout(), steps) == ["version 2: a comment", "version 3: another"]
+    assert bring_up(engine, CATALOG, Layout(), steps) == [
+        f"version {STORE_VERSION + 1}: a comment",
+        f"version {STORE_VERSION + 2}: another",
+    ]
     assert store.sql("SELECT comment FROM system.tables WHERE database = 'flow_log' AND name = 'explain'") == [
         {"comment": "three"}
     ]
     assert bring_up(engine, CATALOG, Layout(), steps) == []
-    with pytest.raises(StartError, match="has version 3"):
+    with pytest.raises(StartError, match=f"has version {STORE_VERSION + 2}"):
         bring_up(engine, CATALOG, Layout())
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from metaflow_storage_clickhouse.schema.migrate import STORE_VERSION
 
 from metaflow_core.api import RecordBatch
 from metaflow_core.errors import QueryError, StorageError, UnsupportedQuery
@@ -232,7 +233,7 @@ def test_health_tells_rows_and_space(shared: Any) -> None:
     assert health["state"] == "ok"
     assert health["tables"][TABLE]["rows"] == 10
     assert health["disk_free_bytes"] > 0
-    assert health["version"] == 1
+    assert health["version"] == STORE_VERSION
 
 
 @pytest.mark.parametrize("form", ["JSON", "JSONCompact", "JSONColumns", "CSVWithNames", "XML", "Values"])
