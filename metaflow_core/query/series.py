@@ -41,7 +41,9 @@ class Labels:
         import pyarrow as pa
 
         if self.names not in data.schema.names or self.values not in data.schema.names:
-            return Labelled(data, np.empty(0, np.uint64), None, None, {})
+            # Lists that come alone say nothing; a storage has no room for them on its rows.
+            rest = data.select([name for name in data.schema.names if name not in (self.names, self.values)])
+            return Labelled(rest, np.empty(0, np.uint64), None, None, {})
         names, values = data.column(self.names), data.column(self.values)
         at = data.schema.get_field_index(self.number)
         given = np.asarray(data.column(at)) if at >= 0 else np.zeros(data.num_rows, np.uint64)
@@ -80,6 +82,8 @@ class Labelled:
         import pyarrow as pa
 
         wanted = list(numbers)
+        if not wanted:
+            return {}
         rows = pa.array([self.first[each] for each in wanted], pa.int64())
         keys, values = self.names.take(rows).to_pylist(), self.values.take(rows).to_pylist()
         return {
