@@ -32,12 +32,13 @@ def decode(batch: pa.RecordBatch, table: Table, catalog: Catalog) -> pa.RecordBa
 
     columns = {name: batch.column(index) for index, name in enumerate(batch.schema.names)}
     out: dict[str, pa.Array] = {}
-    pairs = {tag.key[0]: tag for tag in table.tags if tag.kind == "map" and not tag.dictionary and len(tag.key) == 2}
-    values = {tag.key[1] for tag in pairs.values() if tag.key[0] in columns and tag.key[1] in columns}
+    # Also where a store keeps the map by a number (labels of a series): what is sent or shown has the two lists.
+    pairs = {f"{tag.name}_names": tag for tag in table.tags if tag.kind == "map" and f"{tag.name}_values" in columns}
+    values = {f"{tag.name}_values" for name, tag in pairs.items() if name in columns}
     for name, array in columns.items():
         column = table.by_name.get(name)
-        if name in pairs and pairs[name].key[1] in columns:
-            out[_plural(pairs[name])] = _map(array, columns[pairs[name].key[1]])
+        if name in pairs:
+            out[_plural(pairs[name])] = _map(array, columns[f"{pairs[name].name}_values"])
         elif name in values or (name == "is_ipv4" and "ip" in {each.partition("_")[0] for each in out}):
             continue
         elif isinstance(column, Column) and column.base in ("ip4", "ip6") and "is_ipv4" in columns:
