@@ -18,6 +18,7 @@ from metaflow_dialect_promql.errors import BadParameter, QueryTimeout, TooManySa
 from metaflow_dialect_promql.evaluate import Evaluator
 from metaflow_dialect_promql.labels import NAME, Labels
 from metaflow_dialect_promql.leaf.catalog import CatalogMetric, catalog_metrics, catalog_samples, find_metric
+from metaflow_dialect_promql.leaf.maps import words
 from metaflow_dialect_promql.leaf.standard import STANDARD, Standard, standard_samples
 from metaflow_dialect_promql.leaf.stored import StoredSeries
 from metaflow_dialect_promql.result import Answer, matrix_table, sample_table, series_table
@@ -174,7 +175,7 @@ class PromqlDialect:
         question = self._question(request)
         default_step = round(self._config.subquery_step_s * 1000)
         wanted = list(needs(question.node, question.steps, question.lookback, default_step))
-        samples = await self._read(wanted, storage)
+        samples = await self._read(wanted, storage, words(request.text))
         evaluator = Evaluator(
             samples,
             question.lookback,
@@ -194,7 +195,7 @@ class PromqlDialect:
         physical = "\n".join(f"{each.selector.alternatives} {each.span} labels={each.labels}" for each in wanted)
         return QueryResult(table=table, kind=answer.kind, warnings=tuple(evaluator.infos), physical=physical)
 
-    async def _read(self, wanted: Sequence[Need], storage: Storage) -> dict[int, Samples]:
+    async def _read(self, wanted: Sequence[Need], storage: Storage, mentioned: frozenset[str]) -> dict[int, Samples]:
         """The samples of each selector; what several ask for is read once, over all that they need."""
         groups: dict[tuple[Any, ...], list[Need]] = {}
         for need in wanted:
@@ -203,7 +204,7 @@ class PromqlDialect:
         budget = self._config.max_samples
         for (alternatives, labels), members in groups.items():
             span = Span(min(each.span.start for each in members), max(each.span.end for each in members))
-            samples = await self.select(storage, alternatives, span, labels, budget)
+            samples = await self.select(storage, alternatives, span, labels, budget, mentioned)
             budget -= len(samples.times)
             for each in members:
                 found[id(each.selector)] = samples
@@ -216,8 +217,12 @@ class PromqlDialect:
         span: Span,
         labels: tuple[str, ...] | None = None,
         max_samples: int | None = None,
+        mentioned: frozenset[str] = frozenset(),
     ) -> Samples:
-        """The samples of what matchers select: a metric of the catalogue, or stored series."""
+        """The samples of what matchers select: a metric of the catalogue, or stored series.
+
+        :param mentioned: words of the question; those that name a key of a map tag become labels of the catalogue's metrics.
+        """
         limit = self._config.max_samples if max_samples is None else max_samples
         if limit <= 0:
             raise TooManySamples("query processing would load too many samples into memory in query execution")
@@ -225,7 +230,7 @@ class PromqlDialect:
         if metrics:
             parts = [
                 await catalog_samples(
-                    each, storage, self._catalog, alternatives, span, labels, limit, self._config.max_series
+                    each, storage, self._catalog, alternatives, span, labels, limit, self._config.max_series, mentioned
                 )
                 for each in metrics[:1]
             ]

@@ -45,6 +45,9 @@ def ask(make_app: Callable[[MemoryStorage], Any]) -> Callable[..., Any]:
     batch = pa.RecordBatch.from_pydict({"time": times, **columns})
     storage.add(RecordBatch("flow_metrics.application.1m", batch))
     storage.learn("pod", {1: "cart-0", 2: "shop-0"})
+    storage.learn(
+        "pod_label", {1: '{"app":"cart","app.kubernetes.io/part-of":"mall"}', 2: '{"app":"shop","part_of":"x"}'}
+    )
     app = make_app(storage)
 
     async def run(text: str, at: int = 300) -> list[dict[str, Any]]:
@@ -87,6 +90,26 @@ async def test_labels_and_matchers(ask: Any) -> None:
     assert await ask(f'{name}{{pod="nobody"}}') == []
     assert await ask(f'{name}{{server_port="eighty"}}') == []
     assert len(await ask(f'{name}{{server_port=~"8.*"}}')) == 2
+
+
+async def test_keys_of_map_tags_are_labels_where_the_question_names_them(ask: Any) -> None:
+    name = "flow_metrics__application__request__1m"
+    assert await ask(f"sum by (k8s_label_app) ({name})") == [
+        {"k8s_label_app": "cart", "value": 20.0},
+        {"k8s_label_app": "shop", "value": 40.0},
+    ]
+    assert await ask(f'sum({name}{{k8s_label_app="cart"}})') == [{"value": 20.0}]
+    # What a label's name cannot hold is an underline, as in labels of Prometheus' targets.
+    part = "k8s_label_app_kubernetes_io_part_of"
+    assert await ask(f"max by ({part}) ({name})") == [{part: "", "value": 20.0}, {part: "mall", "value": 10.0}]
+    assert await ask(f'sum({name}{{k8s_label_none=""}})') == [{"value": 60.0}]
+    assert all("k8s_label_app" not in row for row in await ask(name))
+
+
+async def test_series_that_differ_in_other_keys_only_are_one(ask: Any) -> None:
+    name = "flow_metrics__application__request__1m"
+    assert await ask(f"sum by (k8s_label_nobody) ({name})") == [{"value": 60.0}]
+    assert await ask(f"sum by (k8s_label_nobody) ({name} + 0)") == [{"value": 60.0}]
 
 
 async def test_a_ratio_is_of_sums(ask: Any) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from metaflow_core.query import Aggregate, Filter, Measure, Named, Plan, Scan, T
 from metaflow_dialect_promql.errors import TooManySamples
 from metaflow_dialect_promql.labels import NAME, Labels, make
 from metaflow_dialect_promql.leaf.build import build
+from metaflow_dialect_promql.leaf.maps import MapLabel, as_map, map_labels, merged
 from metaflow_dialect_promql.leaf.matching import conjunction, matching_values, pushed, selects
 from metaflow_dialect_promql.samples import Samples
 from metaflow_dialect_promql.span import Span
@@ -34,6 +36,9 @@ _PRECISION = re.compile(r"[1-9]\d{0,5}[smhd]\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _METRIC_KINDS = frozenset({"counter", "gauge", "bounded_gauge", "delay", "percentage", "quotient"})
 _ROWS_INTERVAL = 60
+
+
+_Field: TypeAlias = Column | Tag | MapLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +169,17 @@ async def catalog_samples(
     wanted: tuple[str, ...] | None,
     max_samples: int,
     max_series: int,
+    mentioned: frozenset[str] = frozenset(),
 ) -> Samples:
     """The samples of a metric of the catalogue.
 
     :param wanted: the only labels needed, when series that differ in others are summed up anyway; None for all.
+    :param mentioned: words of the question; those that name a key of a map tag become labels.
     :raises TooManySamples: there are more than allowed.
     """
-    known = _labels(metric.table)
     exact = metric.function == "Sum" and wanted is not None
     tested = {matcher.name for matchers in alternatives for matcher in matchers}
+    known: dict[str, _Field] = {**map_labels(mentioned | tested, metric.table), **_labels(metric.table)}
     names = [name for name in known if not exact or name in (wanted or ()) or name in tested]
     interval = metric.interval_s
     first = (span.start // 1000 // interval) * interval
@@ -195,7 +202,7 @@ async def catalog_samples(
 def _samples(
     table: pa.Table,
     metric: CatalogMetric,
-    fields: dict[str, Column | Tag],
+    fields: dict[str, _Field],
     columns: list[str],
     catalog: Catalog,
     alternatives: Sequence[Sequence[Matcher]],
@@ -205,6 +212,7 @@ def _samples(
         return Samples.empty()
     numbers = np.zeros(table.num_rows, np.int64)
     texts: dict[str, tuple[np.ndarray, list[object]]] = {}
+    maps = {field.name for field in fields.values() if isinstance(field, MapLabel)}
     for index, column in enumerate(columns):
         array = table[f"k{index}"].combine_chunks()
         array = pa.chunked_array([array]) if isinstance(array, pa.Array) else array
@@ -212,7 +220,8 @@ def _samples(
         encoded = plain.combine_chunks().dictionary_encode(null_encoding="encode")
         encoded = encoded if isinstance(encoded, pa.Array) else encoded.combine_chunks()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
-        texts[column] = (codes, encoded.dictionary.to_pylist())
+        told = encoded.dictionary.to_pylist()
+        texts[column] = (codes, [as_map(each) for each in told] if column in maps else told)
         # Renumbered after each column, so that the numbers stay small whatever the columns are.
         _, numbers = np.unique(numbers * len(encoded.dictionary) + codes, return_inverse=True)
     unique, firsts, numbers = np.unique(numbers, return_index=True, return_inverse=True)
@@ -226,15 +235,16 @@ def _samples(
     there = ~np.asarray(values.is_null().to_numpy()) & chosen[numbers]
     kept, again = np.unique(numbers[there], return_inverse=True)
     ends = (moments[there] + metric.interval_s) * 1000
-    return build(
-        [labels[each] for each in kept], again, ends, values.to_numpy()[there], lookback_ms=metric.interval_s * 1000
-    )
+    rows = ([labels[each] for each in kept], again, ends, values.to_numpy()[there])
+    if maps:
+        rows = merged(*rows, metric.function)
+    return build(*rows, lookback_ms=metric.interval_s * 1000)
 
 
 def _label_set(
     row: int,
     metric: CatalogMetric,
-    fields: dict[str, Column | Tag],
+    fields: dict[str, _Field],
     texts: dict[str, tuple[np.ndarray, list[object]]],
     catalog: Catalog,
 ) -> Labels:
@@ -242,7 +252,9 @@ def _label_set(
     for name, field in fields.items():
         codes, values = texts[field.name]
         value = values[int(codes[row])]
-        if isinstance(field, Column) and field.enum and name.endswith("_enum") and isinstance(value, (int, str)):
+        if isinstance(field, MapLabel):
+            found[name] = field.of(value) if isinstance(value, Mapping) else ""
+        elif isinstance(field, Column) and field.enum and name.endswith("_enum") and isinstance(value, (int, str)):
             found[name] = catalog.enum(field.enum).name_of(value)
         elif isinstance(value, bool):
             found[name] = "1" if value else "0"
