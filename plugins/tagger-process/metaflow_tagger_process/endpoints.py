@@ -13,6 +13,7 @@ Key = tuple[int, bytes, int, bytes, int]
 """Protocol, local address and port, remote address and port; no remote for one that waits for anybody."""
 
 _NOBODY = b""
+_CURRENT = 4
 
 
 @dataclass(slots=True)
@@ -96,7 +97,9 @@ class Endpoints:
             if index and earliest <= tenures[index - 1].last_ns:
                 earliest = tenures[index - 1].last_ns + 1
             earliest = max(earliest, tenure.process.start_ns - 50_000_000)
-            if earliest <= time_ns + width_ns and time_ns <= tenure.last_ns + self._slack_ns:
+            # What was held at the last look is held until another one says otherwise; the next may be some looks away.
+            slack = self._slack_ns * (_CURRENT if tenure.last_ns == self._now else 1)
+            if earliest <= time_ns + width_ns and time_ns <= tenure.last_ns + slack:
                 return tenure.process
         return None
 

@@ -20,6 +20,9 @@ __all__ = ["Sampler"]
 _DEEPEST = 8
 # a process may run another program under the same number: its name is read again at these ages, and now and then after
 _READ_AGAIN_S = (2.0, 10.0, 60.0)
+# The kernel walks its whole hash to print the sockets of a machine that has three of them. Where no rows come and no
+# process comes or goes, they are looked at in each so many looks only.
+_IDLE_LOOKS = 5
 
 
 class Sampler:
@@ -36,6 +39,9 @@ class Sampler:
         self._ruling = Ruling(config.rules)
         self._holders: dict[int, int] = {}
         self._due: dict[int, list[float]] = {}
+        self._wanted = True
+        self._idle = 0
+        self._looking = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metaflow-processes", daemon=True)
 
@@ -52,7 +58,13 @@ class Sampler:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._config.sample_s):
+            self._look(everything=False)
+
+    def rows_come(self) -> None:
+        """Rows are about to be tagged: sockets that were not looked at for lack of rows are looked at now."""
+        if self._idle > 1:
             self.look()
+        self._wanted = True
 
     def tree(self, process: Process) -> Sequence[Process]:
         """Parents of a process that still run, nearest first."""
@@ -65,18 +77,30 @@ class Sampler:
 
     def look(self) -> None:
         """Look at every process, and at the sockets."""
-        now = time.time_ns()
-        self._processes(now)
-        if self._config.sockets:
-            self._sockets(now)
-        self._counters.set("looked", int(time.monotonic()), unit="seconds")
+        self._look(everything=True)
 
-    def _processes(self, now: int) -> None:
+    def _look(self, *, everything: bool) -> None:
+        with self._looking:
+            now = time.time_ns()
+            is_news = self._processes(now)
+            if self._config.sockets:
+                if everything or is_news or self._wanted or self._idle + 1 >= _IDLE_LOOKS:
+                    self._wanted = is_news
+                    self._idle = 0
+                    self._sockets(now)
+                else:
+                    self._idle += 1
+            self._counters.set("looked", int(time.monotonic()), unit="seconds")
+
+    def _processes(self, now: int) -> bool:
+        """Keep up with processes; whether some came or went."""
+        is_news = False
         present = dict(list_processes(self._root))
         clock = time.monotonic()
         for pid in [pid for pid in self.lives.running if pid not in present]:
             self.lives.ended(pid, now)
             self._due.pop(pid, None)
+            is_news = True
         for pid, inode in present.items():
             life = self.lives.running.get(pid)
             due = self._due.get(pid)
@@ -90,10 +114,12 @@ class Sampler:
             if life and life.process.start == process.start:
                 self._due[pid] = (due or [])[1:]
             else:
+                is_news = True
                 self._due[pid] = [clock + age for age in _READ_AGAIN_S]
             if not self.lives.began(process, inode):
                 self._counters.add("left_out", reason="too_many_processes", unit="processes")
         self.lives.forget(now)
+        return is_news
 
     def _sockets(self, now: int) -> None:
         # one process of each network namespace shows its tables; the one of this process comes first

@@ -63,6 +63,7 @@ class ProcessTagger:
             table = self._context.catalog.table(batch.table)
         except QueryError:
             return batch
+        sampler.rows_come()
         data, tagged = fill(
             batch.data,
             table,
