@@ -45,7 +45,7 @@ def test_every_screen_at_two_widths_in_both_themes(running: Any) -> None:
     found = drive("screens", running.url)
     assert len(found) == 8 * 2 * 2
     says = {
-        "overview": ("555", "136", "127.0.0.1:16379", "Redis", "WRONGTYPE"),
+        "overview": ("555", "136", "127.0.0.1:16379", "Redis", "WRONGTYPE", "What changed", "nothing to compare with"),
         "map": ("6 nodes, 5 edges", "127.0.0.1:13306", "MySQL"),
         "requests": ("136 rows", "GET /cart/1", "Server error"),
         "flows": ("29 rows", "finish", "UDP"),

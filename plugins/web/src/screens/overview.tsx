@@ -3,6 +3,7 @@
 import { columnIndex, EMPTY, measured, number, records, text, type Table } from "../api/table";
 import { serverName, whatOf } from "../data/names";
 import * as queries from "../data/queries";
+import { readServices, type Service } from "../data/services";
 import { clock, count, duration, percent, rate, seconds } from "../format";
 import { useApp } from "../state/app";
 import { useTable } from "../state/live";
@@ -14,6 +15,7 @@ import { Panel } from "../ui/panel";
 import { type Field, VirtualTable } from "../ui/table";
 import { Stages } from "../ui/stages";
 import { requestsOf } from "../data/links";
+import { Changes } from "../ui/changes";
 
 export function Overview() {
   const { range, tick } = useApp();
@@ -55,6 +57,7 @@ export function Overview() {
           onPick={(service) => go(linkOf(service))}
         />
       </Panel>
+      <Changes services={known ? list : null} />
       <div class="two">
         <Panel
           title="What fails"
@@ -117,40 +120,6 @@ export function Overview() {
       </div>
     </>
   );
-}
-
-interface Service {
-  key: string;
-  name: string;
-  address: string;
-  port: string;
-  protocol: string;
-  requests: number;
-  errors: number;
-  timeouts: number;
-  delay: number | null;
-  p50: number | null;
-  p95: number | null;
-  slowest: number | null;
-  clients: number;
-}
-
-function readServices(table: Table): Service[] {
-  return records(table).map((row) => ({
-    key: JSON.stringify([row["auto_service_1"], row["server_port"], row["l7_protocol"]]),
-    name: serverName(text(row["auto_service_1"]), number(row["server_port"])),
-    address: text(row["auto_service_1"]),
-    port: text(row["server_port"]),
-    protocol: text(row["l7_protocol"]),
-    requests: number(row["requests"]),
-    errors: number(row["errors"]),
-    timeouts: number(row["timeouts"]),
-    delay: measured(row["delay"]),
-    p50: measured(row["p50"]),
-    p95: measured(row["p95"]),
-    slowest: measured(row["slowest"]),
-    clients: number(row["clients"]),
-  }));
 }
 
 function serviceFields(list: Service[], lasting: number): Field<Service>[] {

@@ -63,3 +63,8 @@ export function stepOf(range: Range, points = 90): number {
 export function precisionOf(range: Range): "1s" | "1m" {
   return range.to - range.from <= 3600 ? "1s" : "1m";
 }
+
+/** The time before, as long. */
+export function before(range: Range): Range {
+  return { ...range, from: range.from - (range.to - range.from), to: range.from, live: false };
+}
