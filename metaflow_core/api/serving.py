@@ -132,9 +132,10 @@ class HttpListener:
 
     async def serve(self, app: AsgiApp) -> None:
         """Serve until cancelled, or until :meth:`stop`."""
-        await self.start(app)
-        assert self._task is not None
         try:
+            # who cancels it while it starts wants the port back too
+            await self.start(app)
+            assert self._task is not None
             await asyncio.shield(self._task)
         finally:
             await self.stop()

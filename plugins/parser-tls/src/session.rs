@@ -97,15 +97,27 @@ impl Session {
         self.is_over = true;
     }
 
-    /// Bytes will be missing behind those that are there: of a ClientHello what is there is told.
+    /// Bytes will be missing behind those that are there: of a ClientHello what is there is told, of a server's record the
+    /// messages that are whole.
     fn cut(&mut self, direction: Direction, out: &mut Records) {
         let side = &mut self.sides[direction.index()];
         let Framed::Record(record::HANDSHAKE, length) = header(side.lane.stream.bytes()) else { return };
-        if direction != Direction::ClientToServer || self.handshake.is_asked {
-            return;
-        }
         let length = (HEADER + length) as u64;
         let at = Place { length, ..place(&side.lane) };
+        if direction == Direction::ServerToClient {
+            if side.is_encrypted || side.lane.is_lost() {
+                return;
+            }
+            let payload = side.lane.stream.bytes()[HEADER..].to_vec();
+            side.lane.stream.skip(length);
+            self.handshake.length += length;
+            self.messages(direction, &payload, at, at.time_ns, out);
+            self.hole(direction.index());
+            return;
+        }
+        if self.handshake.is_asked {
+            return;
+        }
         let mut bytes = std::mem::take(&mut side.pending);
         bytes.extend_from_slice(&side.lane.stream.bytes()[HEADER..]);
         if let [1, _, _, _, body @ ..] = &bytes[..] {

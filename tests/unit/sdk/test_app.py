@@ -78,12 +78,13 @@ async def test_making_an_app_touches_nothing() -> None:
     script = Script()
     handlers = list(logging.getLogger().handlers)
     threads = set(threading.enumerate())
+    hangup = signal.getsignal(signal.SIGHUP)
     running = app(script)
     running.validate()
     assert {what for _, what in script.events} == {"create"}
     assert set(threading.enumerate()) == threads
     assert logging.getLogger().handlers == handlers
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) is hangup
 
 
 async def test_mistakes_are_all_there_when_the_app_is_made() -> None:
