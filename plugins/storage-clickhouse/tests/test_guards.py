@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from metaflow_storage_clickhouse.config import ClickHouseConfig
+from metaflow_storage_clickhouse.schema.migrate import STORE_VERSION
 from metaflow_storage_clickhouse.storage import ClickHouseStorage
 
 from metaflow_core.api import Kind, RecordBatch
@@ -182,7 +183,9 @@ def test_a_store_of_a_newer_version_is_refused(stores: Callable[..., Any]) -> No
         "INSERT INTO metaflow_system.schema_version (version, kind, subject, change) VALUES (99, 'version', 'store', 'x')"
     )
     first.close()
-    with pytest.raises(StartError, match=r"has version 99, this MetaFlow knows versions up to 1.*newer MetaFlow"):
+    with pytest.raises(
+        StartError, match=rf"has version 99, this MetaFlow knows versions up to {STORE_VERSION};.*newer MetaFlow"
+    ):
         stores()
 
 
