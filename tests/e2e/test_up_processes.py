@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -78,7 +77,7 @@ def running(*command: str, port: int, out: Path, patience_s: float = 60) -> Iter
                 assert time.monotonic() < end, out.read_text()
                 time.sleep(0.1)
         yield
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(60)
     finally:
         process.kill()
