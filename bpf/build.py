@@ -1,4 +1,5 @@
-"""Compile the kernel programs to the objects that collector-ebpf ships: ``python bpf/build.py [--check]``.
+"""Compile the kernel programs to the objects that collector-ebpf ships: ``python bpf/build.py [--check]``. The sources go into its wheel
+too, by links in its folder ``objects``: the bcc backend compiles them on the spot.
 
 Needs nothing but the wheel ``ziglang`` of constraints.txt (clang 14 or newer would do too, but gives other bytes). The same sources
 and the same compiler give the same bytes anywhere; ``--check`` compares with what is in the repository.
@@ -97,14 +98,6 @@ def main() -> int:
                 print(f"{target.relative_to(HERE.parent)}: {len(data)} bytes")
             elif not target.exists() or target.read_bytes() != data:
                 wrong.append(str(target.relative_to(HERE.parent)))
-    # the text itself goes into the wheel too: the bcc backend compiles it on the spot
-    for source in [HERE / "collector.bpf.c", *sorted((HERE / "include").glob("*.h"))]:
-        target = OBJECTS / source.relative_to(HERE)
-        if not check:
-            target.parent.mkdir(exist_ok=True)
-            target.write_bytes(source.read_bytes())
-        elif not target.exists() or target.read_bytes() != source.read_bytes():
-            wrong.append(str(target.relative_to(HERE.parent)))
     if wrong:
         print(f"{', '.join(wrong)}: not what bpf/ compiles to; run: python bpf/build.py", file=sys.stderr)
     return 1 if wrong else 0
