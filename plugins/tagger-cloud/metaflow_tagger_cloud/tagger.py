@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
 from metaflow_core.api import BuildContext
-from metaflow_core.errors import StartError, StorageError
-from metaflow_core.tagging import AddressTagger
+from metaflow_core.tagging import FollowingTagger
 from metaflow_tagger_cloud.asking import Asking, Cloud
 from metaflow_tagger_cloud.clouds import MAKERS
 from metaflow_tagger_cloud.config import CloudConfig
@@ -24,27 +22,21 @@ __all__ = ["CloudTagger"]
 _FIRST_PICTURE_S = 10.0
 
 
-class CloudTagger(AddressTagger):
+class CloudTagger(FollowingTagger):
     """Fills what clouds know of addresses. What was known last stays in force while one is away, and is reported as stale."""
 
     def __init__(self, context: BuildContext, config: CloudConfig) -> None:
-        super().__init__(context)
+        super().__init__(context, config.settle_s)
         self._config = config
         self._world = World(config)
         self._watchers: list[Watcher] = []
-        self._learnt = -1
-        self._learning: asyncio.Task[None] | None = None
-        self._reported = ""
 
     async def start(self) -> None:
         """Begin to read. A cloud that does not answer is no error: its tags come when it does.
 
         :raises StartError: the book of numbers cannot be read.
         """
-        try:
-            await asyncio.to_thread(self.context.ids.open)
-        except StorageError as error:
-            raise StartError(str(error)) from error
+        await self.open()
         makers: dict[str, Callable[[Callable[..., Asking]], Cloud]] = {}
         for cloud, make in MAKERS.items():
             for place, options in enumerate(getattr(self._config, cloud)):
@@ -60,7 +52,7 @@ class CloudTagger(AddressTagger):
         # Rows that are tagged before the first reading would have no tags; a while is worth waiting for it.
         await asyncio.to_thread(self._first_picture)
         await self.look()
-        self._learning = asyncio.create_task(self._learn())
+        self.follow()
 
     def _first_picture(self) -> None:
         end = time.monotonic() + _FIRST_PICTURE_S
@@ -69,38 +61,19 @@ class CloudTagger(AddressTagger):
 
     async def stop(self) -> None:
         """Stop reading."""
-        task, self._learning = self._learning, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await super().stop()
         watchers, self._watchers = self._watchers, []
         for watcher in watchers:
             watcher.end()
-
-    async def _learn(self) -> None:
-        while True:
-            await self.context.clock.sleep(self._config.settle_s)
-            await self.look()
 
     async def look(self) -> bool:
         """Learn what changed.
 
         :returns: whether something did.
         """
-        changes = self._world.changes
-        new = changes != self._learnt
-        if new:
-            now = self.context.clock.time_ns()
-            first = self._learnt < 0
-            try:
-                await asyncio.to_thread(lambda: self.learn(self._world.entries(now), None if first else now))
-            except (OverflowError, StorageError) as error:
-                self.context.report("degraded", f"the last known tags stay in force: {error}")
-                return False
-            self._learnt = changes
+        is_new = await self.learn_from(self._world)
         self._report()
-        return new
+        return is_new
 
     def _report(self) -> None:
         parts: list[str] = []
@@ -117,7 +90,4 @@ class CloudTagger(AddressTagger):
             parts.append(
                 f"addresses of the VPCs {'; '.join(self._world.ambiguous[:3])} overlap and are left untagged; name one in the option vpcs"
             )
-        sentence = "; ".join(parts)
-        if sentence != self._reported:
-            self._reported = sentence
-            self.context.report("degraded" if sentence else "running", sentence or f"{self._world.count} resources")
+        self.say("; ".join(parts), f"{self._world.count} resources")

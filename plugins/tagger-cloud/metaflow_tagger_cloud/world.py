@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from metaflow_core.tagging import EARLIEST, Entry, Network, Section
+from metaflow_core.tagging import EARLIEST, Entry, Network, Past, Section
 from metaflow_tagger_cloud.config import CloudConfig
 from metaflow_tagger_cloud.resources import KINDS, Resource
 
 __all__ = ["World"]
-
-_PAST = -1
 
 
 @dataclass(slots=True)
@@ -37,7 +34,7 @@ class World:
         self._lock = threading.Lock()
         self._live: dict[str, dict[tuple[str, str], _Held]] = {}
         self._looked: dict[str, int] = {}
-        self._past: deque[tuple[int, Entry]] = deque(maxlen=config.max_history or 1)
+        self._past = Past(config.history_s, config.max_history)
         self._changes = 0
         self.ambiguous: list[str] = []
 
@@ -78,20 +75,16 @@ class World:
                 self._forget(live.pop(key), now_ns)
 
     def _forget(self, held: _Held, now_ns: int) -> None:
-        if held.made is not None and self._config.history_s and self._config.max_history:
-            # until it ended nobody else had its addresses
-            self._past.append((now_ns, replace(held.made[1], valid_to=now_ns, rank=_PAST)))
+        if held.made is not None:
+            self._past.end(held.made[1], now_ns, now_ns)
 
     def entries(self, now_ns: int) -> list[Entry]:
         """Everything that is known."""
         with self._lock:
-            oldest = now_ns - int(self._config.history_s * 1e9)
-            while self._past and self._past[0][0] < oldest:
-                self._past.popleft()
             held = [each for live in self._live.values() for each in live.values()]
             claimed = _shared(held)
             self.ambiguous = sorted({name for names in claimed.values() for name in names})
-            out = [entry for _, entry in self._past]
+            out = self._past.entries(now_ns)
             for each in held:
                 own = tuple(
                     net for net in each.resource.networks if (each.resource.kind == "subnet", net) not in claimed

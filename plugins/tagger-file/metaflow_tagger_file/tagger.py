@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from pathlib import Path
 
 from metaflow_core.api import BuildContext
 from metaflow_core.errors import ConfigError, StartError, StorageError
-from metaflow_core.tagging import AddressTagger
+from metaflow_core.tagging import FollowingTagger
 from metaflow_tagger_file.checking import check_files
 from metaflow_tagger_file.config import FileTaggerConfig
 
 __all__ = ["FileTagger"]
 
 
-class FileTagger(AddressTagger):
+class FileTagger(FollowingTagger):
     """Fills the tags of addresses from files.
 
     The numbers that it gives to names are the app's (``BuildContext.ids``); without a data directory they hold as long as the
@@ -23,10 +22,9 @@ class FileTagger(AddressTagger):
     """
 
     def __init__(self, context: BuildContext, config: FileTaggerConfig) -> None:
-        super().__init__(context, unknown_is_internet=config.unknown_is_internet)
+        super().__init__(context, config.reload_s, unknown_is_internet=config.unknown_is_internet)
         self._config = config
         self._seen: tuple[object, ...] = ()
-        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Reads the files, and begins to watch them.
@@ -37,20 +35,12 @@ class FileTagger(AddressTagger):
             await asyncio.to_thread(self._first)
         except (ConfigError, StorageError) as error:
             raise StartError(str(error)) from error
-        self._watching = asyncio.create_task(self._watch())
+        self.follow()
 
     def _first(self) -> None:
         self.context.ids.open()
         self._seen = self._signature()
         self.load()
-
-    async def stop(self) -> None:
-        """Stops watching."""
-        task, self._watching = self._watching, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     def load(self) -> int:
         """Reads the files; from then on they are in force.
@@ -66,11 +56,6 @@ class FileTagger(AddressTagger):
         except OverflowError as error:
             raise ConfigError(str(error)) from error
         return len(entries)
-
-    async def _watch(self) -> None:
-        while True:
-            await self.context.clock.sleep(self._config.reload_s)
-            await self.look()
 
     async def look(self) -> bool:
         """Reads the files again if one changed. Mistakes are reported, and the last good version stays in force.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import time
 import uuid
 from dataclasses import replace
 
 from metaflow_core.api import BuildContext
-from metaflow_core.errors import StartError, StorageError
-from metaflow_core.tagging import AddressTagger, Entry, Report
+from metaflow_core.errors import StorageError
+from metaflow_core.tagging import Entry, FollowingTagger, Report
 from metaflow_tagger_kubernetes.access import Access, connect
 from metaflow_tagger_kubernetes.config import KubernetesConfig
 from metaflow_tagger_kubernetes.election import Election
@@ -24,11 +23,11 @@ __all__ = ["KubernetesTagger"]
 _FIRST_PICTURE_S = 5.0
 
 
-class KubernetesTagger(AddressTagger):
+class KubernetesTagger(FollowingTagger):
     """Fills the tags of a cluster. What was known last stays in force while the API server is away, and is reported as stale."""
 
     def __init__(self, context: BuildContext, config: KubernetesConfig) -> None:
-        super().__init__(context)
+        super().__init__(context, config.settle_s)
         self._config = config
         self._access: Access | None = None
         self._watchers: list[Watcher] = []
@@ -38,10 +37,8 @@ class KubernetesTagger(AddressTagger):
         self._reign = 0
         self.scope = ""
         self._is_complete = False
-        self._learnt = -1
         # what could not be learned yet: more is not taken out of the world before that is
         self._waiting: tuple[list[Entry], list[Entry]] | None = None
-        self._learning: asyncio.Task[None] | None = None
         self._reported: str | None = None
 
     async def start(self) -> None:
@@ -49,10 +46,7 @@ class KubernetesTagger(AddressTagger):
 
         :raises StartError: there is no access, or the book of numbers cannot be read.
         """
-        try:
-            await asyncio.to_thread(self.context.ids.open)
-        except StorageError as error:
-            raise StartError(str(error)) from error
+        await self.open()
         access, name = await asyncio.to_thread(connect, self._config.kubeconfig, self._config.context)
         self._access = access
         self._cluster = self._config.cluster or name or "kubernetes"
@@ -61,13 +55,13 @@ class KubernetesTagger(AddressTagger):
             who = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
             self._election = Election(access, self._config, who, self._became, self._ceased)
             self._election.start()
-            self._learning = asyncio.create_task(self._learn())
+            self.follow()
             return
         self._watch(access)
         # Rows that are tagged before the first list is in would have no tags; a while is worth waiting for it.
         await asyncio.to_thread(self._first_picture)
         await self.look()
-        self._learning = asyncio.create_task(self._learn())
+        self.follow()
 
     def _watch(self, access: Access) -> None:
         world = World(self._config, self._cluster)
@@ -114,11 +108,7 @@ class KubernetesTagger(AddressTagger):
         election, self._election = self._election, None
         if election is not None:
             await asyncio.to_thread(election.end)
-        task, self._learning = self._learning, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await super().stop()
         for watcher in self._watchers:
             watcher.end()
         if self._access is not None:
@@ -127,13 +117,12 @@ class KubernetesTagger(AddressTagger):
             self._access = None
         self._watchers = []
 
-    async def _learn(self) -> None:
-        while True:
-            await self.context.clock.sleep(self._config.settle_s)
-            if self._election is None or self._election.is_elected:
-                await self.look()
-            else:
-                self._stand_by()
+    async def turn(self) -> None:
+        """Look while nobody else watches the cluster."""
+        if self._election is None or self._election.is_elected:
+            await self.look()
+        else:
+            self._stand_by()
 
     async def look(self) -> bool:
         """Learn what changed.

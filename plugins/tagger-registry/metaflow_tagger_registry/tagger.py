@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from datetime import UTC, datetime
 
 from metaflow_core.api import BuildContext, is_loopback
-from metaflow_core.errors import StartError, StorageError
-from metaflow_core.tagging import AddressTagger
+from metaflow_core.errors import StartError
+from metaflow_core.tagging import FollowingTagger
 from metaflow_tagger_registry.config import RegistryConfig
 from metaflow_tagger_registry.sources import MAKERS
 from metaflow_tagger_registry.watcher import Watcher
@@ -20,26 +19,23 @@ __all__ = ["RegistryTagger"]
 _FIRST_PICTURE_S = 5.0
 
 
-class RegistryTagger(AddressTagger):
+class RegistryTagger(FollowingTagger):
     """Fills the services of registries. What was known last stays in force while one is away, and is reported and marked as stale."""
 
     def __init__(self, context: BuildContext, config: RegistryConfig) -> None:
-        super().__init__(context)
+        super().__init__(context, config.settle_s)
         self._config = config
         self._registries = [name for name in MAKERS if getattr(config, name) is not None]
         self._world = World(config, self._registries)
         self._watchers: list[Watcher] = []
-        self._learnt = -1
-        self._learning: asyncio.Task[None] | None = None
-        self._reported = ""
 
     async def start(self) -> None:
         """Begin to watch. A registry that does not answer is no error: its tags come when it does.
 
         :raises StartError: the book of numbers cannot be read, or a certificate cannot.
         """
+        await self.open()
         try:
-            await asyncio.to_thread(self.context.ids.open)
             self._watchers = [
                 Watcher(
                     name,
@@ -51,14 +47,14 @@ class RegistryTagger(AddressTagger):
                 )
                 for name in self._registries
             ]
-        except (StorageError, OSError) as error:
+        except OSError as error:
             raise StartError(str(error)) from error
         for watcher in self._watchers:
             watcher.start()
         # Rows that are tagged before the first look is done would have no tags; a while is worth waiting for it.
         await asyncio.to_thread(self._first_picture)
         await self.look()
-        self._learning = asyncio.create_task(self._learn())
+        self.follow()
 
     def _takes_loopback(self, name: str) -> bool:
         """127.0.0.1 in a registry elsewhere means another machine's own."""
@@ -77,42 +73,22 @@ class RegistryTagger(AddressTagger):
 
     async def stop(self) -> None:
         """Stop watching."""
-        task, self._learning = self._learning, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await super().stop()
         watchers, self._watchers = self._watchers, []
         for watcher in watchers:
             await asyncio.to_thread(watcher.end)
-
-    async def _learn(self) -> None:
-        while True:
-            await self.context.clock.sleep(self._config.settle_s)
-            await self.look()
 
     async def look(self) -> bool:
         """Learn what changed.
 
         :returns: whether something did.
         """
-        now = self.context.clock.time_ns()
         self._report()
-        late = now - int(self._config.stale_s * 1e9)
+        late = self.context.clock.time_ns() - int(self._config.stale_s * 1e9)
         self._world.mark_stale(
             frozenset(w.registry for w in self._watchers if w.failing_since_ns and w.failing_since_ns <= late)
         )
-        changes = self._world.changes
-        if changes == self._learnt:
-            return False
-        first = self._learnt < 0
-        try:
-            await asyncio.to_thread(lambda: self.learn(self._world.entries(now), None if first else now))
-        except (OverflowError, StorageError) as error:
-            self.context.report("degraded", f"the last known tags stay in force: {error}")
-            return False
-        self._learnt = changes
-        return True
+        return await self.learn_from(self._world)
 
     def _report(self) -> None:
         problems = [
@@ -125,10 +101,4 @@ class RegistryTagger(AddressTagger):
             for watcher in self._watchers
             if watcher.problem
         ]
-        sentence = "; ".join(problems)
-        if sentence != self._reported:
-            self._reported = sentence
-            if sentence:
-                self.context.report("degraded", sentence)
-            else:
-                self.context.report("running", f"{self._world.count} instances of services")
+        self.say("; ".join(problems), f"{self._world.count} instances of services")

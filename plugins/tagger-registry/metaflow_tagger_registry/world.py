@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from metaflow_core.tagging import EARLIEST, LATEST, Entry, Section, network
+from metaflow_core.tagging import EARLIEST, LATEST, Entry, Past, Section, network
 from metaflow_tagger_registry.config import RegistryConfig
 from metaflow_tagger_registry.instances import Instance
 from metaflow_tagger_registry.tags import merged
@@ -15,7 +14,6 @@ from metaflow_tagger_registry.tags import merged
 __all__ = ["World"]
 
 _SERVICE, _HOST = 102, 6
-_PAST = -(1 << 62)
 
 
 @dataclass(slots=True)
@@ -40,7 +38,7 @@ class World:
         self._looked: dict[str, int] = {}
         self._tags: dict[tuple[str, str, str], Mapping[str, str]] = {}
         self._hosts: dict[tuple[str, str], Entry] = {}
-        self._past: deque[tuple[int, Entry]] = deque(maxlen=config.max_history or 1)
+        self._past = Past(config.history_s, config.max_history)
         self._stale: frozenset[str] = frozenset()
         self._changes = 0
 
@@ -91,35 +89,14 @@ class World:
         # One that took over the port knows best when that was.
         until = fresh.get((held.instance.address, held.instance.port), now_ns)
         until = until if held.since_ns < until <= now_ns else now_ns
-        if held.made is not None and self._config.history_s and self._config.max_history:
-            entry = held.made[1]
-            self._past.append(
-                (
-                    now_ns,
-                    Entry(
-                        section=entry.section,
-                        name=entry.name,
-                        identity=entry.identity,
-                        networks=entry.networks,
-                        type=entry.type,
-                        ports=entry.ports,
-                        tags=entry.tags,
-                        valid_from=entry.valid_from,
-                        valid_to=until,
-                        # until it ended nobody else had it
-                        rank=_PAST,
-                    ),
-                )
-            )
+        if held.made is not None:
+            self._past.end(held.made[1], until, now_ns)
 
     def entries(self, now_ns: int) -> list[Entry]:
         """Everything that is known. Of two that claim a port those of the past have it until they ended, then see :meth:`_rank`."""
         with self._lock:
-            oldest = now_ns - int(self._config.history_s * 1e9)
-            while self._past and self._past[0][0] < oldest:
-                self._past.popleft()
             alone = self._alone()
-            out = [entry for _, entry in reversed(self._past)]
+            out = self._past.entries(now_ns)[::-1]
             services: set[tuple[str, str, str]] = set()
             for registry, live in self._live.items():
                 order = sorted(live.values(), key=lambda held: held.instance.key)
