@@ -47,6 +47,7 @@ from metaflow_core.api.identity import ComponentId, Kind, Stability
 from metaflow_core.api.ids import IdBook
 from metaflow_core.api.links import LinkEnd, LinkRule, LinkSpan, Lookup, Match, Relation, Verdict
 from metaflow_core.api.manifest import ParserConfig, ParserManifest, parser_from_manifest
+from metaflow_core.api.native import Signatures, load_native, native_library
 from metaflow_core.api.parsing import (
     NativeParserRuntime,
     Pairing,
@@ -126,6 +127,7 @@ __all__ = [
     "SegmentBlock",
     "Service",
     "ServiceFactory",
+    "Signatures",
     "Stability",
     "Storage",
     "StorageFactory",
@@ -141,6 +143,8 @@ __all__ = [
     "is_loopback",
     "joined",
     "json_prefix",
+    "load_native",
     "model_validator",
+    "native_library",
     "parser_from_manifest",
 ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 from ctypes import POINTER, c_int, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 from dataclasses import dataclass
-from importlib import machinery
 from pathlib import Path
 
-from metaflow_core.errors import StartError, UnavailableError
+from metaflow_core.api import load_native, native_library
+from metaflow_core.errors import StartError
 
 __all__ = ["Drained", "Ring", "load_library"]
 
@@ -25,22 +25,13 @@ def load_library() -> ctypes.CDLL:
 
     :raises UnavailableError: the package was installed without it, or it does not load here.
     """
-    folder = Path(__file__).parent
-    found = [folder / f"_native{suffix}" for suffix in machinery.EXTENSION_SUFFIXES]
-    path = max((path for path in found if path.exists()), key=lambda path: path.stat().st_mtime, default=None)
-    if path is None:
-        raise UnavailableError(
-            "metaflow-collector-ebpf was installed without its native library (no Rust compiler was at hand, or no wheel fits "
-            "this platform); reinstall it where cargo is available, or capture packets with the collector cbpf"
-        )
-    try:
-        library = ctypes.CDLL(str(path))
-        for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
-    except (OSError, AttributeError) as error:
-        raise UnavailableError(f"the native drain {path} cannot be loaded: {error}") from error
-    return library
+    return load_native(
+        native_library(Path(__file__).parent),
+        _SIGNATURES,
+        what="the native drain",
+        distribution="metaflow-collector-ebpf",
+        otherwise=", or capture packets with the collector cbpf",
+    )
 
 
 @dataclass(frozen=True, slots=True)

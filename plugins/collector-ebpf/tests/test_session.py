@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib import machinery
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +317,6 @@ def test_damaged_types_are_refused(noise: bytes) -> None:
 def test_unavailable_is_what_a_missing_library_is(monkeypatch: pytest.MonkeyPatch) -> None:
     from metaflow_collector_ebpf import native
 
-    monkeypatch.setattr(native.machinery, "EXTENSION_SUFFIXES", [".nothing"])
+    monkeypatch.setattr(machinery, "EXTENSION_SUFFIXES", [".nothing"])
     with pytest.raises(UnavailableError, match="installed without its native library"):
         native.load_library()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
-from importlib import machinery
 from pathlib import Path
 
+from metaflow_core.api import load_native, native_library
 from metaflow_core.errors import UnavailableError
 
 ABI_VERSION = 1
@@ -44,10 +44,8 @@ _SIGNATURES = {
 
 
 def library_path() -> Path | None:
-    """The native library in this package, None when it was installed without one; of several builds the newest."""
-    folder = Path(__file__).parent
-    found = [folder / f"_native{suffix}" for suffix in machinery.EXTENSION_SUFFIXES]
-    return max((path for path in found if path.exists()), key=lambda path: path.stat().st_mtime, default=None)
+    """The native library in this package, None when it was installed without one."""
+    return native_library(Path(__file__).parent)
 
 
 def load_library(path: Path | None = None) -> ctypes.CDLL:
@@ -56,18 +54,13 @@ def load_library(path: Path | None = None) -> ctypes.CDLL:
     :raises UnavailableError: there is none for this platform, it cannot be loaded, or it has another ABI version.
     """
     path = path or library_path()
-    if path is None:
-        raise UnavailableError(
-            "metaflow-engine-flow was installed without its native library (no Rust compiler was at hand, or no wheel fits "
-            "this platform); reinstall it where cargo is available, or use the WebAssembly build (engine: wasm)"
-        )
-    try:
-        library = ctypes.CDLL(str(path))
-        for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
-    except (OSError, AttributeError) as error:
-        raise UnavailableError(f"the native engine {path} cannot be loaded: {error}") from error
+    library = load_native(
+        path,
+        _SIGNATURES,
+        what="the native engine",
+        distribution="metaflow-engine-flow",
+        otherwise=", or use the WebAssembly build (engine: wasm)",
+    )
     version = library.mfe_abi_version()
     if version != ABI_VERSION:
         raise UnavailableError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 from ctypes import POINTER, Structure, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 from functools import lru_cache
-from importlib import machinery
 from pathlib import Path
 
+from metaflow_core.api import load_native, native_library
 from metaflow_core.errors import UnavailableError
 
 __all__ = ["Raw", "RawFlow", "load_library"]
@@ -54,21 +54,8 @@ def load_library() -> ctypes.CDLL:
 
     :raises UnavailableError: there is none for this platform, it cannot be loaded, or it is of another version.
     """
-    folder = Path(__file__).parent
-    found = [path for path in (folder / f"_native{suffix}" for suffix in machinery.EXTENSION_SUFFIXES) if path.exists()]
-    if not found:
-        raise UnavailableError(
-            "metaflow-packets was installed without its native library (no Rust compiler was at hand, or no wheel fits this platform); "
-            "reinstall it where cargo is available"
-        )
-    path = max(found, key=lambda each: each.stat().st_mtime)
-    try:
-        library = ctypes.CDLL(str(path))
-        for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
-    except (OSError, AttributeError) as error:
-        raise UnavailableError(f"the native library {path} cannot be loaded: {error}") from error
+    path = native_library(Path(__file__).parent)
+    library = load_native(path, _SIGNATURES, what="the native library", distribution="metaflow-packets")
     if library.mfk_abi_version() != _ABI_VERSION:
         raise UnavailableError(f"the native library {path} is of another version; reinstall metaflow-packets")
     return library
