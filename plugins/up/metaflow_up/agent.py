@@ -69,7 +69,7 @@ def agent(
     Rows wait in a spool on disk until the server has stored them: neither a server that is away nor a kill of either side loses
     or doubles one. The server need not know this agent.
     """
-    from metaflow_core.api import Kind
+    from metaflow_core.api import Kind, is_loopback
     from metaflow_core.errors import UnavailableError
     from metaflow_core.hooks.host import PluginHost
     from metaflow_up import running
@@ -109,7 +109,7 @@ def agent(
     place = Place(folder)
     notes = place.take()
     encrypted = tls or tls_ca is not None or tls_cert is not None
-    if not encrypted and not server.rpartition(":")[0].strip("[]").startswith(("127.", "localhost", "::1")):
+    if not encrypted and not is_loopback(server.rpartition(":")[0].strip("[]")):
         notes.append(f"what goes to {server} is not encrypted; --tls-ca FILE (or --tls) makes it so")
 
     def said(app: App) -> Iterator[tuple[str, str]]:

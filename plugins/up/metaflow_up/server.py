@@ -126,7 +126,9 @@ def server(
 
 
 def _is_loopback(listen: str) -> bool:
-    return listen.rpartition(":")[0].strip("[]").startswith(("127.", "localhost", "::1"))
+    from metaflow_core.api import is_loopback
+
+    return is_loopback(listen.rpartition(":")[0].strip("[]"))
 
 
 def _seen_from_outside(listen: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from metaflow_core.api import Config, Field, SecretStr, field_validator, model_validator
-from metaflow_link.addresses import address
+from metaflow_core.api import Config, Field, SecretStr, field_validator, host_and_port, model_validator
+from metaflow_link.port import PORT
 from metaflow_link.spool.spool import Fsync, WhenFull
 from metaflow_link.wire.packing import Packing
 
@@ -60,7 +60,7 @@ class SenderConfig(Config):
     @field_validator("server")
     @classmethod
     def _server(cls, value: str) -> str:
-        host, port = address(value)
+        host, port = host_and_port(value, PORT)
         if not port:
             raise ValueError(f"{value!r} has port 0; give the port that the server listens on")
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from metaflow_core.api import Config, Field, SecretStr, field_validator, model_validator
-from metaflow_link.addresses import address, is_loopback
+from metaflow_core.api import Config, Field, SecretStr, field_validator, host_and_port, is_loopback, model_validator
+from metaflow_link.port import PORT
 
 __all__ = ["AgentTagsConfig", "AgentsConfig", "ReceiverConfig"]
 
@@ -15,7 +15,7 @@ class ReceiverConfig(Config):
     """Where agents are listened for, whom it trusts, how much it takes at once."""
 
     listen: str = Field(
-        default="127.0.0.1:20133",
+        default=f"127.0.0.1:{PORT}",
         description="Address and port; port 0 takes a free one. Any address but loopback needs a token or tls_client_ca.",
     )
     token: SecretStr | None = Field(default=None, description="The token that agents must give; null for none.")
@@ -41,7 +41,7 @@ class ReceiverConfig(Config):
     @field_validator("listen")
     @classmethod
     def _listen(cls, value: str) -> str:
-        address(value)
+        host_and_port(value, PORT)
         return value
 
     @field_validator("token")
@@ -59,7 +59,7 @@ class ReceiverConfig(Config):
             raise ValueError(
                 "tls_client_ca needs tls_cert and tls_key: agents are asked for certificates over TLS only"
             )
-        if self.token is None and self.tls_client_ca is None and not is_loopback(address(self.listen)[0]):
+        if self.token is None and self.tls_client_ca is None and not is_loopback(host_and_port(self.listen, PORT)[0]):
             raise ValueError(
                 f"{self.listen} is reachable from outside, so agents must prove who they are: set token (or tls_client_ca), or "
                 "listen on 127.0.0.1"

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from metaflow_core.api import BuildContext, Emit, Resource
+from metaflow_core.api import BuildContext, Emit, Resource, host_and_port
 from metaflow_core.errors import StartError
-from metaflow_link.addresses import address
 from metaflow_link.identity import kept_id
+from metaflow_link.port import PORT
 from metaflow_link.server.agents import Agents
 from metaflow_link.server.config import ReceiverConfig
 from metaflow_link.server.intake import Intake
@@ -42,7 +42,7 @@ class Receiver:
         self._intake: Intake | None = None
         self._served = False
         self._server_id = ""
-        self._port = address(config.listen)[1]
+        self._port = host_and_port(config.listen, PORT)[1]
 
     @property
     def port(self) -> int:
@@ -51,12 +51,12 @@ class Receiver:
 
     def resources(self) -> Iterable[Resource]:
         """The port."""
-        host, port = address(self._config.listen)
+        host, port = host_and_port(self._config.listen, PORT)
         return (Resource("tcp", f"{f'[{host}]' if ':' in host else host}:{port}"),) if port else ()
 
     def integrations(self) -> Iterable[tuple[str, str]]:
         """How an agent on this machine reaches it."""
-        host = address(self._config.listen)[0]
+        host = host_and_port(self._config.listen, PORT)[0]
         where = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         return [("agents", f"mflow agent --server {where}")]
 
