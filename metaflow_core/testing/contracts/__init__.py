@@ -9,6 +9,7 @@ from metaflow_core.testing.contracts.engine import EngineContract
 from metaflow_core.testing.contracts.exporter import ExporterContract
 from metaflow_core.testing.contracts.link_rule import LinkRuleContract
 from metaflow_core.testing.contracts.loader import LoaderContract
+from metaflow_core.testing.contracts.names import NamesContract
 from metaflow_core.testing.contracts.parser import ParserContract
 from metaflow_core.testing.contracts.service import ServiceContract
 from metaflow_core.testing.contracts.storage import StorageContract
@@ -22,6 +23,7 @@ __all__ = [
     "ExporterContract",
     "LinkRuleContract",
     "LoaderContract",
+    "NamesContract",
     "ParserContract",
     "ServiceContract",
     "StorageContract",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from metaflow_storage_clickhouse.plugin import metaflow_storages
 
-from metaflow_core.testing import StorageContract
+from metaflow_core.testing import NamesContract, StorageContract
 
 
-class TestEmbedded(StorageContract):
+class TestEmbedded(NamesContract, StorageContract):
     """What every storage must do, in a directory."""
 
     factory = next(iter(metaflow_storages()))

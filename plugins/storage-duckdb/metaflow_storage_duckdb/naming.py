@@ -44,11 +44,15 @@ def keep_names(writer: duckdb.DuckDBPyConnection, dictionary: str, told: Sequenc
     columns = list(zip(*rows, strict=True))
     types = (pa.uint64(), pa.int64(), pa.int64(), pa.utf8())
     table = pa.table([pa.array(each, type_) for each, type_ in zip(columns, types, strict=True)], ["id", "a", "b", "n"])
+    # Starts are the key, and none of a history goes: what is there gets its new end.
+    _put(writer, "INSERT OR REPLACE", NAMES_TABLE, dictionary, table)
+
+
+def _put(writer: duckdb.DuckDBPyConnection, verb: str, into: str, dictionary: str, table: pa.Table) -> None:
+    """Rows of a dictionary; their columns in the order of the table's, behind the dictionary's name."""
     writer.register("incoming", table)
     try:
-        kept = literals.text(dictionary)
-        # Starts are the key, and none of a history goes: what is there gets its new end.
-        writer.execute(f"INSERT OR REPLACE INTO {NAMES_TABLE} SELECT {kept}, id, a, b, n FROM incoming")
+        writer.execute(f"{verb} INTO {into} SELECT {literals.text(dictionary)}, * FROM incoming")
     finally:
         writer.unregister("incoming")
 
@@ -85,12 +89,7 @@ def _insert(writer: duckdb.DuckDBPyConnection, dictionary: str, texts: Mapping[i
             "held": pa.array([list(each.values()) for each in held], lists),
         }
     )
-    writer.register("incoming", table)
-    try:
-        kept = literals.text(dictionary)
-        writer.execute(f"INSERT OR IGNORE INTO {SERIES_TABLE} SELECT {kept}, id, name, keys, held FROM incoming")
-    finally:
-        writer.unregister("incoming")
+    _put(writer, "INSERT OR IGNORE", SERIES_TABLE, dictionary, table)
 
 
 def move_labels(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
