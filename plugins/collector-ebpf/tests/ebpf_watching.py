@@ -26,6 +26,7 @@ class Watching:
         self.blocks: list[SegmentBlock] = []
         self._segments: list[Segment] = []
         self._read = 0
+        self._since = 0
         self.hold: float = 0.0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -69,11 +70,17 @@ class Watching:
         self._thread.join(240)
         self._loop.close()
 
+    def forget(self) -> None:
+        """Look at nothing that happened until now, also when the kernel tells it later."""
+        self._since = time.time_ns()
+        self._read = len(self.blocks)
+        self._segments.clear()
+
     def segments(self, wanted: Callable[[Segment], bool] = lambda item: True) -> list[Segment]:
         # each block is read once: on a machine where much goes on there are many
         for block in self.blocks[self._read :]:
             self._read += 1
-            self._segments.extend(read_block(bytes(block.data)))
+            self._segments.extend(item for item in read_block(bytes(block.data)) if item.time_ns >= self._since)
         return [item for item in self._segments if wanted(item)]
 
     def wait(
