@@ -5,9 +5,9 @@ The bytes of a request reach the intake as they came, because their digest is wh
 
 from __future__ import annotations
 
-import hmac
 from typing import Any
 
+from metaflow_core.api import is_bearer
 from metaflow_core.errors import ParseError, StartError
 from metaflow_receiver_otlp.config import OtlpConfig
 from metaflow_receiver_otlp.intake import Busy, Intake, NotTaken, Signal, signals
@@ -99,5 +99,4 @@ class GrpcServer:
         if self._config.token is None:
             return True
         given = next((value for name, value in call.invocation_metadata() if name == "authorization"), "")
-        wanted = self._config.token.get_secret_value().encode()
-        return hmac.compare_digest(str(given).removeprefix("Bearer ").encode(), wanted)
+        return is_bearer(given, self._config.token)

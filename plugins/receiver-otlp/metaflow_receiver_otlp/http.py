@@ -92,16 +92,21 @@ def _unpacked(body: bytes, headers: Any, limit: int) -> bytes:
         return body
     if packed not in ("gzip", "deflate"):
         raise _Refused(415, "encoding", f"the body is packed with {packed!r}; send it with gzip, deflate or unpacked")
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16 if packed == "gzip" else zlib.MAX_WBITS)
-    try:
-        found = unpacker.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise _Refused(400, "encoding", f"the body is not packed with {packed}: {error}") from None
-    if len(found) > limit:
-        raise _Refused(413, "message_too_large", f"the body unpacks to more than {limit} bytes (max_message_bytes)")
-    if not unpacker.eof:
-        raise _Refused(400, "encoding", f"the body ends in the middle of its {packed} data")
-    return found
+    found = bytearray()
+    while True:
+        # gzip may come in several members one after another (RFC 1952, 2.2)
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16 if packed == "gzip" else zlib.MAX_WBITS)
+        try:
+            found += unpacker.decompress(body, limit + 1 - len(found))
+        except zlib.error as error:
+            raise _Refused(400, "encoding", f"the body is not packed with {packed}: {error}") from None
+        if len(found) > limit:
+            raise _Refused(413, "message_too_large", f"the body unpacks to more than {limit} bytes (max_message_bytes)")
+        if not unpacker.eof:
+            raise _Refused(400, "encoding", f"the body ends in the middle of its {packed} data")
+        body = unpacker.unused_data
+        if not body:
+            return bytes(found)
 
 
 def _status(refused: _Refused, form: str) -> bytes:

@@ -70,7 +70,10 @@ def _send_all(receiver: OtlpReceiver, transport: str) -> None:
     numbers: Any
     if transport == "grpc":
         address = f"http://127.0.0.1:{receiver.grpc_port}"
-        spans, numbers, records = GrpcSpans(address, True), GrpcMetrics(address, True), GrpcLogs(address, True)
+        gzipped = grpc.Compression.Gzip
+        spans = GrpcSpans(address, True, compression=gzipped)
+        numbers = GrpcMetrics(address, True, compression=gzipped)
+        records = GrpcLogs(address, True, compression=gzipped)
     else:
         base, packed = f"http://127.0.0.1:{receiver.http_port}/v1", Compression.Gzip
         spans = HttpSpans(f"{base}/traces", compression=packed)
@@ -246,7 +249,38 @@ async def test_what_is_refused_says_why(guarded: Running) -> None:
             with pytest.raises(grpc.RpcError) as caught:
                 await asyncio.to_thread(call, body, metadata=metadata)
             assert caught.value.code() == wanted  # type: ignore[attr-defined]
-        assert await asyncio.to_thread(call, b"", metadata=(("authorization", "Bearer secret"),)) == b""
+        # the same forms as over HTTP
+        for said in ("Bearer secret", "bearer  secret"):
+            assert await asyncio.to_thread(call, b"", metadata=(("authorization", said),)) == b""
+        for said in ("secret", "Basic secret", "Bearer secre", ""):
+            with pytest.raises(grpc.RpcError):
+                await asyncio.to_thread(call, b"", metadata=(("authorization", said),))
+            assert (await guarded.post("/v1/traces", b"", {**PROTOBUF, "Authorization": said}))[0] == 401
+
+
+async def test_what_is_partly_taken_is_told_in_each_form(running: Running) -> None:
+    """Two log records and a span that cannot be: the good ones are kept, the answer counts the bad one, in the form of the request."""
+    request = TRACES.request()
+    scope = request.resource_spans.add().scope_spans.add()
+    scope.spans.add(trace_id=bytes(range(16)), span_id=bytes(range(1, 9)), name="good", start_time_unix_nano=10**18)
+    scope.spans.add(trace_id=b"short", span_id=bytes(range(1, 9)), name="bad")
+    body = request.SerializeToString()
+    with grpc.insecure_channel(f"127.0.0.1:{running.receiver.grpc_port}") as channel:
+        call = channel.unary_unary(f"/{TRACES.service}/Export")
+        over_grpc = TRACES.response.FromString(await asyncio.to_thread(call, body, compression=grpc.Compression.Gzip))
+    # two gzip members, as some writers make
+    cut = len(body) // 2
+    headers = {**PROTOBUF, "Content-Encoding": "gzip"}
+    status, kind, answer = await running.post(
+        "/v1/traces", gzip.compress(body[:cut]) + gzip.compress(body[cut:]), headers
+    )
+    assert (status, kind) == (200, "application/x-protobuf")
+    for told in (over_grpc, TRACES.response.FromString(answer)):
+        assert told.partial_success.rejected_spans == 1
+        assert "16 bytes" in told.partial_success.error_message
+    assert [row["endpoint"] for row in running.rows("flow_log.l7_flow_log")] == ["good", "good"]
+    status, kind, _ = await running.post("/v1/logs", b"{}", {"Content-Type": "application/json; charset=utf-8"})
+    assert (status, kind) == (200, "application/json")
 
 
 async def test_what_the_pipeline_does_not_take_is_sent_again(running: Running) -> None:
