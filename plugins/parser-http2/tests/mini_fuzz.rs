@@ -3,19 +3,15 @@
 mod support;
 
 use metaflow_parser_http2::Http2Parser;
-use metaflow_parser_sdk::testing::{mini_fuzz, Script};
+use metaflow_parser_sdk::testing::{assert_seeds, mini_fuzz, Script};
 use metaflow_parser_sdk::Direction::{ClientToServer, ServerToClient};
-use std::path::{Path, PathBuf};
 use support::*;
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds")
-}
+const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds");
 
 #[test]
 fn mutated_seeds_give_the_same_records_for_every_split() {
-    let rounds = std::env::var("MF_FUZZ_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3000);
-    mini_fuzz::<Http2Parser>(50051, &folder(), rounds);
+    mini_fuzz::<Http2Parser>(50051, SEEDS, 3000);
 }
 
 /// The seeds, as conversations.
@@ -121,14 +117,5 @@ fn seeds() -> Vec<(&'static str, Script)> {
 
 #[test]
 fn the_seeds_are_the_conversations_above() {
-    for (name, script) in seeds() {
-        let mut input = script.to_fuzz(false);
-        // The start was not seen.
-        input[0] |= if name.contains("middle") || name == "upgrade" { 2 } else { 0 };
-        let file = folder().join(name);
-        if std::env::var_os("MF_UPDATE").is_some() {
-            std::fs::write(&file, &input).unwrap();
-        }
-        assert!(std::fs::read(&file).is_ok_and(|found| found == input), "{}: MF_UPDATE=1 writes it", file.display());
-    }
+    assert_seeds(SEEDS, &seeds());
 }

@@ -1,30 +1,12 @@
 //! Captures of real servers: every record of each is in the file beside it (`MF_UPDATE=1` writes it anew).
 
 use metaflow_parser_redis::RedisParser;
-use metaflow_parser_sdk::testing::pcap;
-use std::path::Path;
+use metaflow_parser_sdk::testing::assert_captures;
 
 /// The server's port in all captures.
-const PORT: u16 = 26379;
+const PORTS: [u16; 1] = [26379];
 
 #[test]
 fn captures_give_their_records() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
-    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|end| end == "pcap"));
-    files.sort();
-    assert!(!files.is_empty(), "no captures in {}", folder.display());
-    for file in files {
-        let rows = pcap::rows::<RedisParser>(&std::fs::read(&file).unwrap(), PORT);
-        let found: String = rows.iter().map(|(session, row)| pcap::line(*session, row) + "\n").collect();
-        let golden = file.with_extension("records");
-        if std::env::var_os("MF_UPDATE").is_some() {
-            std::fs::write(&golden, &found).unwrap();
-        }
-        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
-        for (number, (found, expected)) in found.lines().zip(expected.lines()).enumerate() {
-            assert_eq!(found, expected, "{}, record {}", file.display(), number + 1);
-        }
-        assert_eq!(found.lines().count(), expected.lines().count(), "records of {}", file.display());
-    }
+    assert_captures::<RedisParser>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures"), &PORTS);
 }

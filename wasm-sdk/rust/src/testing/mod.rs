@@ -9,13 +9,15 @@
 
 mod damage;
 mod fuzz;
+mod golden;
 pub mod pcap;
 mod random;
 mod rows;
 mod script;
 mod speed;
 
-pub use fuzz::{fuzz, mini_fuzz};
+pub use fuzz::{assert_seeds, fuzz, fuzz_until_loss, mini_fuzz, mini_fuzz_until_loss};
+pub use golden::{assert_captures, print_records};
 pub use random::Random;
 pub use rows::{decode_checks, decode_records, Row, Value};
 pub use script::{Runner, Script, Step};

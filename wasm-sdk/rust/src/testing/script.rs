@@ -45,6 +45,14 @@ impl Script {
         self
     }
 
+    pub(super) const fn is_udp(&self) -> bool {
+        self.transport == abi::TRANSPORT_UDP as u8
+    }
+
+    pub(super) const fn is_mid_stream(&self) -> bool {
+        self.flags & abi::SEGMENT_FLAG_MID_STREAM as u8 != 0
+    }
+
     /// An option for the parser.
     pub fn option(mut self, key: &str, value: &str) -> Script {
         self.options.push((key.to_owned(), value.to_owned()));
