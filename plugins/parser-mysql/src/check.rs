@@ -2,7 +2,7 @@
 
 use crate::entry::{entry_at, Entry};
 use crate::message::Side;
-use crate::proto::{ErrPacket, Greeting};
+use crate::proto::{Cursor, ErrPacket, Greeting};
 
 /// The usual port: here a packet that only has the shape of a command is taken for one.
 const MYSQL_PORT: u16 = 3306;
@@ -29,16 +29,76 @@ pub fn check(side: Side, server_port: u16, data: &[u8]) -> Verdict {
         _ => {}
     }
     if side == Side::Server {
-        return greeting;
+        return match answer(data) {
+            Verdict::No(..) => greeting,
+            answer => answer,
+        };
     }
     match entry_at(data) {
         Entry::Login | Entry::Command { sure: true, .. } => Verdict::Request,
-        Entry::Command { sure: false, .. } if server_port == MYSQL_PORT => Verdict::Request,
+        Entry::Command { sure: false, .. } if server_port == MYSQL_PORT || is_prepared(data) => Verdict::Request,
+        // The server's answer tells; who asks for nothing is not waited for.
+        Entry::Command { sure: false, .. } if is_short(data) => Verdict::More,
         Entry::Command { sure: false, .. } => {
             Verdict::No("the shape of a MySQL command, but no word of SQL, and not port 3306", 4)
         }
         Entry::More => Verdict::More,
         Entry::No(reason, at) => Verdict::No(reason, at),
+    }
+}
+
+/// COM_STMT_EXECUTE and COM_STMT_FETCH as whole packets of a segment: the numbers in fixed places are proof.
+fn is_prepared(data: &[u8]) -> bool {
+    let ends_here = data.first_chunk::<3>().is_some_and(|length| {
+        let length = u32::from_le_bytes([length[0], length[1], length[2], 0]) as usize;
+        data.len() == length.saturating_add(4)
+    });
+    let id = |from: usize| match data.get(from..from + 4) {
+        Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
+        _ => 0,
+    };
+    // A server counts its statements from 1 on; -1 is the one prepared last (MariaDB).
+    let is_id = |id: u32| id == u32::MAX || (1..1 << 24).contains(&id);
+    match data.get(4) {
+        Some(0x17) => ends_here && is_id(id(5)) && data.len() >= 14,
+        Some(0x1c) => ends_here && is_id(id(5)) && id(9) > 0,
+        _ => false,
+    }
+}
+
+/// A command without text that fills its segment.
+fn is_short(data: &[u8]) -> bool {
+    matches!((data.len(), data.get(4)), (5, Some(0x09 | 0x0d | 0x0e | 0x1f)) | (9, Some(0x1a)) | (7, Some(0x1b)))
+}
+
+/// The beginning of a response to a command that was not seen: what no other protocol says.
+fn answer(data: &[u8]) -> Verdict {
+    const NO: Verdict = Verdict::No("no response of MySQL", 3);
+    let Some(&[a, b, c, 1]) = data.first_chunk::<4>() else { return NO };
+    let length = u32::from_le_bytes([a, b, c, 0]) as usize;
+    let Some(payload) = data.get(4..4 + length).filter(|payload| !payload.is_empty()) else { return NO };
+    let rest = &data[4 + length..];
+    match payload {
+        // OK: rows changed, the last id, status flags that exist, warnings. Alone in its segment.
+        [0, tail @ ..] if rest.is_empty() => {
+            let mut cursor = Cursor::new(tail);
+            let counts = (cursor.lenenc(), cursor.lenenc());
+            let (status, warnings) = (cursor.int(2), cursor.int(2));
+            match (counts, status, warnings) {
+                ((Some(_), Some(_)), Some(1..0x8000), Some(..0x1000)) if length < 128 => Verdict::Response,
+                _ => NO,
+            }
+        }
+        [0xff, _, _, b'#', ..] => match ErrPacket::read(payload) {
+            Some(err) if (1000..5000).contains(&err.code) && err.message.is_ascii() => Verdict::Response,
+            _ => NO,
+        },
+        // A result set: the number of columns, then the first of them, of the catalog "def".
+        [count] if *count > 0 => match rest {
+            [_, _, 0, 2, 3, b'd', b'e', b'f', ..] => Verdict::Response,
+            _ => NO,
+        },
+        _ => NO,
     }
 }
 

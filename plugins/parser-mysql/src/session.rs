@@ -81,6 +81,8 @@ pub struct Session {
     core: Core,
     client: Flow,
     server: Flow,
+    /// The bytes at hand were inside TLS and captured in the clear.
+    is_plaintext: bool,
     withdrawn: bool,
 }
 
@@ -91,6 +93,7 @@ impl Session {
             core: Core::new(options),
             client: Flow::new(Side::Client, options.max_statement_bytes + 256),
             server: Flow::new(Side::Server, SERVER_KEEP),
+            is_plaintext: false,
             withdrawn: false,
         };
         if mid_stream {
@@ -114,11 +117,7 @@ impl Session {
         if data.is_empty() || self.withdrawn {
             return;
         }
-        if self.core.phase == Phase::Tls && !is_plaintext && data[0] == 0x16 {
-            let reason = "after SSLRequest the session is TLS, which cannot be read";
-            self.withdraw(at, reason, side, sink);
-            return;
-        }
+        self.is_plaintext = is_plaintext;
         self.bytes(side, at, data, sink);
     }
 
@@ -190,8 +189,18 @@ impl Session {
         }
     }
 
+    /// TLS begins here: a record of a handshake, behind an SSLRequest.
+    fn is_ciphertext(&self, data: &[u8]) -> bool {
+        self.core.phase == Phase::Tls && !self.is_plaintext && data.first() == Some(&0x16)
+    }
+
     /// Bytes of the wire, in order.
     fn bytes<S: Sink>(&mut self, side: Side, at: At, data: &[u8], sink: &mut S) {
+        if self.is_ciphertext(data) {
+            let reason = "after SSLRequest the session is TLS, which cannot be read";
+            self.withdraw(at, reason, side, sink);
+            return;
+        }
         if side == Side::Server && self.client.lane.lost.is_some() {
             // The client has been answered: what it sends next begins a command.
             let held = self.client.hold.len();
@@ -376,7 +385,8 @@ impl Session {
                 self.compress(codec);
                 return from;
             }
-            if from >= data.len() {
+            // What comes behind an SSLRequest in the same segment may be no packet any more.
+            if from >= data.len() || self.is_ciphertext(&data[from..]) {
                 return from;
             }
         }

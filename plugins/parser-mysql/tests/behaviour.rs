@@ -58,6 +58,13 @@ fn tls_withdraws_where_it_begins() {
             "violation after SSLRequest the session is TLS, which cannot be read (byte 36 of the client's stream)"
         ]
     );
+    // Both in one segment, as a client in a hurry sends them.
+    let request = packet(1, [&(CLASSIC | SSL).to_le_bytes()[..], &[0; 28]].concat());
+    let joined = Script::new(3306)
+        .server(greeting(CLASSIC | SSL))
+        .client([&request[..], b"\x16\x03\x01\x02\x00\x01"].concat())
+        .client(b"\x00\x01");
+    assert_eq!(lines(&joined.run::<MysqlParser>()), shown(&script));
 }
 
 #[test]
@@ -443,9 +450,20 @@ fn inference_tells_mysql_from_others() {
     assert_eq!(check(Script::new(1).client(compressed(0, &query("SELECT 1"), b""))).0, "request");
     assert_eq!(check(Script::new(3306).client(command(0x0e, b""))).0, "request");
     assert_eq!(check(Script::new(1).client(&query("SELECT 1")[..6])).0, "more");
+    // Met in the middle, away from the usual port: the numbers of a prepared statement, or what the server answers.
+    assert_eq!(check(Script::new(1).client(execute(1))).0, "request");
+    assert_eq!(check(Script::new(1).client(command(0x1c, b"\x01\0\0\0\x0a\0\0\0"))).0, "request");
+    assert_eq!(check(Script::new(1).client(command(0x0e, b""))).0, "more");
+    assert_eq!(check(Script::new(1).server(ok(1, 0, 2))).0, "response");
+    assert_eq!(check(Script::new(1).server(err(1, 1146, "42S02", "no such table"))).0, "response");
+    assert_eq!(check(Script::new(1).server(result_set(&["a"], true, 2))).0, "response");
     assert_eq!(check(Script::new(1).server(&greeting(CLASSIC)[..20])).0, "more");
     for (script, reason, offset) in [
-        (Script::new(1).client(command(0x0e, b"")), "the shape of a MySQL command, but no word of SQL", 4),
+        (Script::new(1).client(command(2, b"shop")), "the shape of a MySQL command, but no word of SQL", 4),
+        (Script::new(1).client(command(0x19, b"\x01\0\0\0")), "the shape of a MySQL command", 4),
+        (Script::new(1).client(command(0x1c, b"\0\0\0\0\x0a\0\0\0")), "the shape of a MySQL command", 4),
+        (Script::new(1).server(packet(1, b"\0\0\0\0\0\0\0")), "no greeting", 3),
+        (Script::new(1).server(packet(1, b"\x05")), "no greeting", 3),
         (Script::new(80).client(b"GET / HTTP/1.1\r\n"), "a packet that does not begin a command", 3),
         (Script::new(22).server(b"SSH-2.0-OpenSSH_9\r\n"), "no greeting", 3),
         (Script::new(1).client(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "a packet that does not begin", 3),

@@ -55,6 +55,14 @@ impl Default for TraceRules {
     }
 }
 
+/// The trace and span id of one value whose header (or key) has a format of its own; names are compared without case.
+pub(crate) fn ids_of(name: &str, value: &str) -> Option<(String, String)> {
+    let format = named(&name.to_ascii_lowercase())?;
+    let mut ids = Ids::default();
+    format::read(format, value, &mut ids)?;
+    (!ids.trace_id.is_empty()).then_some((ids.trace_id, ids.span_id))
+}
+
 fn named(name: &str) -> Option<Format> {
     format::NAMES.iter().find(|(known, _)| *known == name).map(|(_, format)| *format)
 }

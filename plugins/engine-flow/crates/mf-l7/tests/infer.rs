@@ -213,6 +213,21 @@ fn what_a_withdrawn_parser_had_reaches_the_next_one() {
 }
 
 #[test]
+fn the_next_parser_begins_at_the_violation_and_not_at_its_segment() {
+    let mut engine = engine(vec![parser("a", 1, 80, b"?"), parser("b", 2, 81, b"?")]);
+    let mut told = Told::default();
+    let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
+    talk.say(&mut engine, &mut told, 0, b"?1 upgrade\nV\n?2 new\n");
+    talk.say(&mut engine, &mut told, 1, b"!2 yes\n");
+    engine.flush_block(talk.now, &mut told);
+    engine.finish(&mut told);
+    assert_eq!(told.requests, 2, "the request before the violation is told once");
+    let rows = Rows::take(&mut engine, L7Table::Message);
+    let resources: Vec<_> = (0..rows.len()).map(|row| rows.str(row, "request_resource")).collect();
+    assert_eq!(resources, ["upgrade", "new", "yes"]);
+}
+
+#[test]
 fn datagrams_are_messages_of_their_own() {
     let mut engine = engine(vec![parser("line", 9, 53, b"")]);
     let mut told = Told::default();

@@ -53,7 +53,7 @@ impl Core {
                     let reason = records.text(text::EXCEPTION, row);
                     let offset = records.u64(col::STREAM_OFFSET, row).unwrap_or(segment.head.offset);
                     if self.violated(index, parser, offset, reason, sink) {
-                        self.offer_again(index, parser, batch, position, sink);
+                        self.offer_again(index, parser, batch, position, offset, sink);
                     }
                 }
                 kind::SKIPPED => {
@@ -128,15 +128,33 @@ impl Core {
         }
     }
 
-    /// Offers what a withdrawn parser had from the segment of its violation on to the others, also what waits for it
-    /// in batches behind this one.
-    fn offer_again(&mut self, index: u32, parser: u16, batch: &Batch, from: usize, sink: &mut dyn L7Sink) {
+    /// Offers what a withdrawn parser had from its violation on to the others, also what waits for it in batches behind
+    /// this one. Bytes of the violation's segment that lie before `violation` were the withdrawn parser's.
+    fn offer_again(
+        &mut self,
+        index: u32,
+        parser: u16,
+        batch: &Batch,
+        from: usize,
+        violation: u64,
+        sink: &mut dyn L7Sink,
+    ) {
         let session = self.sessions.peek(index);
         let Some(id) = self.sessions.handle(index).map(|flow| flow.session_id()) else {
             return;
         };
         let closing = session.closing;
         let mut waiting = batch.copy_of(id, from);
+        if let (Some((head, payload)), Some(at)) = (waiting.first_mut(), batch.segment(from)) {
+            if at.head.kind == KIND_DATA && head.side == at.head.side && head.offset == at.head.offset {
+                let used = violation.saturating_sub(head.offset).min(payload.len() as u64) as u32;
+                payload.drain(..used as usize);
+                head.offset = head.offset.saturating_add(u64::from(used));
+                head.seq = head.seq.wrapping_add(used);
+                head.wire_len = head.wire_len.saturating_sub(used);
+            }
+        }
+        waiting.retain(|(head, payload)| head.kind != KIND_DATA || !payload.is_empty());
         if let Some(slot) = self.parsers.get(usize::from(parser)) {
             waiting.extend(slot.waiting().flat_map(|batch| batch.copy_of(id, 0)));
         }

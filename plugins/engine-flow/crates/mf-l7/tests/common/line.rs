@@ -1,5 +1,5 @@
 //! A parser of a line protocol: `?KEY TEXT` request, `!KEY TEXT` response, `-KEY TEXT` failed response, `+KEY TEXT`
-//! response that is followed by more, `*TEXT` one-way, `XTEXT` violation. `BOOM` makes it fail, `LIE` makes it lie.
+//! response that is followed by more, `*TEXT` one-way, `XTEXT` violation, `V` violation behind the line. `BOOM` makes it fail, `LIE` makes it lie.
 
 use std::collections::BTreeMap;
 
@@ -83,7 +83,7 @@ impl LineParser {
                     Some(b'-') => (2, 3, 0),
                     Some(b'+') => (2, 0, 8),
                     Some(b'*') => (3, 0, 0),
-                    Some(b'X') => (5, 0, 0),
+                    Some(b'X' | b'V') => (5, 0, 0),
                     _ => (6, 0, 0),
                 };
                 let rest = line.get(1..).unwrap_or("");
@@ -93,7 +93,8 @@ impl LineParser {
                 found.status.push(status);
                 found.flags.push(flags);
                 found.stream.push(number.parse().unwrap_or(0));
-                found.offset.push(half.offset);
+                let is_behind = line.starts_with('V');
+                found.offset.push(half.offset + if is_behind { line.len() as u64 + 1 } else { 0 });
                 found.time.push(half.time);
                 found.length.push(line.len() as u64 + 1);
                 found.resource.push(text.to_string());
