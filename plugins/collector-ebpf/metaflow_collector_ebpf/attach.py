@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from metaflow_collector_ebpf.kernel.calls import perf_probe, perf_tracepoint
+from metaflow_collector_ebpf.kernel.calls import link_probes, perf_probe, perf_tracepoint
 from metaflow_collector_ebpf.points import TRACEPOINTS, LibraryPoint
 from metaflow_core.errors import StartError
 
-__all__ = ["Probes", "attach_tracepoints", "close_all", "find_tracefs"]
+__all__ = ["Place", "Probes", "attach_tracepoints", "close_all", "find_tracefs"]
 
 _TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 _AT_ONCE = 8
@@ -68,8 +69,23 @@ def close_all(held: list[int]) -> None:
             done.result()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A function of a file, and the programs for it.
+
+    :ivar offset: of its first byte. :ivar returns: offsets of its return instructions, where the return address may not be replaced.
+    """
+
+    point: LibraryPoint
+    offset: int
+    returns: tuple[int, ...] = ()
+
+
 class Probes:
     """Probes in user space: what the kernel calls uprobes.
+
+    Kernels since 6.6 take all places of one program at once, and give them back at once; older ones one after the other, each of which
+    waits a tenth of a second for the processors to leave it.
 
     :raises OSError: this kernel has none.
     """
@@ -78,24 +94,45 @@ class Probes:
         self._programs = programs
         self._kind = int((_UPROBE / "type").read_text())
         self._return_bit = int((_UPROBE / "format" / "retprobe").read_text().split(":")[1])
+        self._takes_many = True
 
-    def attach(
-        self, path: str, offset: int, point: LibraryPoint, pid: int = -1, returns: tuple[int, ...] = ()
-    ) -> list[int]:
-        """Entry and return of one function of a file, in every process that maps it or in one.
+    def attach(self, path: str, places: Sequence[Place], pid: int = -1) -> list[int]:
+        """Entries and returns of functions of a file, in every process that maps it or in one.
 
-        :param returns: offsets of the return instructions, where the return address may not be replaced.
-        :raises OSError: with the kernel's reason.
+        :returns: descriptors, which are the attachments.
+        :raises OSError: with the kernel's reason; then nothing is attached.
         """
+        wanted: dict[tuple[str, bool], list[int]] = {}
+        # returns first: an entry whose return is not seen would be taken for a call that still runs
+        for place in places:
+            for offset in place.returns or (place.offset,):
+                wanted.setdefault((place.point.leave, not place.returns), []).append(offset)
+        for place in places:
+            wanted.setdefault((place.point.enter, False), []).append(place.offset)
         held: list[int] = []
         try:
-            leaving = [(point.leave, place, False) for place in returns] or [(point.leave, offset, True)]
-            for program, place, returning in (*leaving, (point.enter, offset, False)):
-                held.append(
+            for (program, returning), offsets in wanted.items():
+                held += self._attach(path, offsets, self._programs[program], pid, returning=returning)
+        except BaseException:
+            close_all(held)
+            raise
+        return held
+
+    def _attach(self, path: str, offsets: Sequence[int], program: int, pid: int, *, returning: bool) -> list[int]:
+        if self._takes_many:
+            try:
+                return [link_probes(path, offsets, program, returning=returning, pid=pid)]
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+                    raise
+        held: list[int] = []
+        try:
+            for offset in offsets:
+                held.append(  # noqa: PERF401 - after a refusal it must be known what is attached
                     perf_probe(
                         path,
-                        place,
-                        self._programs[program],
+                        offset,
+                        program,
                         returning=returning,
                         kind=self._kind,
                         return_bit=self._return_bit,
@@ -105,4 +142,6 @@ class Probes:
         except BaseException:
             close_all(held)
             raise
+        # it works one by one, so it was the kernel that does not take many
+        self._takes_many = False
         return held

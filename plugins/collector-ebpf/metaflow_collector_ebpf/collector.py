@@ -7,6 +7,7 @@ import select
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import CancelledError, Future
 
 from metaflow_collector_ebpf.clock import BootClock
 from metaflow_collector_ebpf.config import EbpfConfig
@@ -17,6 +18,8 @@ from metaflow_core.api import BuildContext, Emit, Resource, SegmentBlock, TickBl
 __all__ = ["EbpfCollector"]
 
 _TICK_EVERY_S = 1.0
+# how long a pipeline that is full may keep the end waiting before its last block is given up
+_LAST_BLOCK_S = 2.0
 
 
 class EbpfCollector:
@@ -73,7 +76,7 @@ class EbpfCollector:
         def work() -> None:
             try:
                 self._drain(session, watch, emit, loop)
-            except (RuntimeError, asyncio.CancelledError):
+            except (RuntimeError, asyncio.CancelledError, CancelledError):
                 return  # the loop or the pipeline has ended; there is nobody left to hand blocks to
             finally:
                 loop.call_soon_threadsafe(done.set) if not loop.is_closed() else None
@@ -102,7 +105,7 @@ class EbpfCollector:
                 if now - ticked >= _TICK_EVERY_S:
                     ticked = now
                     tick = TickBlock(self._context.clock.time_ns())
-                    asyncio.run_coroutine_threadsafe(_emit(emit, tick), loop).result()
+                    self._wait(asyncio.run_coroutine_threadsafe(_emit(emit, tick), loop))
 
     def _hand_on(self, session: Session, clock: BootClock, emit: Emit, loop: asyncio.AbstractEventLoop) -> bool:
         """One block; true when as much again waits."""
@@ -115,8 +118,24 @@ class EbpfCollector:
         counters.add("received", drained.records)
         counters.add("received", len(drained.data), unit="bytes")
         # waiting here is the back-pressure: the ring fills, and the kernel counts what it drops
-        asyncio.run_coroutine_threadsafe(_emit(emit, SegmentBlock(drained.data)), loop).result()
+        if not self._wait(asyncio.run_coroutine_threadsafe(_emit(emit, SegmentBlock(drained.data)), loop)):
+            counters.add("dropped", drained.records, reason="stopping")
         return session.records.queued() >= max(self._config.wakeup_bytes, 65_536)
+
+    def _wait(self, handed: Future[None]) -> bool:
+        """Until the pipeline has taken what was handed to it; False when it takes nothing while everybody waits for the end."""
+        while True:
+            try:
+                handed.result(0.2 if not self._stopping.is_set() else _LAST_BLOCK_S)
+            except TimeoutError:
+                if handed.done():
+                    handed.result()  # done just now, or an error of the pipeline's own
+                    return True
+                if self._stopping.is_set():
+                    handed.cancel()
+                    return False
+            else:
+                return True
 
     async def stop(self) -> None:
         """End the threads and take everything out of the kernel. Idempotent."""
@@ -126,9 +145,11 @@ class EbpfCollector:
         session, self._session = self._session, None
         if thread:
             await asyncio.to_thread(thread.join)
-        if watch:
-            await asyncio.to_thread(watch.stop)
+        # both wait for the kernel most of the time
         if session:
+            await asyncio.gather(
+                asyncio.to_thread(session.detach), asyncio.to_thread(watch.stop) if watch else asyncio.sleep(0)
+            )
             await asyncio.to_thread(session.close)
 
 

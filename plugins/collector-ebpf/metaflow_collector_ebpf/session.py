@@ -158,9 +158,13 @@ class Session:
                 found[int.from_bytes(key, "little")] = int.from_bytes(raw, "little")
         return found
 
+    def detach(self) -> None:
+        """No program runs any more; what they left in the rings is still there. Idempotent."""
+        close_all(self._held)
+
     def close(self) -> None:
         """Take everything away. Idempotent."""
-        close_all(self._held)
+        self.detach()
         rings, self._rings = self._rings, []
         for ring in rings:
             ring.close()

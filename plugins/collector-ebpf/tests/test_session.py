@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -19,16 +21,20 @@ from ebpf_segments import DATA, LOST, OUT, TRUNCATED
 from ebpf_watching import Watching, watching, why_not
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metaflow_collector_ebpf.attach import Place, Probes, close_all
 from metaflow_collector_ebpf.backends.bcc import source
 from metaflow_collector_ebpf.backends.core import object_path
+from metaflow_collector_ebpf.collector import EbpfCollector
+from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_collector_ebpf.kernel.btf import BadBtf, Btf
 from metaflow_collector_ebpf.kernel.elf import BadElf, Elf
 from metaflow_collector_ebpf.plugin import metaflow_collectors, metaflow_examinations
+from metaflow_collector_ebpf.points import LIBRARIES
 from metaflow_collector_ebpf.probe import bcc_path, examine, missing_capabilities
 
-from metaflow_core.api import FindingState, Surroundings
+from metaflow_core.api import FindingState, Kind, SegmentBlock, Surroundings
 from metaflow_core.errors import StartError, UnavailableError
-from metaflow_core.testing import CollectorContract
+from metaflow_core.testing import CollectorContract, build_context
 
 ROOT = Path(__file__).resolve().parents[3]
 [FACTORY] = metaflow_collectors()
@@ -168,6 +174,72 @@ def test_a_full_ring_loses_what_it_counts_and_blocks_nobody() -> None:
                     continue
                 assert at is None or item.tcp_seq == at
                 at = (item.tcp_seq + item.wire_len) & 0xFFFFFFFF
+
+
+@pytest.mark.root
+@needs_kernel
+async def test_a_pipeline_that_takes_nothing_does_not_keep_the_end_waiting() -> None:
+    """The thread that hands blocks on waits for a full pipeline; when everything ends, the block is given up and counted."""
+    context = build_context(Kind.COLLECTOR, "ebpf")
+    collector = EbpfCollector(context, EbpfConfig.model_validate({"tls": {"enabled": False}}))
+    stuck = asyncio.Event()
+
+    async def emit(item: Any) -> None:
+        if isinstance(item, SegmentBlock):
+            stuck.set()
+            await asyncio.Event().wait()
+
+    await collector.start()
+    task = asyncio.ensure_future(collector.run(emit))
+
+    def talk() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            subprocess.run(
+                [sys.executable, "-c", f"import socket; socket.create_connection({server.getsockname()!r}).send(b'x')"],
+                check=True,
+                timeout=30,
+            )
+
+    await asyncio.to_thread(talk)
+    await asyncio.wait_for(stuck.wait(), 20)
+    task.cancel()
+    await asyncio.wait_for(collector.stop(), 60)
+    await asyncio.gather(task, return_exceptions=True)
+    dropped = {item.reason: item.value for item in context.counters.samples() if item.stage == "dropped"}
+    assert dropped["stopping"] > 0
+
+
+@pytest.mark.root
+@needs_kernel
+def test_probes_one_by_one_where_the_kernel_does_not_take_many(
+    everything: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kernels before 6.6 say that they do not know what is asked of them; each place is then an attachment of its own."""
+    session = everything.collector._session
+    assert session is not None
+    library = Path(sys.executable).resolve()
+    read, write = LIBRARIES["openssl"][:2]
+    places = [Place(read, 0x1000), Place(write, 0x1040), Place(read, 0x1080, (0x1090, 0x10A0))]
+    many = Probes(session.loaded.programs)
+    held = many.attach(str(library), places)
+    # two programs at returns, one of them at given places too, and one at entries
+    assert len(held) == 4
+    close_all(held)
+    asked: list[int] = []
+
+    def unknown(*arguments: Any, **others: Any) -> int:
+        asked.append(1)
+        raise OSError(errno.EINVAL, "unknown")
+
+    monkeypatch.setattr("metaflow_collector_ebpf.attach.link_probes", unknown)
+    one_by_one = Probes(session.loaded.programs)
+    held = one_by_one.attach(str(library), places)
+    assert len(held) == 7
+    close_all(held)
+    assert len(asked) == 1
+    # a place that cannot be: nothing is left behind, and the reason is the kernel's
+    with pytest.raises(OSError, match="perf"):
+        one_by_one.attach("/no/such/file", places)
 
 
 @pytest.mark.root

@@ -58,10 +58,12 @@ def both_ends_agree(found: list[Segment], client: int, server: int, way: int) ->
 
     Go reads ahead: where the record came together with the one before, its receiver's number is that of what it reads next.
     """
-    sent = min((i for i in found if i.pid == (client, server)[way] and i.direction == OUT), key=lambda i: i.cap_seq)
+    sender, receiver = (client, server) if way == 0 else (server, client)
+    # the server has other clients too
+    both = {i.way for i in found if i.pid == receiver} & {i.way for i in found if i.pid == sender}
+    sent = min((i for i in found if i.pid == sender and i.direction == OUT and i.way in both), key=lambda i: i.cap_seq)
     received = min(
-        (i for i in found if i.pid == (server, client)[way] and i.direction == IN and i.way == sent.way),
-        key=lambda i: i.cap_seq,
+        (i for i in found if i.pid == receiver and i.direction == IN and i.way == sent.way), key=lambda i: i.cap_seq
     )
     return 0 <= received.tcp_seq - sent.tcp_seq <= (received.source == 3) * 4096
 

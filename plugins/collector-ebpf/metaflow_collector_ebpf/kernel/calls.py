@@ -7,6 +7,7 @@ import errno
 import os
 import platform
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ProgramRefused",
     "bpf",
     "create_map",
+    "link_probes",
     "load_btf",
     "load_program",
     "perf_probe",
@@ -26,6 +28,9 @@ _NUMBERS = {"x86_64": (321, 298), "aarch64": (280, 241)}
 _BPF, _PERF_EVENT_OPEN = _NUMBERS.get(platform.machine(), (-1, -1))
 _ATTRIBUTES = 168
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT, _PROG_LOAD, _BTF_LOAD = 0, 1, 2, 3, 4, 5, 18
+_LINK_CREATE = 28
+_TRACE_UPROBE_MULTI = 48
+_UPROBE_MULTI_RETURN = 1
 _PERF_IOC_SET_BPF, _PERF_IOC_ENABLE = 0x40042408, 0x2400
 _PERF_TYPE_TRACEPOINT = 2
 _PERF_FLAG_CLOEXEC = 8
@@ -180,7 +185,8 @@ def _load_program(kind: int, name: str, program: LoadedProgram, log: ctypes.Arra
         "<IIQQIIQII16sIIIIQIIQIIIIQQI",
         kind, len(program.instructions) // 8, ctypes.addressof(instructions), ctypes.addressof(licence),
         1 if log is not None else 0, len(log) if log is not None else 0, ctypes.addressof(log) if log is not None else 0,
-        0, 0, name.encode()[:15], 0, 0, program.btf, 8, ctypes.addressof(functions), len(program.functions) // 8,
+        # kernels before 6.6 do not look at how a probe's program will be attached
+        0, 0, name.encode()[:15], 0, _TRACE_UPROBE_MULTI if kind == PROGRAM_KPROBE else 0, program.btf, 8, ctypes.addressof(functions), len(program.functions) // 8,
         0, 0, 0, 0, 0, len(program.relocations) // 16, 0, ctypes.addressof(relocations), 16,
     )  # fmt: skip
     return bpf(_PROG_LOAD, attributes)
@@ -228,3 +234,23 @@ def perf_probe(
     config = (1 << return_bit) if returning else 0
     attributes = struct.pack("<IIQQQQQIIQQ", kind, 112, config, 1, 0x400, 0, 0, 1, 0, ctypes.addressof(name), offset)
     return _perf(attributes, program, pid)
+
+
+def link_probes(path: str, offsets: Sequence[int], program: int, *, returning: bool, pid: int = -1) -> int:
+    """Attach a program to several places of a file at once; in every process or in one. The descriptor is the attachment.
+
+    Unlike those of :func:`perf_probe`, such attachments do not wait for one another when they are taken away.
+
+    :raises OSError: EINVAL where the kernel is older than 6.6, or the program was not loaded for it.
+    """
+    name = ctypes.create_string_buffer(path.encode())
+    places = ctypes.create_string_buffer(struct.pack(f"<{len(offsets)}Q", *offsets))
+    flags = _UPROBE_MULTI_RETURN if returning else 0
+    return bpf(
+        _LINK_CREATE,
+        struct.pack(
+            "<IIIIQQQQIII",
+            program, 0, _TRACE_UPROBE_MULTI, 0,
+            ctypes.addressof(name), ctypes.addressof(places), 0, 0, len(offsets), flags, max(0, pid),
+        ),
+    )  # fmt: skip

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from metaflow_collector_ebpf.attach import Probes, close_all
+from metaflow_collector_ebpf.attach import Place, Probes, close_all
 from metaflow_collector_ebpf.config import TlsConfig
 from metaflow_collector_ebpf.processes import Process, matches
 from metaflow_collector_ebpf.tls.libraries import Library, LibraryFinder
@@ -116,17 +116,13 @@ class TlsProbing:
             self._attach(target, pid)
 
     def _attach(self, target: _Target, pid: int) -> None:
-        held: list[int] = []
+        places = [Place(point, offset, returns) for point, offset, returns in target.library.points]
         try:
-            for point, offset, returns in target.library.points:
-                held += self._probes.attach(target.library.path, offset, point, pid, returns)
+            target.held[pid] = self._probes.attach(target.library.path, places, pid)
         except OSError as error:
-            close_all(held)
             if pid == _ALL and not target.refused:
                 target.refused = str(error)
                 self._count("left_out", 1, "tls_library_refused")
                 self._logger.warning(
                     "%s: its TLS stays closed, the kernel sets no probe there: %s.", target.library.path, error
                 )
-            return
-        target.held[pid] = held
