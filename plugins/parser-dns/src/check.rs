@@ -1,9 +1,10 @@
 //! Inference: whether a flow that begins with these bytes is DNS.
 
 use crate::header;
-use crate::message::Message;
+use crate::message::{extent, Message};
 use crate::name;
 use crate::tcp::{self, Start};
+use crate::variant::Variant;
 use crate::wire::Fault;
 use metaflow_parser_sdk::{Check, Segment, Transport};
 
@@ -13,7 +14,10 @@ pub(crate) fn check(segment: &Segment, scratch: &mut Message) -> Check {
     let is_response = match segment.transport {
         Transport::Tcp => match tcp::start(bytes) {
             Start::More => return Check::More,
-            Start::No(fault) => return refuse(fault),
+            Start::No(fault) => match bare(bytes, segment.server_port) {
+                Some(check) => return check,
+                None => return refuse(fault),
+            },
             Start::Message(_) | Start::Begun => {
                 // Lengths and counters of other protocols make a header; no name that is asked for has control codes.
                 if let Some(at) =
@@ -25,6 +29,7 @@ pub(crate) fn check(segment: &Segment, scratch: &mut Message) -> Check {
             }
         },
         Transport::Udp => {
+            scratch.variant = Variant::of(segment);
             // A datagram is whole: every record of it must fit, unless the capture cut it.
             if let Err(fault) = scratch.read(bytes, segment.is_truncated()) {
                 return refuse(fault);
@@ -41,4 +46,25 @@ pub(crate) fn check(segment: &Segment, scratch: &mut Message) -> Check {
     } else {
         Check::Request
     }
+}
+
+/// A message without its length, or with the second byte of it: the capture began there.
+fn bare(bytes: &[u8], server_port: u16) -> Option<Check> {
+    for front in 0..tcp::PREFIX {
+        let message = bytes.get(front..)?;
+        match extent(message) {
+            Ok(Some(length)) if length == message.len() || server_port == 53 => {
+                if front == 1 && bytes.first() != length.to_be_bytes().last() {
+                    continue;
+                }
+                if server_port != 53 && name::control_code(message, header::SIZE).is_some() {
+                    continue;
+                }
+                return Some(if message[2] & 0x80 != 0 { Check::Response } else { Check::Request });
+            }
+            Ok(None) if server_port == 53 => return Some(Check::More),
+            _ => {}
+        }
+    }
+    None
 }

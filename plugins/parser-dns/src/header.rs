@@ -1,6 +1,7 @@
 //! The header of a message (RFC 1035, 4.1.1) and what makes it one.
 
 use crate::types;
+use crate::variant::Variant;
 use crate::wire::{fault, u16_at, Fault};
 
 /// Bytes of a header.
@@ -41,6 +42,11 @@ impl Header {
         self.flags & 0xf
     }
 
+    /// The last bit of the flags of NetBIOS (RFC 1002, 4.2.1.1), which DNS has for `cd`.
+    pub const fn is_broadcast(&self) -> bool {
+        self.flags & 0x0010 != 0
+    }
+
     /// Flag bits that are set, as `dig` writes them, separated by spaces.
     pub fn flag_names(&self) -> impl Iterator<Item = &'static str> {
         const NAMES: [(u16, &str); 6] =
@@ -50,8 +56,9 @@ impl Header {
     }
 
     /// Refuse what no DNS software sends; the fault is what inference tells.
-    pub fn check(&self, length: usize) -> Result<(), Fault> {
-        if types::opcode(self.opcode()).is_empty() {
+    pub fn check(&self, length: usize, variant: Variant) -> Result<(), Fault> {
+        let opcode = variant.opcode(self.opcode()).unwrap_or_else(|| types::opcode(self.opcode()));
+        if opcode.is_empty() {
             return fault("an opcode that is not assigned", 2);
         }
         if self.flags & 0x0040 != 0 {

@@ -10,19 +10,19 @@ mod rdata;
 mod report;
 mod tcp;
 mod types;
+mod variant;
 mod wire;
 
 use message::Message;
 use metaflow_parser_sdk::{export_parser, Check, Direction, Kind, Parser, Records, Segment, Sessions, Transport};
 use report::{Expected, Place};
 use tcp::Stream;
+use variant::Variant;
 
 /// Sessions whose state is kept.
 const SESSIONS: usize = 65_536;
 /// Datagrams of a session that are no messages until the flow is given back.
 const MOST_FAULTS: u8 = 3;
-const MDNS: u16 = 5353;
-const LLMNR: u16 = 5355;
 
 /// The two directions of a TCP connection.
 #[derive(Default)]
@@ -85,6 +85,7 @@ impl Parser for DnsParser {
 
 impl DnsParser {
     fn take_datagram(&mut self, segment: &Segment, out: &mut Records) {
+        self.message.variant = Variant::of(segment);
         match self.message.read(segment.payload, segment.is_truncated()) {
             Ok(()) => {
                 let place = Place {
@@ -93,8 +94,9 @@ impl DnsParser {
                     end_time_ns: segment.timestamp_ns,
                     length: segment.wire_len.into(),
                     captured: segment.payload.len() as u32,
-                    is_one_way: is_one_way(segment),
-                    is_reversed: is_reversed(segment.direction, &self.message),
+                    is_one_way: is_one_way(segment, &self.message),
+                    is_reversed: !is_symmetric(segment) && is_reversed(segment.direction, &self.message),
+                    asker: asker(segment, &self.message),
                     has_more: false,
                 };
                 report::write(&self.message, place, &self.expected, out);
@@ -147,8 +149,9 @@ fn take_messages(
     direction: Direction,
     out: &mut Records,
 ) {
+    message.variant = Variant::Dns;
     while let Some(found) = stream.next(out) {
-        let length = found.message.len();
+        let (length, whole) = (found.message.len(), found.prefix + found.message.len());
         let (offset, time_ns, end_time_ns) = (found.offset, found.time_ns, found.end_time_ns);
         match message.read(found.message, false) {
             Ok(()) => {
@@ -160,19 +163,35 @@ fn take_messages(
                     captured: length as u32,
                     is_one_way: false,
                     is_reversed: is_reversed(direction, message),
+                    asker: 0,
                     has_more: stream.transfer_goes_on(message),
                 };
                 report::write(message, place, expected, out);
             }
-            Err(fault) => out.skipped(offset, time_ns, (tcp::PREFIX + length) as u64, fault.reason),
+            Err(fault) => out.skipped(offset, time_ns, whole as u64, fault.reason),
         }
-        stream.consume(length);
+        stream.consume(whole);
     }
 }
 
-/// Multicast questions are not answered inside their flow: mDNS answers to the group, LLMNR from another address.
-fn is_one_way(segment: &Segment) -> bool {
-    (segment.server_port == MDNS && segment.client_port == MDNS) || segment.server_port == LLMNR
+/// Questions to a group are not answered inside their flow: mDNS answers to the group, the others from another address.
+fn is_one_way(segment: &Segment, message: &Message) -> bool {
+    match message.variant {
+        Variant::Mdns => is_symmetric(segment),
+        Variant::Llmnr => true,
+        Variant::Nbns => message.is_broadcast && !message.is_response,
+        Variant::Dns => false,
+    }
+}
+
+/// Both ends use the service's port: each may ask the other.
+fn is_symmetric(segment: &Segment) -> bool {
+    segment.server_port == segment.client_port
+}
+
+/// The end whose question this is or answers, where both may ask: their ids have nothing to do with each other.
+fn asker(segment: &Segment, message: &Message) -> u8 {
+    u8::from(is_symmetric(segment) && is_reversed(segment.direction, message))
 }
 
 fn is_reversed(direction: Direction, message: &Message) -> bool {

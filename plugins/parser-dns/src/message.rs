@@ -1,6 +1,7 @@
 //! One message: read into a scratch that is reused, then written as one record.
 
 use crate::header::{self, Header};
+use crate::variant::Variant;
 use crate::wire::{fault, u16_at, u32_at, Fault};
 use crate::{name, rdata, types};
 
@@ -14,6 +15,10 @@ const LONGEST_RESULT: usize = 8 << 10;
 /// What a message says. Clear it by reading the next one.
 #[derive(Default)]
 pub(crate) struct Message {
+    /// Whose message it is, as far as ports tell; set before reading.
+    pub variant: Variant,
+    /// NetBIOS: asked of everybody.
+    pub is_broadcast: bool,
     pub id: u16,
     pub is_response: bool,
     pub opcode: u8,
@@ -54,7 +59,8 @@ impl Message {
     /// A fault in the header or the questions: this is not a message.
     pub fn read(&mut self, message: &[u8], is_cut: bool) -> Result<(), Fault> {
         let header = Header::read(message)?;
-        header.check(if is_cut { usize::MAX } else { message.len() })?;
+        header.check(if is_cut { usize::MAX } else { message.len() }, self.variant)?;
+        self.is_broadcast = self.variant == Variant::Nbns && header.is_broadcast();
         self.id = header.id;
         self.is_response = header.is_response();
         self.opcode = header.opcode();
@@ -88,7 +94,8 @@ impl Message {
             check_class(u16_at(message, at + 2)?, at + 2)?;
             at += 4;
             self.is_transfer |= TRANSFERS.contains(&kind);
-            let kind = types::name(kind);
+            self.variant.readable(&mut self.resource, start);
+            let kind = self.variant.type_name(kind).map_or_else(|| types::name(kind), Into::into);
             if index == 0 {
                 // Names differ by case only where a resolver mixes it against spoofing.
                 self.domain.push_str(&self.resource[start..]);
@@ -106,12 +113,14 @@ impl Message {
             if header.questions == 0 && index == 0 && self.resource.is_empty() {
                 // A message of answers only (mDNS): the first owner is what it is about.
                 name::read(message, at, &mut self.resource)?;
+                self.variant.readable(&mut self.resource, 0);
                 self.domain.push_str(&self.resource);
                 self.domain.make_ascii_lowercase();
             }
             let record = read_record(message, at)?;
             if header.questions == 0 && index == 0 {
-                self.kinds.push_str(&types::name(record.kind));
+                let own = self.variant.type_name(record.kind);
+                self.kinds.push_str(&own.map_or_else(|| types::name(record.kind), Into::into));
             }
             self.starts_with_soa |= index == 0 && record.kind == SOA;
             self.ends_with_soa = record.kind == SOA;
@@ -119,7 +128,10 @@ impl Message {
                 if !self.result.is_empty() {
                     self.result.push(';');
                 }
-                rdata::write(message, record.kind, record.start, record.end, &mut self.result)?;
+                let data = message.get(record.start..record.end).unwrap_or_default();
+                if !self.variant.write_data(record.kind, data, &mut self.result)? {
+                    rdata::write(message, record.kind, record.start, record.end, &mut self.result)?;
+                }
             }
             at = record.end;
         }
@@ -139,6 +151,38 @@ impl Message {
         }
         Ok(())
     }
+}
+
+/// Bytes of the message that begins here, told by its records alone; `None`: they go on behind what there is.
+///
+/// # Errors
+/// This is not a message.
+pub(crate) fn extent(message: &[u8]) -> Result<Option<usize>, Fault> {
+    let header = Header::read(message)?;
+    header.check(u16::MAX.into(), Variant::Dns)?;
+    match walk(message, &header) {
+        Ok(end) => Ok((end <= message.len()).then_some(end)),
+        Err(fault) if fault.offset >= message.len() => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn walk(message: &[u8], header: &Header) -> Result<usize, Fault> {
+    let mut at = header::SIZE;
+    for _ in 0..header.questions {
+        at = name::skip(message, at)?;
+        check_class(u16_at(message, at + 2)?, at + 2)?;
+        at += 4;
+    }
+    for _ in 0..u32::from(header.answers) + u32::from(header.authorities) + u32::from(header.additionals) {
+        at = name::skip(message, at)?;
+        let kind = u16_at(message, at)?;
+        if kind != OPT {
+            check_class(u16_at(message, at + 2)?, at + 2)?;
+        }
+        at += 10 + usize::from(u16_at(message, at + 8)?);
+    }
+    Ok(at)
 }
 
 /// IN, CH, HS, NONE and ANY; mDNS uses the highest bit for itself (RFC 6762, 5.4 and 10.2).

@@ -2,6 +2,7 @@
 
 use crate::message::Message;
 use crate::types;
+use crate::variant::Variant;
 use metaflow_parser_sdk::{abi_generated as abi, RecordType, Records, Status, Text};
 
 /// Where a message stands.
@@ -17,6 +18,8 @@ pub(crate) struct Place {
     pub is_one_way: bool,
     /// The message goes against the direction of the flow.
     pub is_reversed: bool,
+    /// 1: the end that is taken for the server asked (both use the service's port).
+    pub asker: u8,
     /// More messages answer the same request (zone transfer).
     pub has_more: bool,
 }
@@ -54,7 +57,7 @@ pub(crate) fn write(message: &Message, place: Place, expected: &Expected, out: &
     };
     out.begin(kind).stream_offset(place.offset).time_ns(place.time_ns).end_time_ns(place.end_time_ns);
     out.length(place.length).captured_bytes(place.captured);
-    out.request_id(message.id.into()).stream_id(message.id.into());
+    out.request_id(message.id.into()).stream_id(u64::from(place.asker) << 16 | u64::from(message.id));
     let mut flags = 0;
     if place.is_reversed {
         flags |= abi::RECORD_FLAG_IS_REVERSED as u8;
@@ -70,13 +73,24 @@ pub(crate) fn write(message: &Message, place: Place, expected: &Expected, out: &
     if message.is_response {
         out.status(status(message, expected)).code(message.rcode.into()).text(Text::Result, &message.result);
         if message.rcode != 0 {
-            match types::rcode(message.rcode) {
+            match message.variant.rcode(message.rcode).unwrap_or_else(|| types::rcode(message.rcode)) {
                 "" => out.text(Text::Exception, &format!("RCODE{}", message.rcode)),
                 name => out.text(Text::Exception, name),
             };
         }
     }
-    out.attribute("dns_opcode", types::opcode(message.opcode));
+    let opcode = message.variant.opcode(message.opcode).unwrap_or_else(|| types::opcode(message.opcode));
+    out.attribute("dns_opcode", opcode);
+    match message.variant {
+        // A DNS server at mDNS' port answers for other names.
+        Variant::Mdns if place.is_one_way || message.domain.ends_with(".local") => {
+            out.attribute("dns_variant", Variant::Mdns.word());
+        }
+        Variant::Dns | Variant::Mdns => {}
+        variant => {
+            out.attribute("dns_variant", variant.word());
+        }
+    }
     if !message.flags.is_empty() {
         out.attribute("dns_flags", &message.flags);
     }

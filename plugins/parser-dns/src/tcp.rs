@@ -1,8 +1,9 @@
 //! DNS over TCP (RFC 1035, 4.2.2; RFC 7766): messages behind a length of two bytes, and the way back after a loss.
 
 use crate::header::{self, Header};
-use crate::message::{check_class, Message};
+use crate::message::{check_class, extent, Message};
 use crate::name;
+use crate::variant::Variant;
 use crate::wire::{u16_at, Fault};
 use metaflow_parser_sdk::{Appended, Records, Segment, StreamBuffer};
 
@@ -12,6 +13,9 @@ pub(crate) const PREFIX: usize = 2;
 const LONGEST: usize = PREFIX + u16::MAX as usize;
 /// Bytes that decide whether a message starts here: length, header, and a question of the longest name.
 const PROOF: usize = PREFIX + header::SIZE + 255 + 4;
+
+/// A message may lack both bytes of its length, or the first.
+const BARE_PLACES: u8 = PREFIX as u8;
 
 /// Bytes of a connection without a message until it is given back.
 const MOST_LOST: u64 = 256 << 10;
@@ -57,7 +61,7 @@ pub(crate) fn start(bytes: &[u8]) -> Start {
 /// The header and the first question.
 fn prove(message: &[u8], length: usize) -> Result<(), Fault> {
     let header = Header::read(message)?;
-    header.check(length)?;
+    header.check(length, Variant::Dns)?;
     if header.questions > 0 {
         let at = name::skip(message, header::SIZE)?;
         check_class(u16_at(message, at + 2)?, at + 2)?;
@@ -72,6 +76,9 @@ pub(crate) struct Stream {
     /// Since where, when and why bytes are of no use.
     lost: Option<(u64, u64, &'static str)>,
     is_started: bool,
+    /// Places, from the first byte that was seen on, where a message may stand without (all of) its length: a capture that
+    /// begins there has not seen it.
+    bare: u8,
     /// The request whose answer is a zone transfer that goes on.
     transfer: Option<u16>,
 }
@@ -79,6 +86,8 @@ pub(crate) struct Stream {
 /// A message of a stream: its bytes and where it stands.
 pub(crate) struct Found<'a> {
     pub message: &'a [u8],
+    /// Bytes of length in front of it.
+    pub prefix: usize,
     pub offset: u64,
     pub time_ns: u64,
     pub end_time_ns: u64,
@@ -89,6 +98,7 @@ impl Stream {
     pub fn append(&mut self, segment: &Segment) {
         if !self.is_started {
             self.is_started = true;
+            self.bare = BARE_PLACES;
             if segment.is_mid_stream() {
                 self.lost = Some((segment.stream_offset, segment.timestamp_ns, "the start of the flow was not seen"));
             }
@@ -101,22 +111,35 @@ impl Stream {
             Appended::Overflow { .. } => "more bytes than the parser keeps",
         };
         self.transfer = None;
+        self.bare = 0;
         self.lost.get_or_insert((offset, if time == 0 { segment.timestamp_ns } else { time }, reason));
     }
 
     /// The next whole message, which [`Stream::consume`] then takes away.
     pub fn next(&mut self, out: &mut Records) -> Option<Found<'_>> {
-        let length = loop {
+        let (prefix, length) = loop {
             match start(self.buffer.bytes()) {
                 Start::More => return None,
                 Start::Begun if self.lost.is_none() => return None,
                 Start::Message(length) => {
+                    self.bare = 0;
                     self.found(out);
-                    break length;
+                    break (PREFIX, length);
                 }
                 // Its header and question are proof enough that the way was found.
-                Start::Begun => self.found(out),
+                Start::Begun => {
+                    self.bare = 0;
+                    self.found(out);
+                }
                 Start::No(fault) => {
+                    match self.bare.checked_sub(1).map(|_| extent(self.buffer.bytes())) {
+                        Some(Ok(Some(length))) => {
+                            self.found(out);
+                            break (0, length);
+                        }
+                        Some(Ok(None)) if self.buffer.len() < LONGEST => return None,
+                        _ => self.bare = self.bare.saturating_sub(1),
+                    }
                     self.lost.get_or_insert((self.buffer.offset(), self.buffer.time_ns(), fault.reason));
                     self.buffer.consume(1);
                     if self.is_hopeless() {
@@ -126,16 +149,17 @@ impl Stream {
             }
         };
         Some(Found {
-            message: self.buffer.bytes().get(PREFIX..PREFIX + length)?,
+            message: self.buffer.bytes().get(prefix..prefix + length)?,
+            prefix,
             offset: self.buffer.offset(),
             time_ns: self.buffer.time_ns(),
-            end_time_ns: self.buffer.time_at(PREFIX + length - 1),
+            end_time_ns: self.buffer.time_at(prefix + length - 1),
         })
     }
 
-    /// Take the message that was found away.
+    /// Take the message that was found, its length included, away.
     pub fn consume(&mut self, length: usize) {
-        self.buffer.consume(PREFIX + length);
+        self.buffer.consume(length);
     }
 
     fn found(&mut self, out: &mut Records) {

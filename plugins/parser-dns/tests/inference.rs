@@ -75,3 +75,17 @@ fn look_alikes_are_refused_with_a_reason_and_the_byte() {
     assert_eq!(udp(&[&b"\xc3\0\0\0\x01\x08"[..], &[7; 1194]].concat()).0, "no");
     assert_eq!(udp(b"\0\x01\0\0\x21\x12\xa4\x42abcdefghijkl").0, "no");
 }
+
+#[test]
+fn messages_without_their_length_are_recognised_where_they_end_with_the_segment() {
+    let question = query(0x1234, "a.example", 1);
+    let on = |port: u16, bytes: &[u8]| Script::new(port).mid_stream().client(bytes).check::<DnsParser>().0;
+    assert_eq!(on(53, &question.0), "request");
+    assert_eq!(on(5300, &question.0), "request");
+    assert_eq!(on(5300, &question.framed()[1..]), "request");
+    assert_eq!(on(5300, &answer(7, 0, "a.example", 1).record(1, 1, &[1; 4]).0), "response");
+    assert_eq!(on(5300, &question.0[..20]), "no");
+    assert_eq!(on(53, &question.0[..20]), "more");
+    assert_eq!(on(53, &question.framed()[5..]), "no");
+    assert_eq!(on(5300, &[&question.0[..], b"tail"].concat()), "no");
+}

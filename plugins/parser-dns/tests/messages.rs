@@ -147,3 +147,25 @@ fn a_flow_that_is_no_dns_is_given_back() {
     }
     assert_eq!(kinds(&script.run::<DnsParser>()), ["violation"]);
 }
+
+#[test]
+fn the_first_messages_of_a_connection_may_lack_their_length() {
+    let question = query(0x1234, "www.shop.test", 1);
+    let reply = answer(0x1234, 0, "www.shop.test", 1).record(1, 1, &[192, 0, 2, 1]);
+    let start = || Script::new(53).mid_stream();
+    // The capture began behind the length, inside it, or the program was seen without the call that read it.
+    for front in [&[][..], &question.framed()[1..2]] {
+        let script = start().client([front, &question.0].concat()).server(reply.framed()).client(question.framed());
+        let rows = proven(&script);
+        let messages: Vec<_> = rows.iter().filter(|row| row.kind() != "skipped").collect();
+        assert_eq!(messages.iter().map(|row| row.kind()).collect::<Vec<_>>(), ["request", "response", "request"]);
+        assert_eq!(messages[0].text("request_domain"), "www.shop.test");
+        assert_eq!(messages[0].number("length"), Some(question.0.len() as i128));
+        assert_eq!(messages[0].number("stream_offset"), Some(front.len() as i128));
+    }
+    let none = proven(&Script::new(53).client(&question.0).server(&reply.0).client(&question.0).server(&reply.0));
+    assert_eq!(kinds(&none), ["request", "response", "request", "response"]);
+    // In the middle of a message no other is made up.
+    let middle = proven(&start().server(&reply.framed()[20..]).client(question.framed()).server(reply.framed()));
+    assert_eq!(kinds(&middle), ["request", "skipped", "response"]);
+}

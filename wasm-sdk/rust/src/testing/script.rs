@@ -23,6 +23,7 @@ pub struct Script {
     pub steps: Vec<Step>,
     options: Vec<(String, String)>,
     server_port: u16,
+    client_port: u16,
     transport: u8,
     flags: u8,
 }
@@ -30,7 +31,14 @@ pub struct Script {
 impl Script {
     /// A TCP conversation with a server on this port.
     pub const fn new(server_port: u16) -> Script {
-        Script { steps: Vec::new(), options: Vec::new(), server_port, transport: abi::TRANSPORT_TCP as u8, flags: 0 }
+        let transport = abi::TRANSPORT_TCP as u8;
+        Script { steps: Vec::new(), options: Vec::new(), server_port, client_port: 40_000, transport, flags: 0 }
+    }
+
+    /// The client's port; 40000 otherwise.
+    pub const fn client_port(mut self, port: u16) -> Script {
+        self.client_port = port;
+        self
     }
 
     /// The same over UDP: a step is a datagram and is never cut.
@@ -191,6 +199,7 @@ pub struct Runner<P> {
     offsets: [u64; 2],
     time_ns: u64,
     server_port: u16,
+    client_port: u16,
     transport: u8,
     flags: u8,
     one_by_one: bool,
@@ -207,6 +216,7 @@ impl<P: Parser> Runner<P> {
             offsets: [0; 2],
             time_ns: 1_700_000_000_000_000_000,
             server_port: script.server_port,
+            client_port: script.client_port,
             transport: script.transport,
             flags: script.flags,
             one_by_one: false,
@@ -287,7 +297,7 @@ impl<P: Parser> Runner<P> {
             batch.extend_from_slice(&word.to_le_bytes());
         }
         batch.extend_from_slice(&self.server_port.to_le_bytes());
-        batch.extend_from_slice(&40_000_u16.to_le_bytes());
+        batch.extend_from_slice(&self.client_port.to_le_bytes());
         for word in [wire_len, payload.len() as u32, 0] {
             batch.extend_from_slice(&word.to_le_bytes());
         }
