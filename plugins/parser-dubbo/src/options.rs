@@ -1,5 +1,6 @@
 //! The options of the parser; names, types and defaults also stand in `dubbo.metaflow.toml`.
 
+use metaflow_parser_sdk::options::{boolean, number, unknown};
 use metaflow_parser_sdk::trace::TraceRules;
 
 const TRACE: &str = "traceparent,sw8,sw6,sw3,b3,x-b3-traceid,uber-trace-id,eagleeye-traceid,eagleeye-trace-id,traceid";
@@ -30,28 +31,13 @@ impl Options {
     /// A sentence: what was found, what was expected.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
-            "max_message_bytes" => {
-                self.max_message_bytes =
-                    value.parse().ok().filter(|bytes| (1024..=1 << 20).contains(bytes)).ok_or_else(|| {
-                        format!("Option {key} is {value:?}: expected a whole number of bytes from 1024 to 1048576.")
-                    })?;
-            }
-            "exceptions_are_errors" => {
-                self.exceptions_are_errors = match value {
-                    "true" | "1" => true,
-                    "false" | "0" => false,
-                    _ => return Err(format!("Option {key} is {value:?}: expected true or false.")),
-                }
-            }
+            "max_message_bytes" => self.max_message_bytes = number(key, value, 1024..=1 << 20)?,
+            "exceptions_are_errors" => self.exceptions_are_errors = boolean(key, value)?,
             "trace_headers" => {
                 self.trace = TraceRules::parse(value)?;
                 self.names = names(value);
             }
-            _ => {
-                return Err(format!(
-                    "Unknown option {key:?}: expected max_message_bytes, exceptions_are_errors or trace_headers."
-                ))
-            }
+            _ => return Err(unknown(key, &["max_message_bytes", "exceptions_are_errors", "trace_headers"])),
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Which header fields matter: a name becomes a class once, and from there on nobody compares names.
 
 use crate::hpack::STATIC_TABLE;
+use metaflow_parser_sdk::http::options::HeaderNames;
 
 /// A field that every message may have once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,18 +67,10 @@ impl Class {
     }
 }
 
-/// Attributes a message can have from headers.
-pub(crate) const MOST_ATTRIBUTES: usize = 32;
-/// Names that an option can have.
-const MOST_NAMES: usize = 32;
-
 /// The fields of interest.
 pub(crate) struct Fields {
-    request_id: Vec<String>,
-    client_ip: Vec<String>,
-    trace: Vec<String>,
-    /// Header name and attribute name.
-    attributes: Vec<(String, String)>,
+    /// Names of attributes.
+    attributes: Vec<String>,
     /// Name and uses of a class, from class 2 on.
     classes: Vec<(String, Vec<Use>)>,
     /// Classes by length of the name (63: 63 or more).
@@ -86,56 +79,38 @@ pub(crate) struct Fields {
     fixed: [Class; STATIC_TABLE.len()],
 }
 
-impl Default for Fields {
-    fn default() -> Fields {
-        let mut fields = Fields {
-            request_id: vec!["x-request-id".to_owned()],
-            client_ip: vec!["x-forwarded-for".to_owned()],
-            trace: Vec::new(),
-            attributes: Vec::new(),
-            classes: Vec::new(),
-            by_length: Vec::new(),
-            fixed: [Class::NONE; STATIC_TABLE.len()],
-        };
-        fields.set_attributes(&[]);
-        fields.set_trace("traceparent,sw8,sw6,sw3,b3,x-b3-traceid,uber-trace-id");
+impl From<&HeaderNames> for Fields {
+    fn from(names: &HeaderNames) -> Fields {
+        let mut all: Vec<(&str, Use)> = NAMES.iter().map(|(name, slot)| (*name, Use::Slot(*slot))).collect();
+        let ranks = || 0..=u8::MAX;
+        all.extend(names.request_id.iter().zip(ranks()).map(|(name, rank)| (&**name, Use::RequestId(rank))));
+        all.extend(names.client_ip.iter().zip(ranks()).map(|(name, rank)| (&**name, Use::ClientIp(rank))));
+        all.extend(names.attributes.iter().zip(ranks()).map(|((name, _), index)| (&**name, Use::Attribute(index))));
+        all.extend(names.trace.iter().map(|name| (&**name, Use::Trace)));
+        let mut classes: Vec<(String, Vec<Use>)> = Vec::new();
+        for (name, purpose) in all {
+            match classes.iter_mut().find(|(known, _)| known == name) {
+                Some((_, uses)) => uses.push(purpose),
+                None => classes.push((name.to_owned(), vec![purpose])),
+            }
+        }
+        let mut by_length = vec![Vec::new(); 64];
+        for (at, (name, _)) in classes.iter().enumerate() {
+            by_length[name.len().min(63)].push(Class(at as u16 + 2));
+        }
+        let attributes = names.attributes.iter().map(|(_, name)| name.clone()).collect();
+        let mut fields = Fields { attributes, classes, by_length, fixed: [Class::NONE; STATIC_TABLE.len()] };
+        for (at, (name, _)) in STATIC_TABLE.iter().enumerate() {
+            fields.fixed[at] = fields.class(name.as_bytes());
+        }
         fields
     }
 }
 
 impl Fields {
-    pub fn set_request_id(&mut self, names: &[String]) {
-        self.request_id = names.iter().take(MOST_NAMES).cloned().collect();
-        self.index();
-    }
-
-    pub fn set_client_ip(&mut self, names: &[String]) {
-        self.client_ip = names.iter().take(MOST_NAMES).cloned().collect();
-        self.index();
-    }
-
-    /// Attributes besides `http_user_agent` and `http_referer`; they are called like their headers.
-    pub fn set_attributes(&mut self, names: &[String]) {
-        let standard = [("user-agent", "http_user_agent"), ("referer", "http_referer")];
-        self.attributes = standard.iter().map(|(header, name)| ((*header).to_owned(), (*name).to_owned())).collect();
-        self.attributes.extend(names.iter().map(|name| (name.clone(), name.clone())));
-        self.attributes.truncate(MOST_ATTRIBUTES);
-        self.index();
-    }
-
-    /// The names in an option of trace headers (the SDK's rules read their values).
-    pub fn set_trace(&mut self, option: &str) {
-        let names = option.split(',').filter_map(|item| item.split('=').next());
-        self.trace = names.map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).collect();
-        if option.to_ascii_lowercase().contains("x-b3-traceid") {
-            self.trace.extend(["x-b3-spanid".to_owned(), "x-b3-parentspanid".to_owned()]);
-        }
-        self.index();
-    }
-
     /// The attribute's name.
     pub fn attribute_name(&self, index: usize) -> &str {
-        self.attributes.get(index).map_or("", |(_, name)| name)
+        self.attributes.get(index).map_or("", String::as_str)
     }
 
     /// The class of a name.
@@ -165,32 +140,5 @@ impl Fields {
 
     fn at(&self, class: Class) -> Option<&(String, Vec<Use>)> {
         self.classes.get(usize::from(class.0).checked_sub(2)?)
-    }
-
-    fn index(&mut self) {
-        let mut all: Vec<(&str, Use)> = NAMES.iter().map(|(name, slot)| (*name, Use::Slot(*slot))).collect();
-        let ranked = |names: &[String]| names.len().min(MOST_NAMES) as u8;
-        all.extend(
-            (0..ranked(&self.request_id)).map(|rank| (&*self.request_id[usize::from(rank)], Use::RequestId(rank))),
-        );
-        all.extend((0..ranked(&self.client_ip)).map(|rank| (&*self.client_ip[usize::from(rank)], Use::ClientIp(rank))));
-        let named = self.attributes.iter().enumerate();
-        all.extend(named.map(|(index, (name, _))| (&**name, Use::Attribute(index as u8))));
-        all.extend(self.trace.iter().map(|name| (&**name, Use::Trace)));
-        let mut classes: Vec<(String, Vec<Use>)> = Vec::new();
-        for (name, purpose) in all {
-            match classes.iter_mut().find(|(known, _)| known == name) {
-                Some((_, uses)) => uses.push(purpose),
-                None => classes.push((name.to_owned(), vec![purpose])),
-            }
-        }
-        self.by_length = vec![Vec::new(); 64];
-        for (at, (name, _)) in classes.iter().enumerate() {
-            self.by_length[name.len().min(63)].push(Class(at as u16 + 2));
-        }
-        self.classes = classes;
-        for (at, (name, _)) in STATIC_TABLE.iter().enumerate() {
-            self.fixed[at] = self.class(name.as_bytes());
-        }
     }
 }

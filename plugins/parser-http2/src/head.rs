@@ -1,7 +1,8 @@
 //! The fields of one header block that are of use.
 
-use crate::fields::{Class, Fields, Slot, Use, MOST_ATTRIBUTES};
+use crate::fields::{Class, Fields, Slot, Use};
 use crate::hpack::Sink;
+use metaflow_parser_sdk::http::options::MOST_ATTRIBUTES;
 use metaflow_parser_sdk::trace::{Trace, TraceRules};
 
 /// A value in the arena; absent while `from` is [`ABSENT`].

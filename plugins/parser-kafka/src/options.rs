@@ -1,5 +1,6 @@
 //! The options of the parser; names, types and defaults also stand in `kafka.metaflow.toml`.
 
+use metaflow_parser_sdk::options::{number, unknown};
 use metaflow_parser_sdk::trace::TraceRules;
 
 /// What an operator can change.
@@ -25,23 +26,11 @@ impl Options {
     /// A sentence: what was found, what was expected.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
-            "max_message_bytes" => self.max_message_bytes = number(key, value, 1024, 1 << 20)?,
-            "max_decompressed_bytes" => self.max_decompressed_bytes = number(key, value, 0, 1 << 20)?,
+            "max_message_bytes" => self.max_message_bytes = number(key, value, 1024..=1 << 20)?,
+            "max_decompressed_bytes" => self.max_decompressed_bytes = number(key, value, 0..=1 << 20)?,
             "trace_headers" => self.trace = TraceRules::parse(value)?,
-            _ => {
-                return Err(format!(
-                    "Unknown option {key:?}: expected max_message_bytes, max_decompressed_bytes or trace_headers."
-                ))
-            }
+            _ => return Err(unknown(key, &["max_message_bytes", "max_decompressed_bytes", "trace_headers"])),
         }
         Ok(())
     }
-}
-
-fn number(key: &str, value: &str, min: usize, max: usize) -> Result<usize, String> {
-    value
-        .parse()
-        .ok()
-        .filter(|number| (min..=max).contains(number))
-        .ok_or_else(|| format!("Option {key} is {value:?}: expected a whole number of bytes from {min} to {max}."))
 }

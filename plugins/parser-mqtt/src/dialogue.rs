@@ -1,12 +1,11 @@
 //! What packets become: requests, responses, and the keys that pair them.
 
-use crate::cursor::Cursor;
 use crate::frame::{self, Header};
 use crate::packet;
 use crate::properties::{self, Properties};
 use crate::reason;
 use metaflow_parser_sdk::trace::{Trace, TraceRules};
-use metaflow_parser_sdk::{lossy, Direction, RecordType, Records, Status, Text};
+use metaflow_parser_sdk::{lossy, Cursor, Direction, RecordType, Records, Status, Text};
 use std::collections::{HashMap, VecDeque};
 
 /// Topic aliases of a direction, and publications of QoS 2 under way, that are remembered.
@@ -172,16 +171,16 @@ impl Dialogue {
         self.version = Some(connect.level);
         let mut rest = connect.rest;
         let found = self.properties(&mut rest, tools);
-        let client_id = rest.text().unwrap_or_default();
+        let client_id = rest.behind_u16().unwrap_or_default();
         self.client_id = client_id[..client_id.len().min(MAX_CLIENT)].to_vec();
         let has_will = connect.flags & 4 != 0;
         let mut will = &[][..];
         if has_will {
             let _ = self.properties(&mut rest, tools);
-            will = rest.text().unwrap_or_default();
-            let _ = rest.text();
+            will = rest.behind_u16().unwrap_or_default();
+            let _ = rest.behind_u16();
         }
-        let user = if connect.flags & 0x80 != 0 { rest.text().unwrap_or_default() } else { &[] };
+        let user = if connect.flags & 0x80 != 0 { rest.behind_u16().unwrap_or_default() } else { &[] };
         self.begin(RecordType::Request, packet, Some(key(CONNECTING, 0)), out);
         out.attribute("keep_alive", &connect.keep_alive.to_string());
         let clean = if connect.flags & 2 != 0 { &b"true"[..] } else { b"false" };
@@ -231,7 +230,7 @@ impl Dialogue {
         let qos = flags >> 1 & 3;
         let by = direction.index();
         // Of a topic that is cut the beginning is shown.
-        let topic = body.text().unwrap_or_else(|| packet.body.get(2..).unwrap_or_default());
+        let topic = body.behind_u16().unwrap_or_else(|| packet.body.get(2..).unwrap_or_default());
         let id = if qos > 0 { body.u16() } else { None };
         let found = self.properties(body, tools);
         let alias = found.topic_alias.map(|alias| alias.to_string());

@@ -4,7 +4,6 @@
 //! extracted.
 
 mod check;
-mod cursor;
 mod dialogue;
 mod frame;
 mod packet;

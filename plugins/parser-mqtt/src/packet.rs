@@ -1,7 +1,7 @@
 //! What packets hold, and whether bytes have the shape of one.
 
-use crate::cursor::Cursor;
 use crate::frame::{self, Header};
+use metaflow_parser_sdk::Cursor;
 
 /// What a CONNECT says; the password is never looked at.
 #[derive(Clone, Copy, Debug)]
@@ -11,12 +11,6 @@ pub(crate) struct Connect<'a> {
     pub keep_alive: u16,
     /// What stands behind the properties.
     pub rest: Cursor<'a>,
-}
-
-impl std::fmt::Debug for Cursor<'_> {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(to, "{} bytes", self.rest().len())
-    }
 }
 
 /// Reads the head of a CONNECT; the error is the byte of the body where it shows.
@@ -47,7 +41,7 @@ pub(crate) fn connect(body: &[u8]) -> Result<Option<Connect<'_>>, usize> {
 pub(crate) fn topics<'a>(mut body: Cursor<'a>, is_subscribe: bool, mut tell: impl FnMut(&'a [u8], u8)) -> bool {
     let mut count = 0;
     while !body.rest().is_empty() {
-        let Some(topic) = body.text().filter(|topic| is_text(topic)) else { return false };
+        let Some(topic) = body.behind_u16().filter(|topic| is_text(topic)) else { return false };
         let options = if is_subscribe { body.u8() } else { Some(0) };
         let Some(options) = options.filter(|options| *options & 0xc0 == 0 && *options & 3 != 3) else { return false };
         tell(topic, options);
@@ -61,7 +55,7 @@ pub(crate) fn behind_properties(body: &[u8], is_subscribe: bool, version: Option
     let plain = Cursor::new(body);
     let with = || {
         let mut cursor = plain;
-        let length = cursor.variable()?;
+        let length = cursor.varint(4)?;
         cursor.bytes(usize::try_from(length).ok()?)?;
         Some(cursor)
     };
@@ -87,7 +81,7 @@ pub(crate) fn has_shape(found: &Header, body: &[u8], version: Option<u8>) -> Opt
         frame::CONNACK => Some(matches!(body, [0 | 1, 0..=5] | [0 | 1, 0 | 0x80..=0xa2, _, ..])),
         frame::PUBLISH => {
             let is_name = |topic: &[u8]| is_text(topic) && !topic.iter().any(|byte| matches!(byte, b'+' | b'#'));
-            let topic = cursor.text().is_some_and(is_name);
+            let topic = cursor.behind_u16().is_some_and(is_name);
             Some(topic && (found.flags & 6 == 0 || cursor.u16().is_some_and(|id| id != 0)))
         }
         frame::SUBSCRIBE | frame::UNSUBSCRIBE => {

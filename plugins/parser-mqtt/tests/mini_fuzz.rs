@@ -41,7 +41,13 @@ fn seeds() -> Vec<(&'static str, Script)> {
                 .client([publish(0, "", 0, &[3, 0x23, 0, 7]), packet(0xf0, [0x19, 4, 0x15, 0, 1, b'm'])].concat())
                 .server(packet(0xe0, [0x8b])),
         ),
-        ("middle", Script::new(1883).mid_stream().client([&b"tail"[..], &qos].concat()).server([ack(4, 1), ack(5, 2)].concat())),
+        (
+            "middle",
+            Script::new(1883)
+                .mid_stream()
+                .client([&b"tail"[..], &qos].concat())
+                .server([ack(4, 1), ack(5, 2)].concat()),
+        ),
         (
             "gap",
             session()

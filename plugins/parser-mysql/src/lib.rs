@@ -5,7 +5,6 @@
 pub mod binding;
 pub mod check;
 pub mod message;
-pub mod options;
 pub mod proto;
 pub mod session;
 pub mod sql;
@@ -13,11 +12,13 @@ pub mod wire;
 
 mod core;
 mod entry;
-mod lane;
 mod pending;
 mod response;
 mod statements;
 
 pub use binding::MysqlParser;
+// What is the same in every parser of a database, or in every parser without a buffer.
+pub use metaflow_parser_sdk::sql as options;
+use metaflow_parser_sdk::unbuffered as lane;
 
 metaflow_parser_sdk::export_parser!(MysqlParser);

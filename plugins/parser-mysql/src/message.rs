@@ -7,6 +7,7 @@ use std::io::Write;
 use std::ops::Range;
 
 pub use metaflow_parser_sdk::sql::Trace;
+pub use metaflow_parser_sdk::unbuffered::At;
 
 /// The side that sent some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,15 +16,6 @@ pub enum Side {
     Client,
     /// Server to client.
     Server,
-}
-
-/// Where and when a piece of a stream was seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct At {
-    /// Capture time, nanoseconds.
-    pub time_ns: u64,
-    /// Offset in the stream of this direction, bytes of the wire, gaps included.
-    pub offset: u64,
 }
 
 /// Message type, with the numbers of `mf_abi_v1` column 2.

@@ -2,7 +2,7 @@
 
 use crate::error::{blame, Fields};
 use crate::frame::Message;
-use crate::options::Options;
+use metaflow_parser_sdk::sql::Options;
 use metaflow_parser_sdk::{RecordType, Records, Status, Text};
 
 /// Texts of an answer are cut to this.

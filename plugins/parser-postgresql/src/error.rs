@@ -1,8 +1,7 @@
 //! ErrorResponse and NoticeResponse, and who is to blame for an SQLSTATE
 //! (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 
-use crate::cursor::Cursor;
-use metaflow_parser_sdk::Status;
+use metaflow_parser_sdk::{Cursor, Status};
 
 /// The fields that are shown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +23,7 @@ impl<'a> Fields<'a> {
         let mut found = Fields::default();
         let mut cursor = Cursor::new(body);
         while let Some(kind) = cursor.u8().filter(|kind| *kind != 0) {
-            let value = cursor.text_or_rest();
+            let value = cursor.until_nul_or_end();
             match kind {
                 b'S' if found.severity.is_empty() => found.severity = value,
                 b'V' => found.severity = value,

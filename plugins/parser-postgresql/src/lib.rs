@@ -6,18 +6,16 @@
 mod answer;
 mod check;
 mod core;
-mod cursor;
 mod error;
 mod frame;
-mod options;
 mod resync;
 mod session;
 mod startup;
 mod statement;
 mod waiting;
 
+use metaflow_parser_sdk::sql::Options;
 use metaflow_parser_sdk::{export_parser, Check, Kind, Parser, Records, Segment, Sessions};
-use options::Options;
 use session::Session;
 
 /// Sessions whose state is kept at once, at least.

@@ -1,10 +1,9 @@
 //! Finding the next message after the place was lost: only what can hardly be anything else begins one.
 
-use crate::cursor::Cursor;
 use crate::error::Fields;
 use crate::frame::{header, Framed, HEADER};
 use metaflow_parser_sdk::sql::{is_statement, Dialect};
-use metaflow_parser_sdk::Direction;
+use metaflow_parser_sdk::{Cursor, Direction};
 
 /// Bytes of a statement in which its first word must stand.
 const FIRST_WORD: usize = 512;
@@ -56,7 +55,7 @@ pub(crate) fn has_shape(kind: u8, total: u64, bytes: &[u8]) -> Option<bool> {
         (b'E', [name @ .., 0, _, _, _, _]) | (b'D' | b'C', [b'S' | b'P', name @ .., 0]) => is_text(name),
         (b'P', _) => {
             let mut cursor = Cursor::new(body);
-            let texts = cursor.text().zip(cursor.text());
+            let texts = cursor.until_nul().zip(cursor.until_nul());
             let types = cursor.u16().map(|count| usize::from(count) * 4);
             texts.is_some_and(|(name, text)| is_text(name) && is_text(text)) && types == Some(cursor.rest().len())
         }
@@ -139,8 +138,8 @@ fn name(body: &[u8]) -> Option<Option<usize>> {
 pub(crate) fn is_bind(body: &[u8]) -> bool {
     let mut cursor = Cursor::new(body);
     let mut read = || {
-        cursor.text().filter(|name| name.len() < LONGEST_NAME)?;
-        cursor.text().filter(|name| name.len() < LONGEST_NAME)?;
+        cursor.until_nul().filter(|name| name.len() < LONGEST_NAME)?;
+        cursor.until_nul().filter(|name| name.len() < LONGEST_NAME)?;
         let formats = cursor.u16()?;
         cursor.bytes(usize::from(formats) * 2)?;
         for _ in 0..cursor.u16()? {
@@ -168,7 +167,7 @@ pub(crate) fn is_description(body: &[u8]) -> bool {
     let mut cursor = Cursor::new(body);
     let mut read = || {
         for _ in 0..cursor.u16()? {
-            cursor.text()?;
+            cursor.until_nul()?;
             cursor.bytes(16)?;
             cursor.u16().filter(|format| *format <= 1)?;
         }

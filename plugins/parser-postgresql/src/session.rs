@@ -2,10 +2,10 @@
 
 use crate::core::Core;
 use crate::frame::{header, Framed, Message, HEADER, LONGEST};
-use crate::options::Options;
 use crate::resync::{self, Found};
 use crate::startup::{self, Read};
 use metaflow_parser_sdk::lane::Lane;
+use metaflow_parser_sdk::sql::Options;
 use metaflow_parser_sdk::{Direction, Records, Segment};
 
 const NO_MESSAGE: &str = "bytes that are no message of PostgreSQL";

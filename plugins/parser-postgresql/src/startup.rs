@@ -1,6 +1,6 @@
 //! What a client sends before messages have types.
 
-use crate::cursor::Cursor;
+use metaflow_parser_sdk::Cursor;
 
 /// Longest startup packet; the server refuses longer ones.
 const MAX: usize = 10_000;
@@ -72,13 +72,13 @@ pub(crate) fn read(bytes: &[u8]) -> Read<'_> {
     let mut found = Parameters { minor, ..Parameters::default() };
     let mut cursor = Cursor::new(has);
     loop {
-        let Some(name) = cursor.text() else {
+        let Some(name) = cursor.until_nul() else {
             return Read::No("a startup packet that does not end with a NUL", length);
         };
         if name.is_empty() {
             return Read::Whole(Startup::Begin(found), length);
         }
-        let Some(value) = cursor.text() else { return Read::No("a parameter without a value", length) };
+        let Some(value) = cursor.until_nul() else { return Read::No("a parameter without a value", length) };
         match name {
             b"user" => found.user = value,
             b"database" => found.database = value,

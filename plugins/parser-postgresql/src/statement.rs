@@ -4,7 +4,7 @@ use metaflow_parser_sdk::sql::{self, Dialect, Trace};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use crate::options::Options;
+use metaflow_parser_sdk::sql::Options;
 
 /// Bytes of all statements of a session together.
 const MAX_BYTES: usize = 1 << 20;

@@ -49,7 +49,12 @@ fn seeds() -> Vec<(&'static str, Script)> {
         ),
         (
             "middle",
-            Script::new(5432).mid_stream().client(&batch[5..]).server(&prepared[3..]).client(query("SELECT 1")).server(&result),
+            Script::new(5432)
+                .mid_stream()
+                .client(&batch[5..])
+                .server(&prepared[3..])
+                .client(query("SELECT 1"))
+                .server(&result),
         ),
         (
             "gap",

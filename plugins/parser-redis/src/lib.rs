@@ -10,7 +10,6 @@ pub mod reply;
 pub mod request;
 pub mod session;
 
-mod lane;
 mod pending;
 mod push;
 mod replication;

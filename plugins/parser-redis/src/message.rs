@@ -3,6 +3,8 @@
 //! The protocol code knows nothing of the SDK: it pushes messages into a [`Sink`], which the plugin's binding turns into
 //! columns and which a test turns into a list.
 
+pub use metaflow_parser_sdk::unbuffered::At;
+
 /// The side that sent some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -10,15 +12,6 @@ pub enum Side {
     Client,
     /// Server to client.
     Server,
-}
-
-/// Where and when a piece of a stream was seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct At {
-    /// Capture time, nanoseconds.
-    pub time_ns: u64,
-    /// Offset in the stream of this direction, bytes, gaps included.
-    pub offset: u64,
 }
 
 /// Message type, with the numbers of `mf_abi_v1` column 2.

@@ -1,5 +1,7 @@
 //! The options of `redis.metaflow.toml`.
 
+use metaflow_parser_sdk::options::{choice, number, unknown};
+
 /// How much of a command line is hidden.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Obfuscate {
@@ -33,30 +35,15 @@ impl Options {
     /// Applies one `key=value`; `Err` is a sentence that names key, value and what was expected.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
-            "max_command_bytes" => self.max_command_bytes = size(key, value, 64, 65536)?,
-            "max_result_bytes" => self.max_result_bytes = size(key, value, 64, 65536)?,
+            "max_command_bytes" => self.max_command_bytes = number(key, value, 64..=65_536)?,
+            "max_result_bytes" => self.max_result_bytes = number(key, value, 64..=65_536)?,
             "obfuscate" => {
-                self.obfuscate = match value {
-                    "off" => Obfuscate::Off,
-                    "secrets" => Obfuscate::Secrets,
-                    "values" => Obfuscate::Values,
-                    _ => return Err(format!("Redis option obfuscate is {value:?}; expected off, secrets or values.")),
-                }
+                let words = [("off", Obfuscate::Off), ("secrets", Obfuscate::Secrets), ("values", Obfuscate::Values)];
+                self.obfuscate = choice(key, value, &words)?;
             }
-            _ => {
-                return Err(format!(
-                    "Redis has no option {key:?}; known are max_command_bytes, max_result_bytes and obfuscate."
-                ))
-            }
+            _ => return Err(unknown(key, &["max_command_bytes", "max_result_bytes", "obfuscate"])),
         }
         Ok(())
-    }
-}
-
-fn size(key: &str, value: &str, low: usize, high: usize) -> Result<usize, String> {
-    match value.parse::<usize>() {
-        Ok(number) if (low..=high).contains(&number) => Ok(number),
-        _ => Err(format!("Redis option {key} is {value:?}; expected a whole number from {low} to {high} (bytes).")),
     }
 }
 
@@ -73,6 +60,6 @@ mod tests {
         assert_eq!(options.obfuscate, Obfuscate::Values);
         assert!(options.set("max_result_bytes", "7").unwrap_err().contains("from 64 to 65536"));
         assert!(options.set("obfuscate", "yes").unwrap_err().contains("off, secrets or values"));
-        assert!(options.set("speed", "1").unwrap_err().contains("no option"));
+        assert!(options.set("speed", "1").unwrap_err().starts_with("Unknown option"));
     }
 }

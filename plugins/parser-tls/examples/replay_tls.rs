@@ -1,7 +1,7 @@
 //! Prints the records of a capture: `cargo run --example replay_tls -- FILE.pcap PORT`.
 
-use metaflow_parser_tls::TlsParser;
 use metaflow_parser_sdk::testing::print_records;
+use metaflow_parser_tls::TlsParser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -1,11 +1,10 @@
 //! A handshake: what both sides said in the clear, and its records.
 
 use crate::certificate::Certificate;
-use crate::cursor::Cursor;
 use crate::fingerprint::{ja3, ja3s, ja4};
 use crate::hello::{ClientHello, ServerHello};
 use crate::{alert, names};
-use metaflow_parser_sdk::{Direction, RecordType, Records, Status, Text};
+use metaflow_parser_sdk::{Cursor, Direction, RecordType, Records, Status, Text};
 
 /// Longest list of messages that is shown.
 const MAX_LIST: usize = 512;
@@ -108,7 +107,7 @@ impl Handshake {
     /// The first certificate of a chain.
     fn certificate(&mut self, by: Direction, body: &[u8], now_ns: u64) {
         let mut cursor = Cursor::new(body);
-        let first = cursor.u24().and_then(|_| cursor.u24()).and_then(|length| cursor.bytes(length));
+        let first = cursor.u24().and_then(|_| cursor.u24()).and_then(|length| cursor.bytes(length as usize));
         let Some(found) = first.and_then(Certificate::read) else { return };
         let keys = match by {
             Direction::ServerToClient => [

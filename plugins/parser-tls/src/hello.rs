@@ -1,6 +1,6 @@
 //! ClientHello and ServerHello (RFC 5246, 7.4.1; RFC 8446, 4.1): what is offered and what is chosen.
 
-use crate::cursor::Cursor;
+use metaflow_parser_sdk::Cursor;
 
 pub(crate) const SERVER_NAME: u16 = 0;
 const GROUPS: u16 = 10;
@@ -40,8 +40,10 @@ pub(crate) const fn is_grease(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
 }
 
-fn kept(values: Cursor<'_>) -> Vec<u16> {
-    values.numbers().filter(|value| !is_grease(*value)).take(MAX_VALUES).collect()
+/// The numbers of two bytes that are there.
+fn kept(values: &[u8]) -> Vec<u16> {
+    let numbers = values.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+    numbers.filter(|value| !is_grease(*value)).take(MAX_VALUES).collect()
 }
 
 impl ClientHello {
@@ -55,9 +57,9 @@ impl ClientHello {
     fn fill(&mut self, mut cursor: Cursor<'_>) -> Option<()> {
         self.version = cursor.u16()?;
         cursor.bytes(32)?;
-        self.session_id = cursor.part8()?.rest().to_vec();
-        self.ciphers = kept(cursor.part16()?);
-        cursor.part8()?;
+        self.session_id = cursor.behind_u8()?.to_vec();
+        self.ciphers = kept(cursor.behind_u16()?);
+        cursor.behind_u8()?;
         let length = usize::from(cursor.u16()?);
         let mut inner = Cursor::new(&cursor.rest()[..cursor.rest().len().min(length)]);
         while self.extensions.len() < MAX_VALUES {
@@ -65,7 +67,7 @@ impl ClientHello {
             if !is_grease(kind) {
                 self.extensions.push(kind);
             }
-            self.extension(kind, inner.part16()?);
+            self.extension(kind, inner.behind_u16().map(Cursor::new)?);
         }
         Some(())
     }
@@ -73,20 +75,20 @@ impl ClientHello {
     fn extension(&mut self, kind: u16, mut body: Cursor<'_>) -> Option<()> {
         match kind {
             SERVER_NAME => {
-                let mut names = body.part16()?;
+                let mut names = body.behind_u16().map(Cursor::new)?;
                 if names.u8()? == 0 {
-                    let name = names.part16()?.rest();
+                    let name = names.behind_u16()?;
                     self.server_name = name[..name.len().min(255)].to_vec();
                 }
             }
-            GROUPS => self.groups = kept(body.part16()?),
-            POINT_FORMATS => self.formats = body.part8()?.rest().to_vec(),
-            SIGNATURES => self.signatures = kept(body.part16()?),
-            VERSIONS => self.versions = kept(body.part8()?),
+            GROUPS => self.groups = kept(body.behind_u16()?),
+            POINT_FORMATS => self.formats = body.behind_u8()?.to_vec(),
+            SIGNATURES => self.signatures = kept(body.behind_u16()?),
+            VERSIONS => self.versions = kept(body.behind_u8()?),
             ALPN => {
-                let mut names = body.part16()?;
+                let mut names = body.behind_u16().map(Cursor::new)?;
                 while self.alpn.len() < 16 {
-                    self.alpn.push(names.part8()?.rest().to_vec());
+                    self.alpn.push(names.behind_u8()?.to_vec());
                 }
             }
             TICKET => self.has_ticket = !body.rest().is_empty(),
@@ -129,18 +131,21 @@ impl ServerHello {
         self.legacy_version = cursor.u16()?;
         self.version = self.legacy_version;
         self.is_retry = cursor.bytes(32)?.starts_with(&RETRY);
-        self.session_id = cursor.part8()?.rest().to_vec();
+        self.session_id = cursor.behind_u8()?.to_vec();
         self.cipher = cursor.u16()?;
         cursor.u8()?;
-        let mut inner = cursor.part16()?;
+        let mut inner = cursor.behind_u16().map(Cursor::new)?;
         while self.extensions.len() < MAX_VALUES {
             let kind = inner.u16()?;
             self.extensions.push(kind);
-            let mut body = inner.part16()?;
+            let mut body = inner.behind_u16().map(Cursor::new)?;
             match kind {
                 VERSIONS => self.version = body.u16().unwrap_or(self.version),
                 ALPN => {
-                    self.alpn = body.part16().and_then(|mut names| names.part8()).map_or(vec![], |n| n.rest().to_vec())
+                    self.alpn = body
+                        .behind_u16()
+                        .and_then(|names| Cursor::new(names).behind_u8())
+                        .map_or(vec![], <[u8]>::to_vec)
                 }
                 KEY_SHARE => self.group = body.u16().unwrap_or(0),
                 PRE_SHARED_KEY => self.has_key = true,

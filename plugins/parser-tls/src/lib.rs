@@ -5,7 +5,6 @@
 mod alert;
 mod certificate;
 mod check;
-mod cursor;
 mod digest;
 mod fingerprint;
 mod handshake;

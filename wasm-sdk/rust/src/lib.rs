@@ -11,6 +11,9 @@
 //! | state for each session, bounded | [`Sessions`] |
 //! | a contiguous view of one direction | [`StreamBuffer`] |
 //! | that, and what to do after a loss | [`Lane`](lane::Lane) |
+//! | where a direction stands, without a buffer | [`unbuffered`] |
+//! | numbers and texts out of bytes that may be cut | [`Cursor`] |
+//! | the values of your options, and the sentence when one is wrong | [`options`] |
 //! | trace ids from headers | [`trace`] |
 //! | endpoints and status codes of HTTP | [`http`] |
 //! | compressed bodies, in bounded memory | [`inflate`] |
@@ -21,11 +24,13 @@
 pub mod abi_generated;
 mod check;
 mod column;
+mod cursor;
 mod host;
 pub mod http;
 pub mod inflate;
 pub mod lane;
 pub mod native;
+pub mod options;
 mod records;
 mod segment;
 mod sessions;
@@ -34,11 +39,13 @@ mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod trace;
+pub mod unbuffered;
 #[cfg(target_arch = "wasm32")]
 pub mod wasm;
 
 pub use abi_generated::{RecordType, Status, Text};
 pub use check::Check;
+pub use cursor::Cursor;
 pub use host::{Failure, Host, SEGMENT_WITHDRAWN};
 pub use records::{lossy, Records};
 pub use segment::{Direction, Kind, Segment, Transport};

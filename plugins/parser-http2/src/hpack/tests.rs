@@ -1,5 +1,6 @@
 use super::{Decoder, Scratch, Sink};
 use crate::fields::{Class, Fields};
+use metaflow_parser_sdk::http::options::Options;
 
 /// Writes down what it is given.
 #[derive(Default)]
@@ -27,9 +28,9 @@ fn hex(text: &str) -> Vec<u8> {
 }
 
 fn fields() -> Fields {
-    let mut fields = Fields::default();
-    fields.set_attributes(&["custom-key".to_owned(), "cache-control".to_owned(), "location".to_owned()]);
-    fields
+    let mut options = Options::<Fields>::default();
+    options.set("attribute_headers", "custom-key, cache-control, location").unwrap();
+    options.fields
 }
 
 fn decode(decoder: &mut Decoder, block: &[u8]) -> (Vec<String>, Option<(&'static str, usize)>) {

@@ -1,12 +1,11 @@
 //! The client's messages.
 
 use super::{begin, Core};
-use crate::cursor::Cursor;
 use crate::frame::Message;
 use crate::startup::Startup;
 use crate::statement::{Portal, Statement};
 use crate::waiting::Waiting;
-use metaflow_parser_sdk::{RecordType, Records, Text};
+use metaflow_parser_sdk::{Cursor, RecordType, Records, Text};
 use std::rc::Rc;
 
 impl Core {
@@ -55,7 +54,7 @@ impl Core {
         let mut body = Cursor::new(message.body);
         match message.kind {
             b'Q' => {
-                let statement = Statement::new(body.text_or_rest(), &self.options, self.batch);
+                let statement = Statement::new(body.until_nul_or_end(), &self.options, self.batch);
                 self.request("simple query", message, Some(&statement), out);
                 out.end();
                 self.end_batch(Waiting::Query);
@@ -63,7 +62,7 @@ impl Core {
             b'P' => self.parse(message, &mut body, out),
             b'B' => self.bind(message, &mut body),
             b'D' | b'C' => self.object(message, &mut body, out),
-            b'E' => self.execute(message, body.text_or_rest(), out),
+            b'E' => self.execute(message, body.until_nul_or_end(), out),
             b'F' => {
                 begin(out, RecordType::Request, "function call", message).text(Text::Endpoint, "function call");
                 if let Some(function) = body.u32() {
@@ -109,8 +108,8 @@ impl Core {
     }
 
     fn parse(&mut self, message: &Message<'_>, body: &mut Cursor<'_>, out: &mut Records) {
-        let name = body.text_or_rest();
-        let statement = Statement::new(body.text_or_rest(), &self.options, self.batch);
+        let name = body.until_nul_or_end();
+        let statement = Statement::new(body.until_nul_or_end(), &self.options, self.batch);
         self.request("parse", message, Some(&statement), out);
         named("statement", name, out);
         out.end();
@@ -122,7 +121,7 @@ impl Core {
     }
 
     fn bind(&mut self, message: &Message<'_>, body: &mut Cursor<'_>) {
-        let (portal, name) = (body.text_or_rest(), body.text_or_rest());
+        let (portal, name) = (body.until_nul_or_end(), body.until_nul_or_end());
         let bound = Portal {
             statement: self.statements.get(name).cloned(),
             name: name.into(),
@@ -138,7 +137,7 @@ impl Core {
     /// Describe and Close, of a statement or of a portal.
     fn object(&mut self, message: &Message<'_>, body: &mut Cursor<'_>, out: &mut Records) {
         let is_statement = body.u8() == Some(b'S');
-        let name = body.text_or_rest();
+        let name = body.until_nul_or_end();
         let statement = if is_statement {
             self.statements.get(name).cloned()
         } else {

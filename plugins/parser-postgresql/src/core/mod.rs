@@ -5,9 +5,9 @@ mod server;
 
 use crate::answer::Answer;
 use crate::frame::Message;
-use crate::options::Options;
 use crate::statement::{Portals, Statements};
 use crate::waiting::Queue;
+use metaflow_parser_sdk::sql::Options;
 use metaflow_parser_sdk::{RecordType, Records, Status, Text};
 
 /// Said of an answer that the capture does not have.

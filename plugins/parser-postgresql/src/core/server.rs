@@ -2,11 +2,10 @@
 
 use super::{begin, Core, Stream, NOT_RUN};
 use crate::answer::{Answer, Said};
-use crate::cursor::Cursor;
 use crate::error::{blame, Fields};
 use crate::frame::Message;
 use crate::waiting::Waiting;
-use metaflow_parser_sdk::{RecordType, Records, Text};
+use metaflow_parser_sdk::{Cursor, RecordType, Records, Text};
 
 /// Bytes of a notification's payload that are kept.
 const MAX_PAYLOAD: usize = 256;
@@ -60,7 +59,7 @@ impl Core {
                 self.answer.touch(message);
                 self.answer.rows += 1;
             }
-            b'C' | b'I' | b's' => self.complete(message, body.text_or_rest(), out),
+            b'C' | b'I' | b's' => self.complete(message, body.until_nul_or_end(), out),
             b'G' | b'H' | b'W' => self.copy(message, out),
             b'd' => self.copied(message),
             b'c' => {
@@ -94,7 +93,7 @@ impl Core {
         self.answer.touch(message);
         match message.kind {
             b'S' if in_login => {
-                let (name, value) = (body.text_or_rest(), body.text_or_rest());
+                let (name, value) = (body.until_nul_or_end(), body.until_nul_or_end());
                 if name == b"server_version" {
                     self.answer.version = value[..value.len().min(64)].to_vec();
                 }
@@ -282,7 +281,7 @@ impl Core {
 
 fn notification(message: &Message<'_>, body: &mut Cursor<'_>, out: &mut Records) {
     let process = body.u32().unwrap_or(0);
-    let (channel, payload) = (body.text_or_rest(), body.text_or_rest());
+    let (channel, payload) = (body.until_nul_or_end(), body.until_nul_or_end());
     begin(out, RecordType::Session, "notification", message).text(Text::Endpoint, "notification");
     out.text_bytes(Text::RequestResource, channel);
     out.text_bytes(Text::Result, &payload[..payload.len().min(MAX_PAYLOAD)]);

@@ -1,6 +1,5 @@
 //! One connection: both directions, what waits for a reply, and the modes that change what a reply means.
 
-use crate::lane::Lane;
 mod server;
 
 use crate::message::{At, Kind, Message, Side, Sink, Status};
@@ -9,6 +8,7 @@ use crate::pending::{Expect, Pending};
 use crate::replication::Replication;
 use crate::reply::ReplyReader;
 use crate::request::{Act, Progress, ReplyMode, RequestReader, Scan, Topic};
+use metaflow_parser_sdk::unbuffered::Lane;
 
 /// The state of one session.
 #[derive(Debug)]

@@ -3,4 +3,5 @@
 pub mod bodies;
 pub mod endpoint;
 pub mod masks;
+pub mod options;
 pub mod status;

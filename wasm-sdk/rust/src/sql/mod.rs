@@ -3,11 +3,13 @@
 
 mod endpoint;
 mod obfuscate;
+mod options;
 mod token;
 mod trace;
 
 pub use endpoint::{endpoint, is_statement, Class};
 pub use obfuscate::obfuscate;
+pub use options::Options;
 pub use trace::{trace, traceparent, Trace};
 
 /// Whose SQL it is, as far as quoting, comments and first words differ.
