@@ -101,7 +101,7 @@ fn inline(server_port: u16, data: &[u8]) -> Verdict {
     if let Some(at) = line.windows(6).position(|part| part == b" HTTP/") {
         return Verdict::No("a request line of HTTP", at + 1);
     }
-    if !REDIS_PORTS.contains(&server_port) && shared(word) {
+    if !REDIS_PORTS.contains(&server_port) && shared(word) && !is_redis_form(line) {
         // The server's answer tells: only Redis answers +PONG or with a length.
         return match data.len() {
             0..MAX_SHARED => Verdict::More,
@@ -109,6 +109,19 @@ fn inline(server_port: u16, data: &[u8]) -> Verdict {
         };
     }
     Verdict::Request
+}
+
+/// Words that memcached has too, with other numbers of arguments: `SET k v` is Redis, `set k 0 0 1` is not.
+fn is_redis_form(line: &[u8]) -> bool {
+    let mut words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
+    let word = words.next().unwrap_or_default();
+    let arguments = words.count();
+    let is = |name: &[u8]| name.eq_ignore_ascii_case(word);
+    match arguments {
+        1 => is(b"INCR") || is(b"DECR"),
+        2 => is(b"SET") || is(b"APPEND") || is(b"PUBLISH") || is(b"COPY") || is(b"MOVE"),
+        _ => false,
+    }
 }
 
 /// Commands that other text protocols have too.
@@ -154,6 +167,10 @@ mod tests {
             (Side::Server, 6379, b"+OK\r\n", Verdict::Response),
             (Side::Server, 1, b"+PONG\r\n", Verdict::Response),
             (Side::Client, 11211, b"get key\r\n", Verdict::More),
+            (Side::Client, 11211, b"set key 0 0 1\r\nx\r\n", Verdict::More),
+            (Side::Client, 11211, b"incr key 1\r\n", Verdict::More),
+            (Side::Client, 1, b"SET key x\r\n", Verdict::Request),
+            (Side::Client, 1, b"INCR key\r\n", Verdict::Request),
             (Side::Client, 4222, b"PING\r\n", Verdict::More),
             (Side::Server, 1, b"%1\r\n+a\r\n", Verdict::More),
             (Side::Server, 1, b"*1\r\n$4\r\nPING\r\n", Verdict::Request),

@@ -66,11 +66,19 @@ fn name_at(data: &[u8], at: usize, length: usize) -> Found {
     if &rest[length..length + 2] != b"\r\n" {
         return Found::No("the first word does not end with CR LF", at + length);
     }
-    if is_known(name) {
+    if is_known(name) || is_of_a_module(name) {
         Found::Command
     } else {
         Found::No("the first word is no known Redis command", at)
     }
+}
+
+/// `MODULE.COMMAND`, as every module names its commands: behind two lengths that fit nobody else sends it.
+fn is_of_a_module(name: &[u8]) -> bool {
+    let dot = name.iter().position(|byte| *byte == b'.');
+    dot.is_some_and(|dot| {
+        name[..dot].len() >= 2 && name[..dot].iter().all(u8::is_ascii_alphanumeric) && dot + 1 < name.len()
+    })
 }
 
 fn is_name_byte(byte: u8) -> bool {
@@ -140,6 +148,7 @@ mod tests {
         let whole = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
         assert_eq!(command_at(whole), Found::Command);
         assert_eq!(command_at(b"*1\r\n$8\r\njson.get\r\n"), Found::Command);
+        assert_eq!(command_at(b"*1\r\n$9\r\nMYMOD.RUN\r\n"), Found::Command);
         for cut in 0..13 {
             assert_eq!(command_at(&whole[..cut]), Found::More, "{cut}");
         }
@@ -149,6 +158,8 @@ mod tests {
             (b"*x\r\n$3\r\nGET\r\n", 1),
             (b"*2\n$3\nGET\n", 1),
             (b"*2\r\n$3\r\nFOO\r\n", 8),
+            (b"*2\r\n$4\r\n.FOO\r\n", 8),
+            (b"*2\r\n$4\r\nFOO.\r\n", 8),
             (b"*2\r\n$3\r\nGETX\r\n", 11),
             (b"*99999999999999999\r\n", 1),
             (b"*0\r\n", 1),
