@@ -45,7 +45,7 @@ def pod(index: int, labels: int) -> Entry:
         type=_POD,
         valid_from=1_700_000_000_000_000_000 + index % 1000 * 1_000_000_000,
         attributes=_attributes(index % 4000),
-        tags={"pod_label": {f"label-{number}": f"value-{index % 50}" for number in range(labels)}},
+        tags={"pod_label": {f"label-{number}": f"value-{index % 50}" for number in range(labels)}} if labels else {},
     )
 
 
@@ -66,13 +66,16 @@ def batch(pods: int) -> RecordBatch:
 def _memory(pods: int, labels: int) -> float:
     """Bytes that a pod takes, its entry included, as Python's allocator counts them."""
     tagger = AddressTagger(build_context(Kind.TAGGER, clock=SystemClock()))
-    tagger.learn([pod(index, labels) for index in range(4000)])
+    # what is there with the first pod, and what pods share, is no pod's
+    tagger.learn([pod(index, labels) for index in range(min(4000, pods // 2))])
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    tagger.revise([], [pod(index, labels) for index in range(4000, 4000 + pods)])
+    began = tagger.entries
+    tagger.revise([], [pod(index, labels) for index in range(began, pods)])
     gc.collect()
     took = tracemalloc.get_traced_memory()[0] - before
+    pods -= began
     tracemalloc.stop()
     return took / pods
 
@@ -84,8 +87,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--labels", type=int, default=10)
     options = parser.parse_args(arguments)
     print(machine())
-    bare, whole = _memory(5000, 0), _memory(5000, options.labels)
-    print(f"memory: {bare:,.0f} bytes a pod, and {whole - bare:,.0f} for {options.labels} labels")
+    pods = max(options.pods)
+    bare, whole = _memory(pods, 0), _memory(pods, options.labels)
+    print(f"memory with {pods:,} pods: {bare:,.0f} bytes a pod, and {whole - bare:,.0f} for {options.labels} labels")
     print("   pods   rows/s a core   of a dictionary   learn all   100 of them change: told as a change   as a list")
     for pods in options.pods:
         print(_measured(pods, options.labels))

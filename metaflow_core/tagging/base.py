@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from metaflow_core.api import BuildContext, Names, RecordBatch
-from metaflow_core.errors import QueryError
+from metaflow_core.errors import QueryError, StorageError
 from metaflow_core.model.catalog import Table
-from metaflow_core.tagging.entries import Entry, Section
+from metaflow_core.tagging.entries import Entry
 from metaflow_core.tagging.filling import fill
-from metaflow_core.tagging.held import Numbers
 from metaflow_core.tagging.lookup import Knowledge, Lookup
-from metaflow_core.tagging.owners import Numberer
+from metaflow_core.tagging.numberer import Numberer
 from metaflow_core.tagging.reports import Report
+from metaflow_core.tagging.told import Told
 
 __all__ = ["AddressTagger"]
-
-# Kinds that own no address. The names of all others stand in the dictionary of owners of any kind too; numbers are unique over all
-# kinds, so it needs no kind.
-_NO_OWNERS = frozenset({"region", "az", "vpc", "subnet", "pod_ns"})
-_KINDS = {"cluster": "pod_cluster", "namespace": "pod_ns", "node": "pod_node", "workload": "pod_group"}
 
 
 class AddressTagger:
@@ -36,12 +30,9 @@ class AddressTagger:
         self._unknown_is_internet = unknown_is_internet
         self._lock = threading.Lock()
         self._lookup: Lookup | None = None
-        self._number = Numberer(context.ids)
-        self._knowledge = Knowledge(context.catalog)
-        # By the identity of the object: where its slot is, and the object, which keeps it from being another's.
-        self._slots: dict[int, tuple[int, Entry]] = {}
-        self._told: dict[str, dict[int, str]] = {}
-        self._names: list[Names] = []
+        self._numberer = Numberer(context.ids)
+        self._knowledge = Knowledge(context.catalog, context.ids.name)
+        self._told = Told(context.ids)
         self.version = 0
 
     async def start(self) -> None:
@@ -65,12 +56,8 @@ class AddressTagger:
         """
         with self._lock:
             now = {id(entry) for entry in entries}
-            held = self._slots
-            self._change(
-                [entry for mark, (_, entry) in held.items() if mark not in now],
-                [entry for entry in entries if id(entry) not in held],
-                moment_ns,
-            )
+            gone = [slot for slot, entry in self._knowledge.held() if id(entry) not in now]
+            self._change(gone, entries, moment_ns)
 
     def revise(self, gone: Sequence[Entry], come: Sequence[Entry], moment_ns: int | None = None) -> None:
         """As :meth:`learn`, for whoever knows what changed: the cost is that of the change alone.
@@ -78,60 +65,53 @@ class AddressTagger:
         :param gone: objects that were told before; others are passed over. :raises OverflowError: and StorageError as :meth:`learn`.
         """
         with self._lock:
-            self._change(gone, [entry for entry in come if id(entry) not in self._slots], moment_ns)
+            slots = dict.fromkeys(slot for slot in self._knowledge.places(gone) if slot is not None)
+            self._change(list(slots), come, moment_ns)
 
-    def _change(self, gone: Sequence[Entry], come: Sequence[Entry], moment_ns: int | None) -> None:
-        fresh = {id(entry): entry for entry in come}
-        added = [(entry, self._number(entry)) for entry in fresh.values()]
-        # First the numbers, then the rows that hold them: a row never refers to a number that could be given again.
-        self.context.ids.save()
-        left = [self._slots.pop(id(entry))[0] for entry in gone if id(entry) in self._slots]
-        for (entry, _), slot in zip(added, self._knowledge.change(left, added), strict=True):
-            self._slots[id(entry)] = slot, entry
-        self._tell(added, None if moment_ns is None else moment_ns // 1_000_000_000)
+    def _change(self, gone: Sequence[int], come: Sequence[Entry], moment_ns: int | None) -> None:
+        """:param gone: slots. :param come: what is held already is passed over, even where it is among those that go."""
+        since_s = None if moment_ns is None else moment_ns // 1_000_000_000
+        fresh = {
+            id(entry): entry for entry, place in zip(come, self._knowledge.places(come), strict=True) if place is None
+        }
+        added: list[tuple[Entry, int, Mapping[str, int]]] = []
+        told: dict[str, list[int]] = {}
+        try:
+            for entry in fresh.values():
+                own, attributes, named = self._numberer.take(entry, since_s)
+                added.append((entry, own, attributes))
+                for dictionary, numbers in named.items():
+                    told.setdefault(dictionary, []).extend(numbers)
+            # First the numbers, then the rows that hold them: a row never refers to a number that could be given again.
+            self.context.ids.save()
+        except (OverflowError, StorageError):
+            for entry, own, _ in added:
+                self._numberer.leave(entry, own)
+            raise
+        for entry, own, _ in added:
+            for dictionary, tags in entry.tags.items():
+                if self._told.tags(dictionary, own, tags, since_s):
+                    told.setdefault(dictionary, []).append(own)
+        slots = self._knowledge.slots
+        left = [(slots.entry(slot), slots.own[slot]) for slot in gone]
+        self._knowledge.change(gone, added)
+        for entry, own in left:
+            if self._numberer.leave(entry, own):
+                for dictionary in entry.tags:
+                    self._told.drop(dictionary, own)
         self._lookup = self._knowledge.lookup()
+        self._told.log(told, since_s, self._lookup.entries)
         self.version += 1
 
     def report(self) -> Report:
         """What an agent's server may tag this machine's rows with; see :class:`ReportsSource`."""
         with self._lock:
-            return Report(self.version, tuple(entry for _, entry in self._slots.values()))
+            return Report(self.version, tuple(entry for _, entry in self._knowledge.held()))
 
     @property
     def entries(self) -> int:
         """How many entries are in force."""
         return self._lookup.entries if self._lookup is not None else 0
-
-    def _tell(self, added: Sequence[tuple[Entry, Numbers]], since_s: int | None) -> None:
-        """Keep what names and custom tags are new, for :meth:`names`."""
-        fresh: dict[str, dict[int, str]] = {}
-        changed: dict[str, dict[int, str]] = {}
-
-        def tell(dictionary: str, number: int, text: str) -> None:
-            known = self._told.setdefault(dictionary, {})
-            old = known.get(number)
-            if old != text:
-                known[number] = text
-                (fresh if old is None else changed).setdefault(dictionary, {})[number] = text
-
-        def name_it(kind: str, number: int, name: str) -> None:
-            for dictionary in _dictionaries(kind):
-                tell(dictionary, number, name)
-
-        if not self._told:
-            # Rows of the past hold numbers that nothing here owns any more.
-            for kind, names in self.context.ids.names().items():
-                for number, name in names.items():
-                    name_it(kind, number, name)
-        for entry, held in added:
-            kind = {Section.SUBNETS: "subnet", Section.SERVICES: "service"}.get(entry.section, entry.dictionary)
-            name_it(kind, held.own, entry.name)
-            for key, name in entry.attributes.items():
-                name_it(_KINDS.get(key, key), held.attributes[key], name)
-            for dictionary, tags in entry.tags.items():
-                tell(dictionary, held.own, json.dumps(dict(tags), ensure_ascii=False, sort_keys=True))
-        self._names.extend(Names(name, texts) for name, texts in sorted(fresh.items()))
-        self._names.extend(Names(name, texts, since_s) for name, texts in sorted(changed.items()))
 
     def tag(self, batch: RecordBatch) -> RecordBatch:
         """The batch with more columns filled; what stands in one already stays. Tables without addresses come back as they were."""
@@ -155,18 +135,20 @@ class AddressTagger:
     def names(self, after: int) -> tuple[int, Sequence[Names]]:
         """What was named after a position; see :class:`metaflow_core.api.NamesSource`."""
         with self._lock:
-            return len(self._names), tuple(self._names[after:])
+            if not self._told.position:
+                return 0, ()
+            known = {} if self._told.is_remembered(after) else self._in_force()
+            return self._told.position, self._told.after(after, known)
+
+    def _in_force(self) -> Mapping[str, Sequence[int]]:
+        """Every number that has a name or tags, by dictionary. What the book still knows of the past is among it: rows may hold it."""
+        found: dict[str, list[int]] = {kind: list(names) for kind, names in self.context.ids.names().items()}
+        found.update(self._told.numbers())
+        return found
 
     def dictionaries(self) -> Mapping[str, Mapping[int, str]]:
         """The names and custom tags in force, by dictionary."""
-        with self._lock:
-            return {name: dict(sorted(texts.items())) for name, texts in sorted(self._told.items())}
-
-
-def _dictionaries(kind: str) -> Iterator[str]:
-    """The dictionaries that hold a name of some kind."""
-    yield kind
-    if kind == "service":
-        yield "pod_service"
-    if kind not in _NO_OWNERS:
-        yield "device"
+        found: dict[str, dict[int, str]] = {}
+        for each in self.names(0)[1]:
+            found.setdefault(each.dictionary, {}).update(each.names)
+        return {name: dict(sorted(texts.items())) for name, texts in sorted(found.items())}

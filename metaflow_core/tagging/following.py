@@ -87,10 +87,9 @@ class FollowingTagger(AddressTagger):
         if changes == self._learnt:
             return False
         now = self.context.clock.time_ns()
-        # Tags of the first time were always like this, as far as anybody knows.
-        moment = None if self._learnt < 0 else now
         try:
-            await asyncio.to_thread(lambda: self.learn(world.entries(now), moment))
+            # To a storage that knows nothing of them they always were like this; one that does keeps what it said of older rows.
+            await asyncio.to_thread(lambda: self.learn(world.entries(now), now))
         except (OverflowError, StorageError) as error:
             self.context.report("degraded", f"the last known tags stay in force: {error}")
             return False

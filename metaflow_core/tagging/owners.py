@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metaflow_core.api import IdBook
 from metaflow_core.tagging.entries import Entry, Section
 from metaflow_core.tagging.grown import Grown
-from metaflow_core.tagging.held import Held, Numbers
+from metaflow_core.tagging.held import Held, Slots
 from metaflow_core.tagging.ports import Ports
 
-__all__ = ["COLUMNS", "Held", "Numberer", "Numbers", "Owners"]
+__all__ = ["COLUMNS", "Held", "Owners"]
 
 COLUMNS = (
     *(
@@ -35,65 +34,22 @@ COLUMNS = (
 
 IP, POD, POD_NODE, GROUP, CLUSTER = 255, 10, 14, 101, 103
 _BY_ADDRESS = 8
-_MOST_SETS = 50_000
 _TYPES = {"l3_epc_id": np.int32, "l3_device_type": np.uint8, "auto_instance_type": np.uint8, "tag_source": np.uint8}
-_OF_POD = {"cluster": "pod_cluster", "namespace": "pod_ns", "node": "pod_node", "workload": "pod_group"}
-
-
-class Numberer:
-    """Gives entries their numbers. Thousands of pods share a few hundred sets of attributes: each set is kept once.
-
-    :param book: where numbers come from.
-    """
-
-    def __init__(self, book: IdBook) -> None:
-        self._book = book
-        self._sets: dict[tuple[tuple[str, str], ...], Mapping[str, int]] = {}
-
-    def __call__(self, entry: Entry) -> Numbers:
-        """The numbers of an entry.
-
-        :raises OverflowError: there are no more numbers that are narrow enough.
-        """
-        of = entry.attributes
-        kind = {Section.SUBNETS: "subnet", Section.SERVICES: "service"}.get(entry.section, entry.dictionary)
-        identity = entry.identity
-        if not identity:
-            scopes = ("cluster", "namespace") if kind in ("pod", "pod_node") else ("vpc",)
-            scope = "" if kind == "service" else "/".join(of.get(key, "") for key in scopes).strip("/")
-            identity = f"{scope}/{entry.name}" if scope else entry.name
-        return Numbers(self._book.give(kind, identity, entry.name), self._attributes(of))
-
-    def _attributes(self, of: Mapping[str, str]) -> Mapping[str, int]:
-        key = tuple(of.items())
-        found = self._sets.get(key)
-        if found is None:
-            if len(self._sets) >= _MOST_SETS:
-                self._sets.clear()
-            made = {}
-            for name, text in key:
-                # What belongs to a cluster is told apart by it: every cluster has a namespace 'default'.
-                scope = "/".join(of.get(each, "") for each in ("cluster", "namespace")) if name == "workload" else ""
-                scope = of.get("cluster", "") if name in ("namespace", "node") else scope
-                made[name] = self._book.give(_OF_POD.get(name, name), f"{scope}/{text}" if scope else text, text)
-            found = self._sets[key] = MappingProxyType(made)
-        return found
 
 
 class Owners:
     """The owners that entries make together, as columns that grow; owner 0 is nobody.
 
-    :param entries: what is in each slot, and :param known: its numbers.
+    :param slots: what is known.
     """
 
-    def __init__(self, entries: Sequence[Entry | None], known: Sequence[Numbers | None]) -> None:
-        self._entries = entries
-        self._numbers = known
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
         self._columns = [Grown(_TYPES.get(name, np.uint32)) for name in COLUMNS]
         self._new: list[tuple[int, ...]] = []
         self._by_entries: dict[tuple[Held, ...], int] = {}
         self.names: list[str] = []
-        self.ports = Ports(entries, known)
+        self.ports = Ports(slots)
         self.owner(())
 
     def __len__(self) -> int:
@@ -124,24 +80,17 @@ class Owners:
             self.names.append("")
             self.ports.add((), (0, 0))
             return
-        places: list[tuple[Entry, Numbers]] = []
-        services: list[Held] = []
-        for held in active:
-            entry, numbers = self._entries[held[0]], self._numbers[held[0]]
-            assert entry is not None
-            assert numbers is not None
-            if entry.section is Section.SERVICES:
-                services.append(held)
-            else:
-                places.append((entry, numbers))
+        slots = self._slots
+        places = [slot for slot, _ in active if slots.entry(slot).section is not Section.SERVICES]
+        services = [held for held in active if slots.entry(held[0]).section is Section.SERVICES]
         of: dict[str, int] = {}
-        for _, numbers in places:
-            for key, number in numbers.attributes.items():
+        for slot in places:
+            for key, number in slots.attributes[slot].items():
                 of.setdefault(key, number)
-        host, known = next((pair for pair in places if pair[0].section is Section.HOSTS), (None, None))
-        subnet = next((numbers.own for entry, numbers in places if entry.section is Section.SUBNETS), 0)
+        at = next((slot for slot in places if slots.entry(slot).section is Section.HOSTS), None)
+        subnet = next((slots.own[slot] for slot in places if slots.entry(slot).section is Section.SUBNETS), 0)
+        host, own = (slots.entry(at), slots.own[at]) if at is not None else (None, 0)
         type_ = host.type if host is not None else 0
-        own = known.own if known is not None else 0
         device = type_ if type_ not in (POD, POD_NODE) else 0
         values = {
             "region_id": of.get("region", 0),

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metaflow_core.tagging.entries import Entry
 from metaflow_core.tagging.grown import Grown
-from metaflow_core.tagging.held import Held, Numbers
+from metaflow_core.tagging.held import Held, Slots
 from metaflow_core.tagging.search import last_not_after
 
 __all__ = ["PortTable", "Ports"]
@@ -25,12 +24,11 @@ _WHOLE: list[tuple[int, int | None]] = [(0, None)]
 class Ports:
     """The service of each owner, port and protocol. Owners are added one after the other.
 
-    :param entries: what is in each slot, and :param known: its numbers.
+    :param slots: what is known.
     """
 
-    def __init__(self, entries: Sequence[Entry | None], known: Sequence[Numbers | None]) -> None:
-        self._entries = entries
-        self._known = known
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
         self._new: tuple[list[int], ...] = ([], [], [], [], [])
         self._columns = tuple(Grown(each) for each in (np.int64, np.int32, np.uint8, np.uint32, np.uint32))
         self._cuts = 0
@@ -45,14 +43,12 @@ class Ports:
         for protocol in (_TCP, _UDP):
             begins.append(self._cuts)
             # most owners have no services: nothing to cut
-            cuts = _cuts(_rules(services, self._entries, protocol)) if services else _WHOLE
+            cuts = _cuts(_rules(services, self._slots, protocol)) if services else _WHOLE
             for start, slot in cuts:
                 kind, number, named = *otherwise, 0
                 if slot is not None:
-                    entry, numbers = self._entries[slot], self._known[slot]
-                    assert entry is not None
-                    assert numbers is not None
-                    kind, number, named = entry.type or SERVICE, numbers.own, numbers.own
+                    number = named = self._slots.own[slot]
+                    kind = self._slots.entry(slot).type or SERVICE
                 for column, value in zip(columns, (start, kind, number, named), strict=True):
                     column.append(value)
             self._cuts += len(cuts)
@@ -94,12 +90,11 @@ class PortTable:
         return self.kinds[at], self.numbers[at], self.named[at]
 
 
-def _rules(services: Sequence[Held], entries: Sequence[Entry | None], protocol: int) -> list[tuple[int, int, int]]:
+def _rules(services: Sequence[Held], slots: Slots, protocol: int) -> list[tuple[int, int, int]]:
     """Ranges of ports with their slots, the most exact first: the longest prefix, then the fewest ports, then a protocol."""
     out = []
     for slot, prefix in services:
-        entry = entries[slot]
-        assert entry is not None
+        entry = slots.entry(slot)
         if entry.protocol in (0, protocol):
             out += [
                 (-prefix, high - low, entry.protocol == 0, entry.rank, low, high, slot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from metaflow_core.tagging.covers import Covers
 from metaflow_core.tagging.entries import EARLIEST, LATEST, Entry, Network, Section
-from metaflow_core.tagging.held import Held
+from metaflow_core.tagging.held import Held, Slots
 from metaflow_core.tagging.search import last_not_after
 
 __all__ = ["Change", "Ranges", "Space"]
@@ -20,8 +19,6 @@ Change: TypeAlias = tuple[int, Entry]
 """A slot, and the entry that is in it."""
 
 _ORDER = {Section.HOSTS: 0, Section.SUBNETS: 1, Section.SERVICES: 2}
-_FEW = 8
-"""Bounds are put into the sorted list one by one while they are fewer than one in so many."""
 
 
 class Ranges:
@@ -58,76 +55,83 @@ class Ranges:
 class Space:
     """Makes ranges, and makes new ones from them by working out only what a change touches.
 
-    :param entries: what is in each slot. :param owner: makes the owner of some entries, the longest prefix first.
+    :param slots: what is known. :param owner: makes the owner of some entries, the longest prefix first.
     """
 
-    def __init__(self, version: int, entries: Sequence[Entry | None], owner: Callable[[tuple[Held, ...]], int]) -> None:
+    def __init__(self, version: int, slots: Slots, owner: Callable[[tuple[Held, ...]], int]) -> None:
         self._version = version
-        self._entries = entries
+        self._slots = slots
         self._owner = owner
         bits = 32 if version == 4 else 128
         self._end = 1 << bits
         self._covers = Covers(bits)
-        self._uses: dict[int, int] = {0: 1}
-        self._bounds = [0]
         self.ranges = Ranges(self._starts([0]), np.ones(1, np.int64), np.full(1, EARLIEST), np.zeros(1, np.int32))
+
+    def holders(self, net: Network) -> tuple[int, ...]:
+        """The slots whose entries own exactly this network."""
+        return self._covers.of(net)
 
     def change(self, removed: Iterable[Change], added: Iterable[Change]) -> None:
         """Makes :attr:`ranges` anew."""
         touched: list[tuple[int, int]] = []
-        gone: list[int] = []
-        come: list[int] = []
         for slot, net in self._networks(removed):
             self._covers.remove(slot, net)
             touched.append((net.first, net.last + 1))
-            for bound in touched[-1]:
-                self._uses[bound] -= 1
-                if not self._uses[bound]:
-                    del self._uses[bound]
-                    gone.append(bound)
         for slot, net in self._networks(added):
             self._covers.add(slot, net)
             touched.append((net.first, net.last + 1))
-            for bound in touched[-1]:
-                if bound not in self._uses:
-                    come.append(bound)
-                self._uses[bound] = self._uses.get(bound, 0) + 1
         if touched:
-            before, self._bounds = self._bounds, self._moved(gone, come)
-            self._splice(before, _merged(touched))
+            self._splice(self._moved(touched), _merged(touched))
 
     def _networks(self, changes: Iterable[Change]) -> Iterable[tuple[int, Network]]:
         return ((slot, net) for slot, entry in changes for net in entry.networks if net.version == self._version)
 
-    def _moved(self, gone: Sequence[int], come: Sequence[int]) -> list[int]:
-        if len(gone) + len(come) > len(self._bounds) // _FEW:
-            return sorted(bound for bound in self._uses if bound < self._end)
-        bounds = self._bounds.copy()
-        for bound in gone:
-            if bound < self._end:
-                del bounds[bisect_left(bounds, bound)]
-        for bound in come:
-            # it may have gone and come back
-            if bound < self._end:
-                insort(bounds, bound)
-        return bounds
+    def _moved(self, touched: Iterable[tuple[int, int]]) -> NDArray[Any]:
+        """Where stretches begin from now on: only ends of what was touched can be others than before."""
+        ends = sorted({bound for pair in touched for bound in pair if 0 < bound < self._end})
+        if not ends:
+            return self.ranges.starts
+        keys, before = self._starts(ends), self.ranges.starts
+        places = np.searchsorted(before, keys)
+        was = np.zeros(len(ends), np.bool_)
+        inside = places < before.size
+        was[inside] = before[places[inside]] == keys[inside]
+        now = np.fromiter((self._covers.is_bound(each) for each in ends), np.bool_, len(ends))
+        left = np.delete(before, places[was & ~now])
+        come = keys[now & ~was]
+        return np.insert(left, np.searchsorted(left, come), come) if come.size else left
 
-    def _splice(self, before: Sequence[int], touched: Iterable[tuple[int, int]]) -> None:
+    def _splice(self, bounds: NDArray[Any], touched: Sequence[tuple[int, int]]) -> None:
         """Keeps the stretches that nothing touched, and works out the others."""
-        old, bounds = self.ranges, self._bounds
+        old = self.ranges
         parts: list[tuple[NDArray[Any], ...]] = []
+
+        def keep(begin: int, until: int) -> None:
+            a, b = old.first[begin], old.first[until]
+            parts.append((old.starts[begin:until], old.counts[begin:until], old.times[a:b], old.owners[a:b]))
+
         at = 0
-
-        def keep(until: int) -> None:
-            a, b = old.first[at], old.first[until]
-            parts.append((old.starts[at:until], old.counts[at:until], old.times[a:b], old.owners[a:b]))
-
-        for low, high in touched:
-            keep(bisect_left(before, low))
-            parts.append(self._worked_out(bounds[bisect_left(bounds, low) : bisect_right(bounds, high)]))
-            at = bisect_right(before, high)
-        keep(len(before))
+        for (until, begin), (low, high) in zip(
+            self._cuts(old.starts, touched), self._cuts(bounds, touched), strict=True
+        ):
+            keep(at, until)
+            parts.append(self._worked_out(self._numbers(bounds[low:high])))
+            at = begin
+        keep(at, old.starts.size)
         self.ranges = Ranges(*(np.concatenate([part[column] for part in parts]) for column in range(4)))
+
+    def _cuts(self, starts: NDArray[Any], touched: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The places from and until which stretches are touched, ends included: what lies behind may begin there only now."""
+        lows = self._starts([low for low, _ in touched])
+        highs = self._starts([min(high, self._end - 1) for _, high in touched])
+        left: NDArray[np.int64] = np.searchsorted(starts, lows, "left")
+        right: NDArray[np.int64] = np.searchsorted(starts, highs, "right")
+        return list(zip(left.tolist(), right.tolist(), strict=True))
+
+    def _numbers(self, starts: NDArray[Any]) -> list[int]:
+        if self._version == 4:
+            return [int(each) for each in starts]
+        return [int.from_bytes(each.ljust(16, b"\0"), "big") for each in starts.tolist()]
 
     def _worked_out(self, starts: Sequence[int]) -> tuple[NDArray[Any], ...]:
         counts, times, owners = [], [], []
@@ -149,20 +153,15 @@ class Space:
             return np.array(starts, np.uint32)
         return np.array([start.to_bytes(16, "big") for start in starts], "S16")
 
-    def _entry(self, slot: int) -> Entry:
-        entry = self._entries[slot]
-        assert entry is not None
-        return entry
-
     def _precedence(self, held: Held) -> tuple[int, int, int, int]:
         """The longest prefix first; of equal ones a host before the subnet that is no larger than it, then as the entries say."""
         slot, prefix = held
-        entry = self._entry(slot)
+        entry = self._slots.entry(slot)
         return -prefix, _ORDER[entry.section], entry.rank, slot
 
     def _pieces(self, order: list[Held]) -> list[tuple[int, tuple[Held, ...]]]:
         """From which moment on which of the entries hold."""
-        spans = [(entry.valid_from, entry.valid_to) for entry in (self._entry(slot) for slot, _ in order)]
+        spans = [(entry.valid_from, entry.valid_to) for entry in (self._slots.entry(slot) for slot, _ in order)]
         if all(span == (EARLIEST, LATEST) for span in spans):
             return [(EARLIEST, tuple(order))]
         moments = sorted({EARLIEST, *(moment for span in spans for moment in span)} - {LATEST})
