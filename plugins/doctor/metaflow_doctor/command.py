@@ -109,7 +109,7 @@ def _lines(found: Iterable[Examined], *, show_all: bool, colour: bool) -> Iterat
     for each in found:
         groups.setdefault(each.examination, []).append(each)
     for name, members in groups.items():
-        yield f"{name[:1].upper()}{name[1:]}"
+        yield f"{name[:1].upper()}{name[1:]}" if name.islower() else name
         good = [each for each in members if each.finding.state is FindingState.OK]
         # long lists of what is in order hide what is not
         hidden = 0 if show_all or len(good) <= 4 else len(good) - 2

@@ -32,7 +32,8 @@ def _directory(folder: Path) -> Iterator[Finding]:
         yield Finding(FindingState.PROBLEM, subject, f"{there} is a file", "choose another: mflow up --data DIR")
         return
     if not os.access(there, os.W_OK | os.X_OK):
-        remedy = f"chown it to this user, or choose another: mflow up --data DIR (now {there})"
+        own = "" if there != folder else "chown it to this user, or "
+        remedy = f"{own}choose another: mflow up --data DIR"
         yield Finding(FindingState.PROBLEM, subject, f"{there} may not be written by user {os.geteuid()}", remedy)
         return
     yield Finding(FindingState.OK, subject, "there" if there == folder else "will be made")

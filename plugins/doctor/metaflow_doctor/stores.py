@@ -24,7 +24,13 @@ def _look(data_dir: Path) -> Iterator[Finding]:
     from metaflow_core.sdk import open_host
 
     factories = open_host(read_document({}), autoload=True).factories(Kind.STORAGE)
-    stores = {name: each for name, each in factories.items() if isinstance(each, StorageFactory)}
+    # one that must be told something first keeps rows elsewhere: nothing can be said of it here
+    stores = {
+        name: each
+        for name, each in factories.items()
+        if isinstance(each, StorageFactory)
+        and not any(field.is_required() for field in each.config.model_fields.values())
+    }
     if not stores:
         remedy = "install one: pip install metaflow-storage-clickhouse (or -duckdb, -memory)"
         yield Finding(FindingState.MISSING, "storages", "none is installed: rows are shown and then gone", remedy)

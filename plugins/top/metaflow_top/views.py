@@ -8,6 +8,7 @@ from typing import Any
 
 from metaflow_top import text
 from metaflow_top.counted import SOURCES, counted
+from metaflow_top.flows import folded
 from metaflow_top.server import Server
 
 __all__ = ["VIEWS", "Column", "Line", "Span", "View"]
@@ -223,10 +224,12 @@ FLOWS = View(
         _number("zero win", "zero_win"),
         _words("closed by", "close_type", 24),
     ),
-    _asker(
-        "flow_log",
-        "SELECT start_time, auto_service_0 AS client, auto_service_1 AS server, server_port, l7_protocol, packet, byte, rtt, retrans, "
-        "zero_win, close_type FROM l4_flow_log WHERE {where} ORDER BY start_time DESC LIMIT 500",
+    folded(
+        _asker(
+            "flow_log",
+            "SELECT flow_id, start_time, end_time, auto_service_0 AS client, auto_service_1 AS server, server_port, l7_protocol, packet, "
+            "byte, rtt, retrans, zero_win, close_type FROM l4_flow_log WHERE {where} ORDER BY start_time DESC LIMIT 500",
+        )
     ),
     lambda row: bool(row.get("retrans") or row.get("zero_win")),
     0,

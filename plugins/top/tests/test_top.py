@@ -15,6 +15,7 @@ import pytest
 from metaflow_top.app import TopApp
 from metaflow_top.child import Child
 from metaflow_top.clockwork import shown
+from metaflow_top.flows import fold
 from metaflow_top.server import Server, base_url
 from metaflow_top.text import clean
 from metaflow_top.views import VIEWS
@@ -49,6 +50,24 @@ def test_json_and_conditions(instance: Server) -> None:
     assert {row["status"] for row in document["rows"]} == {"server_error"}
     wrong = mflow("--url", instance.url, "--where", "endpont = 'x'", "--once")
     assert (wrong.returncode, "did you mean" in wrong.stderr) == (1, True)
+
+
+def test_a_flow_that_is_told_each_minute_and_at_its_end_is_one_row() -> None:
+    end = {
+        "flow_id": 7,
+        "start_time": "12:20:55.4",
+        "end_time": "12:20:55.4",
+        "close_type": "finish",
+        "l7_protocol": "DNS",
+        "packet": 0,
+    }
+    minute = {**end, "start_time": "12:20:55.3", "close_type": "forced_report", "l7_protocol": "Unknown", "packet": 2}
+    other = {**end, "flow_id": 8, "packet": 1}
+    for rows in ([end, other, minute], [minute, other, end]):
+        one, two = fold(rows)
+        assert (one["packet"], one["close_type"], one["l7_protocol"]) == (2, "finish", "DNS")
+        assert one["start_time"] == "12:20:55.3"
+        assert two["packet"] == 1
 
 
 def test_every_view_has_rows(instance: Server) -> None:

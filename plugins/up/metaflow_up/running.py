@@ -84,7 +84,8 @@ async def _starting(app: App, place: Place) -> AsyncIterator[None]:
     try:
         await app.start()
     except StartError as error:
-        if not str(error).startswith("storages."):
+        # a full disk has damaged nothing, and says itself what to do
+        if not str(error).startswith("storages.") or ("disk" in str(error) and "full" in str(error)):
             raise
         raise StartError(
             f"{error}\nWhen what is kept there is damaged: move it away (mv {place.folder} {place.folder}.damaged) and start again, or "

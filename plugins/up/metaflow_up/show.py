@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from metaflow_core import App
     from metaflow_core.api import CounterSample
 
-__all__ = ["storage_text", "watch"]
+__all__ = ["storage_text", "troubles", "watch"]
 
 _ROWS = 25
 _LINE_EVERY_S = 10.0
@@ -49,10 +49,23 @@ async def _feed(app: App, board: Board, pipeline: str) -> None:
 
 
 async def _lines(app: App, board: Board, ended: asyncio.Event) -> None:
+    told: set[str] = set()
     while not ended.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), _LINE_EVERY_S)
         print(_totals(app, board), flush=True)
+        now = set(troubles(app.status()))
+        for said in sorted(now - told):
+            print(f"mflow: {said}", file=sys.stderr, flush=True)
+        for said in sorted(told - now):
+            print(f"mflow: no longer: {said}", file=sys.stderr, flush=True)
+        told = now
+
+
+def troubles(status: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each component that works badly or not at all now; what never started stands in the block."""
+    bad = (each for each in status if each["state"] in ("degraded", "failed", "quarantined") and each["message"])
+    return [f"{each['kind']} {each['id']}: {each['message']}" for each in bad]
 
 
 async def _table(app: App, board: Board, ended: asyncio.Event) -> None:
@@ -83,7 +96,8 @@ def _render(app: App, board: Board) -> Any:
         )  # fmt: skip
         table.add_row(*(Text(cell, style=style) for cell in cells))
     hint = Text("" if lines else _why_empty(app.stats()), style="yellow")
-    return Group(Text(_totals(app, board)), table, hint)
+    bad = [Text(said, style="red") for said in troubles(app.status())]
+    return Group(Text(_totals(app, board)), table, hint, *bad)
 
 
 def _totals(app: App, board: Board) -> str:

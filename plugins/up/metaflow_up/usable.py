@@ -10,11 +10,11 @@ from metaflow_core.errors import MetaFlowError
 
 __all__ = ["usable"]
 
-_OPTIONAL = ("dialects", "services")
+_OPTIONAL = ("taggers", "dialects", "services")
 
 
 def usable(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The configuration without the query languages and services that cannot be built, and a sentence for each.
+    """The configuration without the taggers, query languages and services that cannot be built, and a sentence for each.
 
     :raises MetaFlowError: what is not optional cannot be built.
     """
@@ -24,17 +24,32 @@ def usable(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         pass
     else:
         return config, []
-    kept = {name: value for name, value in copy.deepcopy(config).items() if name not in _OPTIONAL}
-    App(kept, autoload=True).validate()
+    left_out: dict[str, set[str]] = {section: set(config.get(section, {})) for section in _OPTIONAL}
+    App(_without(config, left_out), autoload=True).validate()
     notes: list[str] = []
     for section in _OPTIONAL:
-        for name, options in config.get(section, {}).items():
-            trial = copy.deepcopy(kept)
-            trial.setdefault(section, {})[name] = options
+        for name in config.get(section, {}):
+            left_out[section].remove(name)
             try:
-                App(trial, autoload=True).validate()
+                App(_without(config, left_out), autoload=True).validate()
             except MetaFlowError as error:
+                left_out[section].add(name)
                 notes.append(f"left out {section}.{name}: {error}")
+    return _without(config, left_out), notes
+
+
+def _without(config: dict[str, Any], left_out: dict[str, set[str]]) -> dict[str, Any]:
+    """A copy without some components, in their sections and in the pipelines that name them."""
+    kept = copy.deepcopy(config)
+    for section, names in left_out.items():
+        for holder in (kept, *kept.get("pipelines", {}).values()):
+            there = holder.get(section)
+            if there is None:
+                continue
+            if isinstance(there, dict):
+                holder[section] = {name: options for name, options in there.items() if name not in names}
             else:
-                kept = trial
-    return kept, notes
+                holder[section] = [name for name in there if name not in names]
+            if not holder[section]:
+                del holder[section]
+    return kept

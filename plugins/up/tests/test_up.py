@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -19,7 +20,11 @@ from metaflow_up.board import APPLICATION, NETWORK, Board
 from metaflow_up.choice import Wanted, choose_capture
 from metaflow_up.keeping import KeepingType
 from metaflow_up.place import Place, free_port, made_token
+from metaflow_up.running import _starting
+from metaflow_up.show import troubles
+from metaflow_up.usable import usable
 
+from metaflow_core import App
 from metaflow_core.api import RecordBatch
 from metaflow_core.errors import StartError
 from metaflow_core.model.catalog import load_catalog
@@ -248,6 +253,50 @@ def test_a_store_that_is_none(tmp_path: Path) -> None:
     said = refused("--data", str(tmp_path))
     assert "cannot be opened" in said
     assert f"mv {tmp_path} {tmp_path}.damaged" in said
+
+
+def test_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def start(self: object) -> None:
+        raise StartError("storages.clickhouse: the disk of /x is full; free some space")
+
+    monkeypatch.setattr("metaflow_core.App.start", start)
+
+    async def begin() -> None:
+        async with _starting(App({}, autoload=False), Place(tmp_path)):
+            pass
+
+    with pytest.raises(StartError, match="the disk of /x is full") as raised:
+        asyncio.run(begin())
+    assert "damaged" not in str(raised.value)
+
+
+def test_a_tagger_that_cannot_be_built_is_left_out_and_named(tmp_path: Path) -> None:
+    config = {
+        "version": 1,
+        "collectors": {"pcap": {"files": [str(SHOP)]}},
+        "taggers": {"no_such_tagger": {}},
+        "pipelines": {"live": {"collectors": ["pcap"], "taggers": ["no_such_tagger"]}},
+        "service": {"data_dir": str(tmp_path)},
+    }
+    kept, notes = usable(config)
+    assert "taggers" not in kept
+    assert "taggers" not in kept["pipelines"]["live"]
+    [note] = notes
+    assert note.startswith("left out taggers.no_such_tagger: ")
+    assert "taggers" in config
+
+
+def test_what_works_badly_is_told_while_it_does() -> None:
+    status = [
+        {
+            "kind": "storage",
+            "id": "clickhouse",
+            "state": "degraded",
+            "message": "the disk of /x is full; free some space",
+        },
+        {"kind": "parser", "id": "http", "state": "running", "message": "runtime native"},
+    ]
+    assert troubles(status) == ["storage clickhouse: the disk of /x is full; free some space"]
 
 
 def test_ports(monkeypatch: pytest.MonkeyPatch) -> None:
