@@ -5,6 +5,7 @@
   :class:`ServiceContract`, :class:`LoaderContract`, :class:`LinkRuleContract` (with :class:`FakeSpan`)
 * doubles: :class:`FakeClock`, :class:`MemoryCollector`, :class:`MemoryStorage`, :class:`MemoryExporter`
 * :func:`build_context` and :func:`replay`
+* real programs beside a test: :func:`peers_missing`, :func:`free_port`, :func:`running`, :func:`recorded`
 * pytest fixtures, by the plugin that comes with the core: ``clock``, ``plugin_host``, ``build_context``, ``metaflow_app``,
   ``golden`` (``--mf-update`` rewrites golden files)
 """
@@ -30,6 +31,7 @@ from metaflow_core.testing.contracts import (
 from metaflow_core.testing.doubles import MemoryCollector, MemoryExporter, MemoryStorage
 from metaflow_core.testing.golden import Golden
 from metaflow_core.testing.links import FakeSpan
+from metaflow_core.testing.peers import Peer, find_program, free_port, peers_missing, recorded, running
 from metaflow_core.testing.replay import replay
 from metaflow_core.testing.rows import plain_rows
 
@@ -49,10 +51,16 @@ __all__ = [
     "MemoryStorage",
     "NamesContract",
     "ParserContract",
+    "Peer",
     "ServiceContract",
     "StorageContract",
     "TaggerContract",
     "build_context",
+    "find_program",
+    "free_port",
+    "peers_missing",
     "plain_rows",
+    "recorded",
     "replay",
+    "running",
 ]

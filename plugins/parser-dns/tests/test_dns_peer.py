@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import struct
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from metaflow_core.testing import replay
+from metaflow_core.testing import free_port, peers_missing, recorded, replay, running
 
 RECORDS = [
     "--address=/a.test/192.0.2.1",
@@ -37,28 +32,8 @@ ASKED = [
 ]
 
 
-def _why_not() -> str:
-    missing = [
-        name for name in ("dnsmasq", "tcpdump") if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None
-    ]
-    if missing:
-        return f"not installed: {', '.join(missing)}"
-    return "" if os.geteuid() == 0 else "capturing on loopback needs root"
-
-
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_not()), reason=_why_not())]
-
-
-@contextmanager
-def _running(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """A program that is stopped by its own process id."""
-    path = shutil.which(command[0], path=f"{os.environ['PATH']}:/usr/sbin") or command[0]
-    process = subprocess.Popen([path, *command[1:]], stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
+NEEDS = peers_missing("dnsmasq", "tcpdump", root=True)
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 def _query(number: int, name: str, kind: int) -> bytes:
@@ -95,19 +70,13 @@ def _talk(port: int) -> None:
 
 def test_rows_are_what_was_asked_and_answered(tmp_path: Path) -> None:
     """Ten rounds over UDP and one over TCP: each question is one paired row with its answer."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    capture = tmp_path / "dns.pcap"
+    port, capture = free_port(), tmp_path / "dns.pcap"
     options = ["--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces"]
     options += ["--listen-address=127.0.0.1", f"--port={port}", "--user=root", f"--pid-file={tmp_path}/pid"]
-    dump_command = ("tcpdump", "-i", "lo", "-U", "-w", str(capture), f"port {port}")
-    with _running("dnsmasq", *options, *RECORDS), _running(*dump_command) as dump:
-        assert dump.stderr is not None
-        assert "listening" in dump.stderr.readline()
-        time.sleep(0.5)
-        _talk(port)
-        time.sleep(1)
+    with running("dnsmasq", *options, *RECORDS) as server:
+        server.wait_for(port)
+        with recorded(capture, f"port {port}"):
+            _talk(port)
     rows = replay(capture, parsers=["dns"])
     columns = ("request_domain", "request_type", "response_code", "response_exception", "response_result")
     found = Counter(tuple(row[column] for column in columns) for row in rows)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import os
-import shutil
 import socket
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from metaflow_core.testing import replay
+from metaflow_core.testing import free_port, peers_missing, recorded, replay, running
 
 NGINX = """
 worker_processes 1; daemon off; pid {dir}/nginx.pid; error_log {dir}/error.log;
@@ -34,43 +29,8 @@ http {{
 """
 
 
-def _why_not() -> str:
-    missing = [
-        name for name in ("nginx", "tcpdump") if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None
-    ]
-    if missing:
-        return f"not installed: {', '.join(missing)}"
-    return "" if os.geteuid() == 0 else "capturing on loopback needs root"
-
-
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_not()), reason=_why_not())]
-
-
-@contextmanager
-def _running(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """A program that is stopped by its own process id."""
-    path = shutil.which(command[0], path=f"{os.environ['PATH']}:/usr/sbin") or command[0]
-    process = subprocess.Popen([path, *command[1:]], stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"nobody listens on port {port}")
+NEEDS = peers_missing("nginx", "tcpdump", root=True)
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 def _talk(port: int) -> None:
@@ -105,19 +65,16 @@ def _talk(port: int) -> None:
 
 def test_rows_are_the_servers_log(tmp_path: Path) -> None:
     """Every line of the access log is one paired row, and nothing else is."""
-    port, upstream, capture = _free_port(), _free_port(), tmp_path / "http.pcap"
+    port, upstream, capture = free_port(), free_port(), tmp_path / "http.pcap"
     (tmp_path / "www").mkdir()
     (tmp_path / "www" / "small.txt").write_text("small\n")
     (tmp_path / "www" / "big.txt").write_text("".join(f"HTTP/1.1 200 OK {number}\r\n\r\n" for number in range(20_000)))
     tmp_path.chmod(0o755)
     (tmp_path / "nginx.conf").write_text(NGINX.format(dir=tmp_path, port=port, upstream=upstream))
-    with _running("nginx", "-c", str(tmp_path / "nginx.conf")):
-        _wait_for(port)
-        with _running("tcpdump", "-i", "lo", "-U", "-B", "65536", "-w", str(capture), f"tcp port {port}") as dump:
-            assert dump.stderr is not None
-            assert "listening" in dump.stderr.readline()
+    with running("nginx", "-c", str(tmp_path / "nginx.conf")) as server:
+        server.wait_for(port)
+        with recorded(capture, f"tcp port {port}"):
             _talk(port)
-            time.sleep(1)
     log = Counter((tmp_path / "access.log").read_text().splitlines())
     rows = replay(capture, parsers=["http"])
     found = Counter(f"{row['request_type']} {row['request_resource']} {row['response_code']}" for row in rows)

@@ -1,75 +1,31 @@
-"""What the peer tests share: programs that are stopped by their own process id, and captures of loopback."""
+"""What the peer tests share: captures of loopback."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-PATH = f"{os.environ['PATH']}:/usr/sbin"
-Running = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
+from metaflow_core.testing import free_port
+from metaflow_core.testing import recorded as recorded_on_loopback
+
 Recorded = Callable[[int], AbstractContextManager[Path]]
 TsharkFields = Callable[..., list[dict[str, list[str]]]]
-
-
-@contextmanager
-def _running(*command: str) -> Iterator[subprocess.Popen[str]]:
-    path = shutil.which(command[0], path=PATH) or command[0]
-    process = subprocess.Popen([path, *command[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
-
-
-@pytest.fixture
-def running() -> Running:
-    """Start a program; it is stopped at the end of the block."""
-    return _running
 
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Recorded:
     """Capture what a port of loopback says during the block."""
-
-    @contextmanager
-    def record(port: int) -> Iterator[Path]:
-        capture = tmp_path / f"{port}.pcap"
-        command = (
-            "tcpdump",
-            "-i",
-            "lo",
-            "-U",
-            "--immediate-mode",
-            "-B",
-            "65536",
-            "-w",
-            str(capture),
-            f"tcp port {port}",
-        )
-        with _running(*command) as dump:
-            assert dump.stderr is not None
-            assert any("listening" in line for line in dump.stderr)
-            yield capture
-            time.sleep(2)
-
-    return record
+    return lambda port: recorded_on_loopback(tmp_path / f"{port}.pcap", f"tcp port {port}")
 
 
 @pytest.fixture
-def free_port() -> int:
+def port() -> int:
     """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import metaflow_parser_http2.plugin
 import pytest
 
-from metaflow_core.testing import replay
+from metaflow_core.testing import peers_missing, replay
 
 SERVICE = "shop.v1.Cart"
 CLIENT_ERRORS = {1, 3, 5, 6, 7, 9, 11, 16}
 
 
-def _why_not() -> str:
-    if find_spec("grpc") is None:
-        return "grpcio is not installed (pip install grpcio)"
-    missing = [
-        name for name in ("tcpdump", "tshark") if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None
-    ]
-    if missing:
-        return f"not installed: {', '.join(missing)}"
-    return "" if os.geteuid() == 0 else "capturing on loopback needs root"
-
-
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_not()), reason=_why_not())]
+NEEDS = peers_missing("tcpdump", "tshark", modules=["grpc"], root=True)
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 def _serve(port: int) -> Any:
@@ -126,12 +113,12 @@ def _status(code: int) -> str:
     return "ok" if code == 0 else "client_error" if code in CLIENT_ERRORS else "server_error"
 
 
-def test_rows_are_the_calls(free_port: int, recorded: Any, tshark: Any) -> None:
+def test_rows_are_the_calls(port: int, recorded: Any, tshark: Any) -> None:
     """Every call is one paired row with its outcome, its text and its numbers of messages."""
     grpc: Any = import_module("grpc")
-    server = _serve(free_port)
-    with recorded(free_port) as capture:
-        with grpc.insecure_channel(f"127.0.0.1:{free_port}") as channel:
+    server = _serve(port)
+    with recorded(port) as capture:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             calls = _talk(channel)
         server.stop(0).wait()
     rows = _rows(capture)
@@ -149,13 +136,13 @@ def test_rows_are_the_calls(free_port: int, recorded: Any, tshark: Any) -> None:
         for row in rows
     )
     assert found == Counter((method, code, _status(code), text, *counts) for method, code, text, *counts in calls)
-    assert {row["request_domain"] for row in rows} == {f"127.0.0.1:{free_port}"}
+    assert {row["request_domain"] for row in rows} == {f"127.0.0.1:{port}"}
     assert sum(row["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736" for row in rows) == 17
     assert sum(row["x_request_id_0"] == "r-1" for row in rows) == 17
     names = ("http2.header.name", "http2.header.value")
     fields = Counter(
         pair
-        for packet in tshark(capture, free_port, *names)
+        for packet in tshark(capture, port, *names)
         for pair in zip(*(packet.get(name, []) for name in names), strict=False)
     )
     codes = Counter({int(value): count for (name, value), count in fields.items() if name == "grpc-status"})
@@ -167,12 +154,12 @@ def test_rows_are_the_calls(free_port: int, recorded: Any, tshark: Any) -> None:
     assert methods == Counter(row["endpoint"] for row in rows)
 
 
-def test_a_cancelled_call_and_one_that_takes_too_long(free_port: int, recorded: Any) -> None:
+def test_a_cancelled_call_and_one_that_takes_too_long(port: int, recorded: Any) -> None:
     """The client resets the streams: that is what the rows say, with the messages until then."""
     grpc: Any = import_module("grpc")
-    server = _serve(free_port)
-    with recorded(free_port) as capture:
-        with grpc.insecure_channel(f"127.0.0.1:{free_port}") as channel:
+    server = _serve(port)
+    with recorded(port) as capture:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             watch = channel.unary_stream(f"/{SERVICE}/Watch")
             call = watch(b"")
             assert next(call) == b"one"
@@ -188,16 +175,16 @@ def test_a_cancelled_call_and_one_that_takes_too_long(free_port: int, recorded: 
     assert {row["attributes"]["rpc_response_messages"] for row in rows} == {"1"}
 
 
-def test_a_capture_that_begins_in_the_middle_tells_no_wrong_names(free_port: int, recorded: Any) -> None:
+def test_a_capture_that_begins_in_the_middle_tells_no_wrong_names(port: int, recorded: Any) -> None:
     """What was said before the capture is unknown; what is told is right."""
     grpc: Any = import_module("grpc")
-    server = _serve(free_port)
-    with grpc.insecure_channel(f"127.0.0.1:{free_port}") as channel:
+    server = _serve(port)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         get, listed = channel.unary_unary(f"/{SERVICE}/Get"), channel.unary_stream(f"/{SERVICE}/List")
         for code in (0, 5, 13):
             _outcome(lambda code=code: get(bytes([code])))
         _outcome(lambda: listed(bytes([2, 0])))
-        with recorded(free_port) as capture:
+        with recorded(port) as capture:
             for code in (0, 5, 13) * 5:
                 _outcome(lambda code=code: get(bytes([code])))
             for _ in range(5):

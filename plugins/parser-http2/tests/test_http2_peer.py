@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
@@ -16,32 +12,17 @@ from typing import Any
 import metaflow_parser_http2.plugin
 import pytest
 
-from metaflow_core.testing import replay
+from metaflow_core.testing import free_port, peers_missing, replay, running
 
 PROGRAMS = ("nghttpd", "nghttpx", "nghttp", "h2load", "curl", "tcpdump", "tshark")
 
 
-def _why_not() -> str:
-    missing = [name for name in PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
-    if missing:
-        return f"not installed: {', '.join(missing)} (Debian: nghttp2, curl, tcpdump, tshark)"
-    return "" if os.geteuid() == 0 else "capturing on loopback needs root"
-
-
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_not()), reason=_why_not())]
+NEEDS = peers_missing(*PROGRAMS, root=True)
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 def _run(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"nobody listens on port {port}")
 
 
 def _rows(capture: Path) -> list[Mapping[str, Any]]:
@@ -68,13 +49,13 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
-def test_rows_are_what_clients_asked(site: Path, free_port: int, running: Any, recorded: Any, tshark: Any) -> None:
+def test_rows_are_what_clients_asked(site: Path, port: int, recorded: Any, tshark: Any) -> None:
     """Every request of four clients is one paired row with the code that its client printed."""
-    base = f"http://127.0.0.1:{free_port}"
+    base = f"http://127.0.0.1:{port}"
     expected: Counter[tuple[str, str, int]] = Counter()
-    with running("nghttpd", "--no-tls", "-d", str(site), "-b", "16", "--trailer", "x-sum: 1", str(free_port)):
-        _wait_for(free_port)
-        with recorded(free_port) as capture:
+    with running("nghttpd", "--no-tls", "-d", str(site), "-b", "16", "--trailer", "x-sum: 1", str(port)) as server:
+        server.wait_for(port)
+        with recorded(port) as capture:
             for number in range(5):
                 paths = [f"/small.txt?n={number}", f"/big.bin?n={number}", f"/none?n={number}"]
                 # One curl a path: curl 7.88 cannot use a connection of prior knowledge again.
@@ -108,26 +89,24 @@ def test_rows_are_what_clients_asked(site: Path, free_port: int, running: Any, r
     assert {row["l7_protocol"] for row in rows} == {"HTTP2"}
     assert {row["response_exception"] for row in rows if row["response_code"] == 404} == {"Not Found"}
     assert sum(row["x_request_id_0"].startswith("r-") for row in rows) == 15
-    seen = tshark(capture, free_port, "http2.headers.path", "http2.headers.status")
+    seen = tshark(capture, port, "http2.headers.path", "http2.headers.status")
     asked = Counter(path for packet in seen for path in packet.get("http2.headers.path", []))
     answered = Counter(int(code) for packet in seen for code in packet.get("http2.headers.status", []))
     assert asked == Counter(row["request_resource"] for row in rows)
     assert answered == Counter(row["response_code"] for row in rows)
 
 
-def test_an_upgrade_is_followed(site: Path, tmp_path: Path, free_port: int, running: Any, recorded: Any) -> None:
+def test_an_upgrade_is_followed(site: Path, tmp_path: Path, port: int, recorded: Any) -> None:
     """HTTP/1.1 asks, a 101 answers, and HTTP/2 goes on where it stopped."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        behind = int(probe.getsockname()[1])
-    base = f"http://127.0.0.1:{free_port}"
-    front = f"--frontend=127.0.0.1,{free_port};no-tls", f"--backend=127.0.0.1,{behind};;proto=h2"
+    behind = free_port()
+    base = f"http://127.0.0.1:{port}"
+    front = f"--frontend=127.0.0.1,{port};no-tls", f"--backend=127.0.0.1,{behind};;proto=h2"
     with (
         running("nghttpd", "--no-tls", "-d", str(site), str(behind)),
-        running("nghttpx", "--conf=/dev/null", "--single-process", f"--pid-file={tmp_path}/pid", *front),
+        running("nghttpx", "--conf=/dev/null", "--single-process", f"--pid-file={tmp_path}/pid", *front) as proxy,
     ):
-        _wait_for(free_port)
-        with recorded(free_port) as capture:
+        proxy.wait_for(port)
+        with recorded(port) as capture:
             _run("nghttp", "-n", "-u", "-m", "3", f"{base}/small.txt")
             _run("curl", "-s", "--http2", "-o", "/dev/null", f"{base}/small.txt?1", "-o", "/dev/null", f"{base}/none")
     rows = _rows(capture)
@@ -144,12 +123,12 @@ def test_an_upgrade_is_followed(site: Path, tmp_path: Path, free_port: int, runn
     )
 
 
-def test_a_push_is_a_request_of_its_own(site: Path, free_port: int, running: Any, recorded: Any) -> None:
+def test_a_push_is_a_request_of_its_own(site: Path, port: int, recorded: Any) -> None:
     """The server promises a file and sends it."""
-    with running("nghttpd", "--no-tls", "-d", str(site), "-p", "/small.txt=/big.bin", str(free_port)):
-        _wait_for(free_port)
-        with recorded(free_port) as capture:
-            _run("nghttp", "-n", f"http://127.0.0.1:{free_port}/small.txt")
+    with running("nghttpd", "--no-tls", "-d", str(site), "-p", "/small.txt=/big.bin", str(port)) as server:
+        server.wait_for(port)
+        with recorded(port) as capture:
+            _run("nghttp", "-n", f"http://127.0.0.1:{port}/small.txt")
     rows = _rows(capture)
     assert _told(rows) == Counter({("GET", "/small.txt", 200): 1, ("GET", "/big.bin", 200): 1})
     assert {row["type"] for row in rows} == {"session"}

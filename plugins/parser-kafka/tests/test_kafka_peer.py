@@ -3,52 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from metaflow_core.testing import replay
+from metaflow_core.testing import peers_missing, recorded, replay
 
-PATH = f"{os.environ['PATH']}:/usr/sbin"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 MESSAGES = 500
 
 
-def _why_not() -> str:
-    try:
-        import confluent_kafka  # noqa: F401
-    except ImportError as error:
-        return f"not installed: {error.name}"
-    if shutil.which("tcpdump", path=PATH) is None:
-        return "not installed: tcpdump"
-    return "" if os.geteuid() == 0 else "capturing on loopback needs root"
-
-
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_not()), reason=_why_not())]
-
-
-@contextmanager
-def _recorded(port: int, capture: Path) -> Iterator[None]:
-    """What a port of loopback says during the block."""
-    command = ("tcpdump", "-i", "lo", "-U", "--immediate-mode", "-B", "65536", "-w", str(capture), f"tcp port {port}")
-    path = shutil.which("tcpdump", path=PATH) or "tcpdump"
-    dump = subprocess.Popen([path, *command[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        assert dump.stderr is not None
-        assert any("listening" in line for line in dump.stderr)
-        yield
-        time.sleep(1)
-    finally:
-        dump.terminate()
-        dump.communicate(timeout=20)
+NEEDS = peers_missing("tcpdump", modules=["confluent_kafka"], root=True)
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 @pytest.fixture
@@ -84,7 +54,7 @@ def test_a_producers_requests_are_the_rows(broker: int, tmp_path: Path) -> None:
         "compression.type": "lz4",
         "enable.idempotence": True,
     }
-    with _recorded(broker, tmp_path / "kafka.pcap"):
+    with recorded(tmp_path / "kafka.pcap", f"tcp port {broker}"):
         producer = Producer(settings)
         for number in range(MESSAGES):
             headers = [("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode())]
@@ -121,7 +91,7 @@ def test_a_group_is_named(broker: int, tmp_path: Path) -> None:
     for number in range(20):
         producer.produce("orders", b"value %d" % number, partition=number % 2)
     assert producer.flush(20) == 0
-    with _recorded(broker, tmp_path / "kafka.pcap"):
+    with recorded(tmp_path / "kafka.pcap", f"tcp port {broker}"):
         consumer = Consumer(
             {"bootstrap.servers": address, "group.id": "billing", "client.id": "rd", "auto.offset.reset": "earliest"}
         )

@@ -2,72 +2,39 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PATH = f"{os.environ['PATH']}:/usr/sbin"
+from metaflow_core.testing import free_port, running
+from metaflow_core.testing import recorded as recorded_on_loopback
+
 Recorded = Callable[[], AbstractContextManager[Path]]
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-@contextmanager
-def _running(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """A program that is stopped by its own process id."""
-    path = shutil.which(command[0], path=PATH) or command[0]
-    process = subprocess.Popen([path, *command[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[int]:
     """The port of a mosquitto on loopback that refuses what is published below ``secret/``."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     (tmp_path / "acl").write_text("topic readwrite a/#\n")
     settings = (
         f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\nacl_file {tmp_path}/acl\n"
     )
     (tmp_path / "mosquitto.conf").write_text(settings)
-    with _running("mosquitto", "-c", str(tmp_path / "mosquitto.conf")):
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        else:
-            raise AssertionError(f"no mosquitto answers on port {port}")
+    with running("mosquitto", "-c", str(tmp_path / "mosquitto.conf")) as broker:
+        broker.wait_for(port)
         yield port
 
 
 @pytest.fixture
 def recorded(tmp_path: Path, server: int) -> Recorded:
     """Capture what the broker and its clients say during the block."""
-
-    @contextmanager
-    def record() -> Iterator[Path]:
-        capture = tmp_path / "mqtt.pcap"
-        command = ("-i", "lo", "-U", "--immediate-mode", "-B", "65536", "-w", str(capture), f"tcp port {server}")
-        with _running("tcpdump", *command) as dump:
-            assert dump.stderr is not None
-            assert any("listening" in line for line in dump.stderr)
-            yield capture
-            time.sleep(2)
-
-    return record
+    return lambda: recorded_on_loopback(tmp_path / "mqtt.pcap", f"tcp port {server}")
 
 
 class _Talker:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import metaflow_parser_mqtt.plugin
 import pytest
 
-from metaflow_core.testing import replay
+from metaflow_core.testing import peers_missing, replay
 
 KINDS = (
     "",
@@ -36,17 +33,8 @@ KINDS = (
 )
 
 
-def _why_not() -> str:
-    path = f"{os.environ['PATH']}:/usr/sbin"
-    missing = [name for name in ("mosquitto", "tcpdump", "tshark") if shutil.which(name, path=path) is None]
-    if missing:
-        return f"not installed: {', '.join(missing)} (Debian)"
-    if find_spec("paho") is None:
-        return "paho-mqtt is not installed"
-    return "" if os.geteuid() == 0 else "capturing on loopback needs root"
-
-
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_not()), reason=_why_not())]
+NEEDS = peers_missing("mosquitto", "tcpdump", "tshark", modules=["paho"], root=True)
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 def _rows(capture: Path) -> list[Mapping[str, Any]]:

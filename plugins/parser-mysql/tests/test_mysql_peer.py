@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from metaflow_core.testing import replay
+from metaflow_core.testing import free_port, peers_missing, recorded, replay, running
 
-PATH = f"{os.environ['PATH']}:/usr/sbin"
 ROWS = 3000
 
 
-def _why_not() -> str:
-    programs = ("mariadbd", "mariadb", "mariadb-admin", "mariadb-install-db", "tcpdump")
-    missing = [name for name in programs if shutil.which(name, path=PATH) is None]
-    if missing:
-        return f"not installed: {', '.join(missing)}"
-    return "" if os.geteuid() == 0 else "capturing on loopback needs root"
-
-
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_not()), reason=_why_not())]
-
-
-@contextmanager
-def _running(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """A program that is stopped by its own process id."""
-    path = shutil.which(command[0], path=PATH) or command[0]
-    process = subprocess.Popen([path, *command[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(400):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"nobody listens on port {port}")
+NEEDS = peers_missing("mariadbd", "mariadb", "mariadb-admin", "mariadb-install-db", "tcpdump", root=True)
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 def _sql(port: int, text: str, *options: str) -> str:
@@ -109,19 +68,15 @@ def _counters(port: int) -> Counter[str]:
 
 def test_rows_are_the_servers_counts(tmp_path: Path) -> None:
     """Every statement that the server counted is one paired row with the result it had."""
-    data, port, capture = tmp_path / "data", _free_port(), tmp_path / "mysql.pcap"
+    data, port, capture = tmp_path / "data", free_port(), tmp_path / "mysql.pcap"
     install = ("mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=root", "--skip-test-db")
     subprocess.run([*install, "--auth-root-authentication-method=normal"], capture_output=True, check=True, timeout=120)
     server = ("mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--port={port}", "--local-infile=1")
-    with _running(*server, f"--socket={tmp_path}/s", "--bind-address=127.0.0.1", "--max-allowed-packet=64M"):
-        _wait_for(port)
-        filters = ("-i", "lo", "-U", "--immediate-mode", "-B", "131072", "-w", str(capture), f"tcp port {port}")
+    with running(*server, f"--socket={tmp_path}/s", "--bind-address=127.0.0.1", "--max-allowed-packet=64M") as started:
+        started.wait_for(port)
         before = _counters(port)
-        with _running("tcpdump", *filters) as dump:
-            assert dump.stderr is not None
-            assert any("listening" in line for line in dump.stderr)
+        with recorded(capture, f"tcp port {port}"):
             _talk(port, tmp_path)
-            time.sleep(2)
         counted = _counters(port)
     counted.subtract(before)
     rows = replay(capture, parsers=["mysql"])

@@ -5,44 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from metaflow_core.testing import find_program, free_port, running
+from metaflow_core.testing import recorded as recorded_on_loopback
+
 USER = "nobody"
 Recorded = Callable[[], AbstractContextManager[Path]]
-
-
-def _bin() -> str:
-    """The folder of the server's programs (Debian keeps them off the path)."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return f"{':'.join(map(str, folders))}:{os.environ['PATH']}:/usr/sbin"
-
-
-def program(name: str) -> str | None:
-    """The path of a program of PostgreSQL, or of any other."""
-    return shutil.which(name, path=_bin())
-
-
-@contextmanager
-def _running(*command: str, user: str | None = None, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
-    """A program that is stopped by its own process id."""
-    path = program(command[0]) or command[0]
-    process = subprocess.Popen(
-        [path, *command[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, user=user, cwd=cwd
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -53,28 +29,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     try:
         shutil.chown(home, USER)
         data = home / "data"
-        initdb = [program("initdb") or "initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "-N"]
+        initdb = [find_program("initdb") or "initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "-N"]
         subprocess.run(initdb, user=USER, cwd=home, capture_output=True, check=True, timeout=120)
         hba = "host all bob 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
         hba += "host replication all 127.0.0.1/32 trust\n"
         (data / "pg_hba.conf").write_text(hba)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = free_port()
         options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": home, "fsync": "off"}
         options |= {"wal_level": "logical", "lc_messages": "C"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        with _running("postgres", "-D", str(data), *settings, user=USER, cwd=home) as process:
-            for _ in range(400):
-                ready = subprocess.run(
-                    [program("pg_isready") or "pg_isready", "-q", "-h127.0.0.1", f"-p{port}"], check=False
-                )
-                if ready.returncode == 0:
-                    break
-                assert process.poll() is None, process.stderr and process.stderr.read()
-                time.sleep(0.05)
-            else:
-                raise AssertionError(f"no PostgreSQL answers on port {port}")
+        with running("postgres", "-D", str(data), *settings, user=USER, cwd=home) as process:
+            process.wait_for(port)
             yield port
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -83,18 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture
 def recorded(tmp_path: Path, server: int) -> Recorded:
     """Capture what the server and its clients say during the block."""
-
-    @contextmanager
-    def record() -> Iterator[Path]:
-        capture = tmp_path / "postgresql.pcap"
-        command = ("-i", "lo", "-U", "--immediate-mode", "-B", "131072", "-w", str(capture), f"tcp port {server}")
-        with _running("tcpdump", *command) as dump:
-            assert dump.stderr is not None
-            assert any("listening" in line for line in dump.stderr)
-            yield capture
-            time.sleep(2)
-
-    return record
+    return lambda: recorded_on_loopback(tmp_path / "postgresql.pcap", f"tcp port {server}")
 
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import metaflow_parser_postgresql.plugin
 import pytest
 
-from metaflow_core.testing import replay
+from metaflow_core.testing import find_program, peers_missing, replay
 
 TRANSACTIONS = 200
 
 
-def _path() -> str:
-    return ":".join(
-        [*map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), os.environ["PATH"], "/usr/sbin"]
-    )
-
-
-def _why_not() -> str:
-    programs = ("postgres", "initdb", "psql", "pgbench", "pg_basebackup", "tcpdump", "tshark")
-    missing = [name for name in programs if shutil.which(name, path=_path()) is None]
-    if missing:
-        return f"not installed: {', '.join(missing)} (Debian: postgresql, tcpdump, tshark)"
-    if find_spec("psycopg") is None:
-        return "psycopg is not installed"
-    return "" if os.geteuid() == 0 else "capturing on loopback and starting a server as nobody need root"
-
-
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_not()), reason=_why_not())]
+PROGRAMS = ("postgres", "initdb", "psql", "pgbench", "pg_basebackup", "tcpdump", "tshark")
+NEEDS = peers_missing(*PROGRAMS, modules=["psycopg"], root=True)
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 def _run(name: str, *arguments: str, check: bool = True) -> str:
-    command = [shutil.which(name, path=_path()) or name, *arguments]
+    command = [find_program(name) or name, *arguments]
     environment = {**os.environ, "PGSSLMODE": "disable", "PGGSSENCMODE": "disable"}
     done = subprocess.run(command, capture_output=True, text=True, check=check, timeout=120, env=environment)
     return done.stdout + done.stderr

@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from metaflow_core.testing import replay
+from metaflow_core.testing import free_port, peers_missing, recorded, replay, running
 
-PATH = f"{os.environ['PATH']}:/usr/sbin"
-
-
-def _why_not() -> str:
-    programs = ("redis-server", "redis-cli", "tcpdump")
-    missing = [name for name in programs if shutil.which(name, path=PATH) is None]
-    if missing:
-        return f"not installed: {', '.join(missing)}"
-    return "" if os.geteuid() == 0 else "capturing on loopback needs root"
-
-
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(_why_not()), reason=_why_not())]
-
-
-@contextmanager
-def _running(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """A program that is stopped by its own process id."""
-    path = shutil.which(command[0], path=PATH) or command[0]
-    process = subprocess.Popen([path, *command[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"nobody listens on port {port}")
+NEEDS = peers_missing("redis-server", "redis-cli", "tcpdump", root=True)
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 def _run(*command: str, text: str | None = None) -> str:
@@ -121,17 +80,13 @@ def _server_counts(port: int) -> Counter[str]:
 
 def test_rows_are_the_servers_counts(tmp_path: Path) -> None:
     """Every command that the server counted is one paired row, and nothing else is."""
-    port, capture = _free_port(), tmp_path / "redis.pcap"
+    port, capture = free_port(), tmp_path / "redis.pcap"
     server = ("redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(tmp_path), "--save", "")
-    with _running(*server):
-        _wait_for(port)
+    with running(*server) as started:
+        started.wait_for(port)
         before = _server_counts(port)
-        filters = ("-i", "lo", "-U", "--immediate-mode", "-B", "65536", "-w", str(capture), f"tcp port {port}")
-        with _running("tcpdump", *filters) as dump:
-            assert dump.stderr is not None
-            assert any("listening" in line for line in dump.stderr)
+        with recorded(capture, f"tcp port {port}"):
             _talk(port)
-            time.sleep(2)
         counted = _server_counts(port)
     counted.subtract(before)
     # The two INFO of this test were not captured; the first was counted only after it had been answered.
