@@ -201,6 +201,11 @@ impl Session {
             self.withdraw(at, reason, side, sink);
             return;
         }
+        if side == Side::Client {
+            self.core.is_alone = false;
+        } else if self.core.is_alone && self.server.lane.lost.is_some() {
+            self.server.may_begin = true;
+        }
         if side == Side::Server && self.client.lane.lost.is_some() {
             // The client has been answered: what it sends next begins a command.
             let held = self.client.hold.len();
@@ -222,7 +227,7 @@ impl Session {
 
     /// Looks whether a message begins with these bytes, after the place was lost.
     fn search<S: Sink>(&mut self, side: Side, at: At, data: &[u8], sink: &mut S) {
-        let phase = self.core.phase;
+        let (phase, is_alone) = (self.core.phase, self.core.is_alone);
         let flow = self.flow(side);
         if !flow.may_begin {
             flow.lane.skip(data.len());
@@ -238,7 +243,7 @@ impl Session {
         flow.hold.extend_from_slice(&data[..take]);
         let verdict = match side {
             Side::Client => client_entry(&flow.hold, flow.resumes, flow.inflow.is_some()),
-            Side::Server => server_entry(&flow.hold, flow.resumes, phase),
+            Side::Server => server_entry(&flow.hold, flow.resumes, is_alone, phase),
         };
         match verdict {
             Entry::More if flow.hold.len() < MAX_HOLD => {}
@@ -429,10 +434,11 @@ fn client_entry(data: &[u8], resumes: bool, is_compressed: bool) -> Entry {
     }
 }
 
-/// Whether the server goes on here: a greeting, or the first packet of a response.
-fn server_entry(data: &[u8], resumes: bool, phase: Phase) -> Entry {
+/// Whether the server goes on here: a greeting, or the first packet of a response. Of a server whose client is not seen
+/// nothing tells where one begins but its number.
+fn server_entry(data: &[u8], resumes: bool, is_alone: bool, phase: Phase) -> Entry {
     let Some(&[_, _, _, seq, first]) = data.first_chunk::<5>() else { return Entry::More };
-    if (resumes && seq != 0) || (phase == Phase::Start && seq == 0 && first == 10) {
+    if (resumes && seq != 0) || (is_alone && seq == 1) || (phase == Phase::Start && seq == 0 && first == 10) {
         Entry::Login
     } else {
         Entry::No(AFTER_GAP, 3)

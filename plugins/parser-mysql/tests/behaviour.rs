@@ -419,6 +419,29 @@ fn after_a_gap_responses_meet_their_own_commands() {
 }
 
 #[test]
+fn a_server_whose_client_is_not_seen_tells_its_responses() {
+    let script = Script::new(3306)
+        .server(greeting(CLASSIC))
+        .server(ok(2, 0, 2))
+        .server(result_set(&["a", "b"], true, 2))
+        .server(err(1, 1146, "42S02", "no such table"))
+        .server(ok(1, 3, 2))
+        .server(result_set(&["a"], true, 2));
+    let expected = [
+        "response ok",
+        "response ok rows=2",
+        "response server_error 1146 no such table",
+        "response ok affected=3",
+        "response ok rows=1",
+    ];
+    assert_eq!(shown(&script), expected);
+    script.assert_survives_damage::<MysqlParser>();
+    // From the middle on: what follows an unseen beginning is found by its number.
+    let middle = Script::new(1).mid_stream().server(&result_set(&["a", "b"], true, 2)[20..]).server(ok(1, 3, 2));
+    assert_eq!(lines(&middle.run::<MysqlParser>()).last().map(String::as_str), Some("response ok affected=3"));
+}
+
+#[test]
 fn what_is_no_mysql_is_a_violation() {
     let shown = shown(&session(CLASSIC).client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
     assert!(shown[2].starts_with("violation a client packet that neither begins a command"), "{shown:?}");

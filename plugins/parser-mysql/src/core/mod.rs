@@ -60,6 +60,8 @@ pub struct Core {
     events: Option<Events>,
     /// Compression begins behind this packet.
     pub compression: Option<Codec>,
+    /// Nothing of the client was seen: the capture may have one direction only.
+    pub is_alone: bool,
     attributes: Attributes,
     endpoint: Vec<u8>,
     text: Vec<u8>,
@@ -83,6 +85,7 @@ impl Core {
             swallow_eof: false,
             events: None,
             compression: None,
+            is_alone: true,
             attributes: Attributes::default(),
             endpoint: Vec::new(),
             text: Vec::new(),

@@ -28,6 +28,17 @@ impl Core {
             self.event(packet, sink);
             return Ok(());
         }
+        if self.pending.front().is_none() && self.is_alone {
+            match packet.first_seq {
+                1 if self.phase != Phase::Greeted => self.guess(),
+                // Behind the greeting and the login of a client that is not seen.
+                2.. if self.phase == Phase::Greeted => {
+                    self.phase = Phase::Auth;
+                    self.pending.push(Waiting { is_guess: true, ..Waiting::new(Answer::Auth) });
+                }
+                _ => {}
+            }
+        }
         if self.pending.front().is_none() {
             return self.unasked(packet, sink);
         }
