@@ -1,6 +1,6 @@
 /**
- * Makes the pictures of the README from a running server:
- *   mflow up --pcap tests/captures/shop.pcap --port 8088     (in another terminal)
+ * Makes the pictures of the README and the documentation from the demo, two minutes after its start:
+ *   mflow demo --port 8088                                   (in another terminal)
  *   npm run pictures -- http://127.0.0.1:8088/ ../../docs/images
  */
 
@@ -13,7 +13,7 @@ const PICTURES = [
   ["ui-requests", "requests", "light"],
   ["ui-flows", "flows", "dark"],
   ["ui-promql", `explore?lang=promql&q=${encodeURIComponent("sum by (server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)")}`, "light"],
-  ["ui-trace", `trace?where=${encodeURIComponent("request_resource = '/cart/1'")}`, "light"],
+  ["ui-trace", `trace?where=${encodeURIComponent("endpoint = '/order' AND response_status = 'ok'")}`, "light"],
   ["ui-health", "health", "dark"],
 ];
 

@@ -19,8 +19,12 @@ export interface Layout {
 
 export const NODE_WIDTH = 176;
 export const NODE_HEIGHT = 46;
-const GAP_X = 200;
+const GAP_X = 156;
 const GAP_Y = 26;
+/** A small graph takes the room there is: its labels come apart. */
+const MOST_GAP_Y = 104;
+/** Height by width of the picture that a small graph tries to fill. */
+const SHAPE = 0.42;
 const MARGIN = 30;
 const SWEEPS = 8;
 /** A column longer than this is broken into several: a client of 400 servers would be a picture of one pixel's width. */
@@ -130,8 +134,10 @@ function split(layers: number[][]): number[][] {
 
 /** Heights follow the callers where there is room, so that a chain is a straight line. */
 function place(layers: number[][], ids: string[], back: number[][]): Layout {
-  const step = NODE_HEIGHT + GAP_Y;
-  const tallest = Math.max(1, ...layers.map((layer) => layer.length)) * step;
+  const most = Math.max(1, ...layers.map((layer) => layer.length));
+  const width = 2 * MARGIN + layers.length * NODE_WIDTH + Math.max(0, layers.length - 1) * GAP_X;
+  const step = NODE_HEIGHT + Math.min(MOST_GAP_Y, Math.max(GAP_Y, (SHAPE * width) / most - NODE_HEIGHT));
+  const tallest = most * step;
   const places = new Map<string, Place>();
   layers.forEach((layer, column) => {
     const wanted = layer.map((at, position) => {
@@ -151,7 +157,7 @@ function place(layers: number[][], ids: string[], back: number[][]): Layout {
   for (const at of places.values()) at.y += MARGIN - top;
   return {
     places,
-    width: 2 * MARGIN + layers.length * NODE_WIDTH + Math.max(0, layers.length - 1) * GAP_X,
+    width,
     height: Math.max(0, ...[...places.values()].map((at) => at.y)) + NODE_HEIGHT + MARGIN,
   };
 }

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count, duration, percent, rate } from "../format";
 import { protocolColor } from "../ui/bits";
 import type { Edge, Graph, Node } from "./graph";
+import { type Line, linesOf } from "./labels";
 import { type Layout, layoutOf, NODE_HEIGHT, NODE_WIDTH, type Place } from "./layout";
 
 interface Props {
@@ -27,6 +28,7 @@ export function MapView({ graph, lastingS, picked, onPick }: Props) {
   const shape = useMemo(() => JSON.stringify([graph.nodes.map((n) => n.id).sort(), graph.edges.map((e) => e.id).sort()]), [graph]);
   // counters change with every refresh, the shape seldom: places stay as long as nobody comes or goes
   const layout = useMemo(() => layoutOf(graph), [shape]);
+  const lines = useMemo(() => linesOf(graph, layout), [layout]);
   const whole = useMemo(() => fit(layout, svg.current), [layout]);
   const [box, setBox] = useState<Box | null>(null);
   const shown = box ?? whole;
@@ -96,8 +98,7 @@ export function MapView({ graph, lastingS, picked, onPick }: Props) {
           <EdgeLine
             key={edge.id}
             edge={edge}
-            layout={layout}
-            beside={graph.edges.filter((other) => other.from === edge.from && other.to === edge.to)}
+            line={lines.get(edge.id)}
             thick={1.2 + 3.8 * Math.sqrt(edge.requests / busiestEdge)}
             labelled={graph.edges.length <= MOST_LABELS || related.has(edge.id)}
             faded={picked !== "" && !related.has(edge.id)}
@@ -196,8 +197,7 @@ function NodeBox({ node, at, faded, picked, lastingS, onPick }: NodeProps) {
 
 interface EdgeProps {
   edge: Edge;
-  layout: Layout;
-  beside: Edge[];
+  line: Line | undefined;
   thick: number;
   labelled: boolean;
   faded: boolean;
@@ -206,13 +206,10 @@ interface EdgeProps {
   onPick: (id: string) => void;
 }
 
-function EdgeLine({ edge, layout, beside, thick, labelled, faded, picked, lastingS, onPick }: EdgeProps) {
-  const from = layout.places.get(edge.from);
-  const to = layout.places.get(edge.to);
-  if (!from || !to) return null;
-  const offset = (beside.indexOf(edge) - (beside.length - 1) / 2) * 16;
+function EdgeLine({ edge, line, thick, labelled, faded, picked, lastingS, onPick }: EdgeProps) {
+  if (!line) return null;
   const share = edge.requests > 0 ? edge.failed / edge.requests : 0;
-  const { path, x, y } = curve(from, to, offset);
+  const { path } = line.curve;
   const says = `${rate(edge.requests / lastingS)} · ${duration(edge.delay)}`;
   return (
     <g
@@ -227,7 +224,7 @@ function EdgeLine({ edge, layout, beside, thick, labelled, faded, picked, lastin
       <path d={path} class="edge-touch" />
       <path d={path} class="edge-line" style={{ strokeWidth: `${thick}px`, stroke: share >= 0.05 ? "var(--bad)" : `var(${protocolColor(edge.protocol)})` }} marker-end={`url(#arrow-${share >= 0.05 ? "bad" : "calm"})`} />
       {labelled && (
-        <g transform={`translate(${x} ${y})`} class="edge-label">
+        <g transform={`translate(${line.label.x} ${line.label.y})`} class="edge-label">
           <text y="-3">{says}</text>
           <text y="10" class="edge-more">
             {share > 0 ? `${edge.protocol} · ${percent(share)} failed` : edge.protocol}
@@ -236,29 +233,6 @@ function EdgeLine({ edge, layout, beside, thick, labelled, faded, picked, lastin
       )}
     </g>
   );
-}
-
-/** A curve from the right side of one box to the left side of another; back and self edges run around. */
-export function curve(from: Place, to: Place, offset: number): { path: string; x: number; y: number } {
-  const y1 = from.y + NODE_HEIGHT / 2 + offset;
-  const y2 = to.y + NODE_HEIGHT / 2 + offset;
-  const x1 = from.x + NODE_WIDTH;
-  const x2 = to.x - 3;
-  if (from === to) {
-    const top = from.y - 4;
-    const middle = from.x + NODE_WIDTH / 2;
-    return { path: `M${middle - 24} ${top + 4}C${middle - 50} ${top - 44} ${middle + 50} ${top - 44} ${middle + 24} ${top + 1}`, x: middle, y: top - 36 };
-  }
-  if (x2 <= x1) {
-    const low = Math.max(y1, y2) + 60 + Math.abs(offset);
-    return { path: `M${x1} ${y1}C${x1 + 80} ${low} ${x2 - 80} ${low} ${x2} ${y2}`, x: (x1 + x2) / 2, y: (y1 + y2 + 6 * low) / 8 };
-  }
-  const bend = (x2 - x1) / 2;
-  // the label stands towards the called end, where the edges of one caller have come apart
-  const t = 0.64;
-  const along = 3 * t * t * (1 - t) + t ** 3;
-  const x = (1 - t) ** 3 * x1 + 3 * (1 - t) ** 2 * t * (x1 + bend) + 3 * (1 - t) * t * t * (x2 - bend) + t ** 3 * x2;
-  return { path: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, x, y: y1 + (y2 - y1) * along };
 }
 
 function cut(text: string, most: number): string {

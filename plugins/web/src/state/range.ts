@@ -27,6 +27,9 @@ export const CHOICES: [string, string][] = [
 
 export const DEFAULT_RANGE = "15m";
 
+/** Seconds that a chart shows at least while it goes on. */
+const SHORTEST_LIVE = 60;
+
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** Length of "15m" in seconds; null for what is no length. */
@@ -45,8 +48,12 @@ export function rangeOf(params: Params, nowS: number, oldestS: number | null, ne
   }
   const length = lengthOf(params["r"] ?? "") ?? 900;
   const end = Math.floor(nowS) + 1;
-  if (newestS === null || newestS >= end - Math.max(length, 120)) return { from: end - length, to: end, live: true, moved: false };
-  // the whole capture when it is shorter than the range: a narrow band of data in an empty chart helps nobody
+  // what there is, when it is shorter than the range: a narrow band of data in an empty chart helps nobody, and a rate
+  // over a time in which nobody watched is wrong
+  if (newestS === null || newestS >= end - Math.max(length, 120)) {
+    const since = oldestS === null ? 0 : Math.min(Math.floor(oldestS), end - SHORTEST_LIVE);
+    return { from: Math.max(end - length, since), to: end, live: true, moved: false };
+  }
   const start = oldestS !== null && newestS - oldestS < length ? Math.floor(oldestS) : Math.floor(newestS) + 1 - length;
   return { from: start, to: Math.floor(newestS) + 1, live: false, moved: true };
 }

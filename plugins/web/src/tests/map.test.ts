@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { busiest, type Call, graphOf } from "../map/graph";
+import { linesOf } from "../map/labels";
 import { layoutOf, NODE_HEIGHT, NODE_WIDTH } from "../map/layout";
 
 function call(client: string, server: string, more: Partial<Call> = {}): Call {
@@ -46,6 +47,18 @@ test("a chain goes from left to right on one line", () => {
     expect(chain[at]?.x).toBeGreaterThan((chain[at - 1]?.x ?? 0) + NODE_WIDTH);
     expect(chain[at]?.y).toBeCloseTo(chain[0]?.y ?? 0, 3);
   }
+});
+
+test("labels stand on their own line and beside each other", () => {
+  const calls = ["a", "b", "c"].flatMap((from) => ["x", "y", "z"].map((to) => call(from, to)));
+  const graph = graphOf([...calls, call("a", "x", { protocol: "Redis" }), call("x", "a"), call("y", "y")]);
+  const lines = linesOf(graph, layoutOf(graph));
+  expect(lines.size).toBe(graph.edges.length);
+  const labels = [...lines.values()].map((line) => line.label);
+  for (const [at, one] of labels.entries()) {
+    for (const other of labels.slice(at + 1)) expect(Math.abs(one.x - other.x) + Math.abs(one.y - other.y)).toBeGreaterThan(10);
+  }
+  expect(linesOf({ ...graph, edges: [...graph.edges].reverse() }, layoutOf(graph)).get(graph.edges[0]?.id ?? "")?.label).toBeDefined();
 });
 
 test("cycles and calls to oneself end", () => {

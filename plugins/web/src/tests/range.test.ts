@@ -11,6 +11,12 @@ test("live ends now, an old capture is shown where its data is", () => {
   expect(rangeOf({ r: "1m" }, NOW, 400_000, 500_000)).toEqual({ from: 499_941, to: 500_001, live: false, moved: true });
 });
 
+test("live begins where somebody began to watch, and is a minute at least", () => {
+  expect(rangeOf({}, NOW, NOW - 200.5, NOW - 3)).toEqual({ from: NOW - 201, to: NOW + 1, live: true, moved: false });
+  expect(rangeOf({}, NOW, NOW - 5, NOW - 3)).toEqual({ from: NOW - 59, to: NOW + 1, live: true, moved: false });
+  expect(rangeOf({ r: "1m" }, NOW, NOW - 200, NOW - 3).from).toBe(NOW - 59);
+});
+
 test("a fixed range is taken as it is, nonsense is not", () => {
   expect(rangeOf({ from: "100", to: "160" }, NOW, null, NOW)).toEqual({ from: 100, to: 160, live: false, moved: false });
   const wrong: Record<string, string>[] = [{ from: "5", to: "4" }, { from: "x", to: "9" }, { r: "<b>" }, { r: "0m" }, { r: "9999999d" }];

@@ -29,6 +29,11 @@ export function boundOf(row: number): number {
   return 10 ** (row / PER_DECADE);
 }
 
+/** How red a cell is, percent: by the root of the share that failed, so that one of a hundred is seen and half of them glares. */
+export function redness(cell: Cell): number {
+  return cell.total ? Math.round(100 * Math.sqrt(cell.failed / cell.total)) : 0;
+}
+
 export interface Dot {
   timeS: number;
   us: number;

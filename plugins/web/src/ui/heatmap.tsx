@@ -1,9 +1,9 @@
-/** Response times over time as a heat map: darker means more, red means that some failed. A cell narrows the time to its own. */
+/** Response times over time as a heat map: darker means more, the redder the more of them failed. A cell narrows the time to its own. */
 
 import { useMemo, useState } from "preact/hooks";
 import { clock, count, duration } from "../format";
 import { setParams } from "../state/location";
-import { boundOf, type Dot, type Heat, heatOf } from "./heat";
+import { boundOf, type Dot, type Heat, heatOf, redness } from "./heat";
 
 const COLUMNS = 72;
 const ROW_HEIGHT = 13;
@@ -34,8 +34,8 @@ export function HeatMap({ dots, from, to }: { dots: Dot[]; from: number; to: num
             y={y(item.row) + 1}
             width={Math.max(2, cell - 1)}
             height={ROW_HEIGHT - 2}
-            class={item.failed > 0 ? "heat-cell bad" : "heat-cell"}
-            style={{ fillOpacity: String(0.25 + 0.75 * (Math.log1p(item.total) / Math.log1p(heat.most))) }}
+            class="heat-cell"
+            style={{ "--failed": `${redness(item)}%`, fillOpacity: String(0.25 + 0.75 * (Math.log1p(item.total) / Math.log1p(heat.most))) }}
             onMouseEnter={() =>
               setSaid(
                 `${clock(from + item.column * columnS, columnS < 1)}: ${count(item.total)} of ${duration(boundOf(item.row))} to ${duration(boundOf(item.row + 1))}` +
@@ -55,7 +55,7 @@ export function HeatMap({ dots, from, to }: { dots: Dot[]; from: number; to: num
       </div>
       <figcaption class="note">
         <span>{clock(from)}</span>
-        <span>{said || "darker: more requests · red: some failed"}</span>
+        <span>{said || "darker: more requests · redder: more of them failed"}</span>
         <span>{clock(to)}</span>
       </figcaption>
     </figure>
