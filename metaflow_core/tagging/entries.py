@@ -79,4 +79,6 @@ def network(text: str) -> Network:
     :raises ValueError: it is none, or has bits set beyond its prefix.
     """
     found = ipaddress.ip_network(text)
-    return Network(found.version, int(found.network_address), int(found.broadcast_address), found.prefixlen)
+    first, last = int(found.network_address), int(found.broadcast_address)
+    # of one address one number, not two that are equal: there are as many as there are pods
+    return Network(found.version, first, last if last != first else first, found.prefixlen)

@@ -19,9 +19,11 @@ __all__ = ["fill"]
 
 _SECOND = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _STATED = ("log", "profile")
-_PAIRS = ("auto_instance", "auto_service")
+_PAIRS = ("auto_instance", "auto_service", "l3_device")
 INTERNET = -2
-_IP = 255
+_IP, _HOST = 255, 6
+_SERVICES = (11, 102, 104, 105)
+"""Kinds of ``auto_service`` that are services: what belongs to none of them (a workload, a process, a host) gives way to one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +155,14 @@ def _numbers(rows: _Rows, end: str, owners: NDArray[np.int32], lookup: Lookup, o
     for name, values in found.items():
         column = rows.table.by_name.get(f"{name}{end}")
         if isinstance(column, Column) and not name.startswith(_PAIRS):
-            out[column.name] = _merged(rows, column, values, name)
+            out[column.name] = _merged(rows, column, values, name, owners)
     for pair in _PAIRS:
         number, kind = (rows.table.by_name.get(f"{pair}_{part}{end}") for part in ("id", "type"))
         if isinstance(number, Column) and isinstance(kind, Column):
             _pair(rows, number, kind, found[f"{pair}_id"], found[f"{pair}_type"], out)
 
 
-def _merged(rows: _Rows, column: Column, values: NDArray[np.generic], name: str) -> pa.Array:
+def _merged(rows: _Rows, column: Column, values: NDArray[np.generic], name: str, owners: NDArray[np.int32]) -> pa.Array:
     type_ = arrow_type(column.type)
     values = values.astype(type_.to_pandas_dtype(), copy=False)
     present = _plain(rows, column.name, type_)
@@ -168,7 +170,11 @@ def _merged(rows: _Rows, column: Column, values: NDArray[np.generic], name: str)
         return pa.array(values)
     if name == "tag_source":
         return pa.array(present | values)  # type: ignore[operator]
-    return pa.array(np.where(present == 0, values, present))
+    is_open = present == 0
+    if name == "l3_epc_id":
+        # "on the Internet" was said of what nobody knew: it is not said of what somebody knows
+        is_open |= (present == INTERNET) & (owners != 0)
+    return pa.array(np.where(is_open, values, present))
 
 
 def _pair(
@@ -179,7 +185,10 @@ def _pair(
     kinds: NDArray[np.generic],
     out: dict[str, pa.Array],
 ) -> None:
-    """Number and kind go together: where there is a number already, or a kind that is more than an address, both stay."""
+    """Number and kind go together: where there is a number already, or a kind that is more than an address, both stay.
+
+    But a service is put in the place of what is none, and any device in that of the bare host which carries it: ``host_id`` keeps that.
+    """
     types = arrow_type(number.type), arrow_type(kind.type)
     present, present_kind = _plain(rows, number.name, types[0]), _plain(rows, kind.name, types[1])
     numbers = numbers.astype(types[0].to_pandas_dtype(), copy=False)
@@ -189,6 +198,10 @@ def _pair(
         taken |= present != 0
     if present_kind is not None:
         taken |= (present_kind != 0) & ((present_kind != _IP) | (kinds == 0))
+        if number.name.startswith("auto_service"):
+            taken &= ~(np.isin(kinds, _SERVICES) & ~np.isin(present_kind, _SERVICES))
+        elif number.name.startswith("l3_device"):
+            taken &= ~((present_kind == _HOST) & (kinds != _HOST) & (kinds != 0))
     if taken.any():
         numbers = np.where(taken, 0 if present is None else present, numbers)
         kinds = np.where(taken, 0 if present_kind is None else present_kind, kinds)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from metaflow_tagger_kubernetes.config import KubernetesConfig
+from metaflow_tagger_kubernetes.sharing import Shared
 
 __all__ = ["Item", "Node", "Pod", "Service", "Slice", "Workload", "trim"]
 
@@ -80,34 +81,38 @@ Item: TypeAlias = Workload | Pod | Node | Service | Slice
 _PROTOCOLS = {"TCP": 6, "UDP": 17}
 
 
-def trim(kind: str, item: Mapping[str, Any], config: KubernetesConfig) -> Item | None:
+def trim(kind: str, item: Mapping[str, Any], config: KubernetesConfig, shared: Shared) -> Item | None:
     """The object; None when there is nothing to know of it.
+
+    :param shared: keeps one of what many say.
 
     :raises ValueError: it is not as the API says (any of TypeError, KeyError, AttributeError too: the server is not trusted).
     """
     meta = item["metadata"]
-    uid, namespace, name = str(meta["uid"]), str(meta.get("namespace") or ""), str(meta["name"])
+    uid, namespace, name = str(meta["uid"]), shared.text(str(meta.get("namespace") or "")), str(meta["name"])
     if not name:
         raise ValueError("an object without a name")
     if kind == "Pod":
-        return _pod(uid, namespace, name, item, config)
+        return _pod(uid, namespace, name, item, config, shared)
     if kind == "Node":
         return _node(uid, name, item)
     if kind == "Service":
-        return _service(uid, namespace, name, item, config)
+        return _service(uid, namespace, name, item, config, shared)
     if kind == "Ingress":
         found = _balanced(item)
         rules = ((6, 80), (6, 443)) if found else ()
         if not found:
             return None
         created = _moment(meta.get("creationTimestamp"))
-        return Service(uid, namespace, name, found, rules, (), _tags(meta, {}, config), created)
+        return Service(uid, namespace, name, found, rules, (), shared.tags(_tags(meta, {}, config)), created)
     if kind == "EndpointSlice":
         return _slice(uid, namespace, name, item)
-    return Workload(uid, namespace, name, kind, _owner(meta))
+    return Workload(uid, namespace, name, kind, _owner(meta, shared))
 
 
-def _pod(uid: str, namespace: str, name: str, item: Mapping[str, Any], config: KubernetesConfig) -> Pod | None:
+def _pod(
+    uid: str, namespace: str, name: str, item: Mapping[str, Any], config: KubernetesConfig, shared: Shared
+) -> Pod | None:
     meta, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
     if spec.get("hostNetwork"):
         # Its addresses are the node's, which other pods have too.
@@ -126,13 +131,13 @@ def _pod(uid: str, namespace: str, name: str, item: Mapping[str, Any], config: K
         uid,
         namespace,
         name,
-        str(spec.get("nodeName") or ""),
+        shared.text(str(spec.get("nodeName") or "")),
         found,
-        _owner(meta),
-        str(labels.get("pod-template-hash") or ""),
+        _owner(meta, shared),
+        shared.text(str(labels.get("pod-template-hash") or "")),
         _moment(status.get("startTime") or meta.get("creationTimestamp")),
         status.get("phase") in ("Succeeded", "Failed"),
-        _tags(meta, env, config),
+        shared.tags(_tags(meta, env, config)),
     )
 
 
@@ -154,7 +159,9 @@ def _node(uid: str, name: str, item: Mapping[str, Any]) -> Node:
     )
 
 
-def _service(uid: str, namespace: str, name: str, item: Mapping[str, Any], config: KubernetesConfig) -> Service:
+def _service(
+    uid: str, namespace: str, name: str, item: Mapping[str, Any], config: KubernetesConfig, shared: Shared
+) -> Service:
     spec = item.get("spec") or {}
     told = [*(spec.get("clusterIPs") or [spec.get("clusterIP")]), *(spec.get("externalIPs") or []), *_balanced(item)]
     ports = spec.get("ports") or []
@@ -167,7 +174,7 @@ def _service(uid: str, namespace: str, name: str, item: Mapping[str, Any], confi
         tuple(
             (_PROTOCOLS.get(str(e.get("protocol") or "TCP"), 0), int(e["nodePort"])) for e in ports if e.get("nodePort")
         ),
-        _tags(item["metadata"], {}, config),
+        shared.tags(_tags(item["metadata"], {}, config)),
         _moment(item["metadata"].get("creationTimestamp")),
     )
 
@@ -188,10 +195,10 @@ def _slice(uid: str, namespace: str, name: str, item: Mapping[str, Any]) -> Slic
     return Slice(uid, namespace, name, service, addresses, ports) if service and addresses and ports else None
 
 
-def _owner(meta: Mapping[str, Any]) -> tuple[str, str] | None:
+def _owner(meta: Mapping[str, Any], shared: Shared) -> tuple[str, str] | None:
     owners = meta.get("ownerReferences") or []
     owner = next((each for each in owners if each.get("controller")), None)
-    return (str(owner["kind"]), str(owner["name"])) if owner else None
+    return shared.pair(str(owner["kind"]), str(owner["name"])) if owner else None
 
 
 def _tags(meta: Mapping[str, Any], env: Mapping[str, str], config: KubernetesConfig) -> Tags:

@@ -19,23 +19,32 @@ _DEEPEST = 8
 
 
 class _Many(Generic[K, V]):
-    """Sets by key, without empty ones."""
+    """Sets by key, without empty ones. Of most keys there is one value: it stands alone, which takes no room."""
 
     def __init__(self) -> None:
-        self._sets: dict[K, set[V]] = {}
+        self._one: dict[K, V] = {}
+        self._more: dict[K, set[V]] = {}
 
     def add(self, key: K, value: V) -> None:
-        self._sets.setdefault(key, set()).add(value)
+        if key in self._more:
+            self._more[key].add(value)
+        elif key not in self._one:
+            self._one[key] = value
+        elif self._one[key] != value:
+            self._more[key] = {self._one.pop(key), value}
 
     def drop(self, key: K, value: V) -> None:
-        found = self._sets.get(key)
-        if found is not None:
-            found.discard(value)
-            if not found:
-                del self._sets[key]
+        found = self._more.get(key)
+        if found is None:
+            if self._one.get(key) == value:
+                del self._one[key]
+            return
+        found.discard(value)
+        if not found:
+            del self._more[key]
 
     def of(self, key: K) -> tuple[V, ...]:
-        return tuple(self._sets.get(key, ()))
+        return (self._one[key],) if key in self._one else tuple(self._more.get(key, ()))
 
 
 class Relations:

@@ -123,7 +123,7 @@ class Watcher(threading.Thread):
 
     def _trim(self, item: dict[str, Any]) -> Item | None:
         try:
-            return trim(self._resource.kind, item, self._config)
+            return trim(self._resource.kind, item, self._config, self._world.shared)
         except (ValueError, TypeError, KeyError, AttributeError):
             self._counters.add("dropped", reason="malformed_object", unit="objects")
             return None

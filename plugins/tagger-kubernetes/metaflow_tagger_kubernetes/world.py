@@ -12,6 +12,7 @@ from metaflow_tagger_kubernetes.config import KubernetesConfig
 from metaflow_tagger_kubernetes.making import Maker
 from metaflow_tagger_kubernetes.objects import Item, Node, Pod, Service, Slice, Workload
 from metaflow_tagger_kubernetes.relations import Relations
+from metaflow_tagger_kubernetes.sharing import Shared
 
 __all__ = ["World"]
 
@@ -22,17 +23,20 @@ class World:
     """Objects by kind. Safe to change from many threads while another asks what is different.
 
     An entry is made anew only when something that it is made of changed.
+
+    :ivar shared: what objects have in common.
     """
 
     def __init__(self, config: KubernetesConfig, cluster: str) -> None:
         self._config = config
+        self.shared = Shared()
         self._maker = Maker(cluster, config.vpc)
         self._lock = threading.Lock()
         self._objects: dict[str, dict[str, Item]] = {}
         self._relations = Relations()
         self._nodes: dict[str, Node] = {}
         self._dirty: dict[tuple[str, str], None] = {}
-        self._made: dict[tuple[str, str], tuple[Entry, ...]] = {}
+        self._made: dict[str, dict[str, tuple[Entry, ...]]] = {}
         self._past: deque[tuple[int, Entry]] = deque()
         self._new_past: list[tuple[int, Entry]] = []
         self._ended = 0
@@ -169,7 +173,8 @@ class World:
             come: list[Entry] = []
             dirty, self._dirty = self._dirty, {}
             for kind, uid in dirty:
-                before = self._made.get((kind, uid), ())
+                made = self._made.setdefault(kind, {})
+                before = made.get(uid, ())
                 known = {_place(entry): entry for entry in before}
                 # what did not change stays the same object
                 after = tuple(
@@ -182,9 +187,9 @@ class World:
                 gone += [each for each in before if id(each) not in marks[1]]
                 come += [each for each in after if id(each) not in marks[0]]
                 if after:
-                    self._made[kind, uid] = after
+                    made[uid] = after
                 else:
-                    self._made.pop((kind, uid), None)
+                    made.pop(uid, None)
             self._turn_past(now_ns, gone, come)
             return gone, come
 

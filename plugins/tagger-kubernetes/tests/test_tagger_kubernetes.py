@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from metaflow_tagger_kubernetes.config import CustomWorkload, KubernetesConfig
 from metaflow_tagger_kubernetes.objects import trim
 from metaflow_tagger_kubernetes.plugin import metaflow_taggers
+from metaflow_tagger_kubernetes.sharing import Shared
 from metaflow_tagger_kubernetes.tagger import KubernetesTagger
 
 from metaflow_core.api import Kind, RecordBatch, SystemClock
@@ -353,7 +354,7 @@ def test_huge_and_hostile_tags_are_bounded() -> None:
     hostile = pod(
         "p", "10.0.0.1", labels={"<script>": "'\"\\", "a": "b"}, annotations={"big": "x" * 1_000_000, "small": "y"}
     )
-    made = trim("Pod", hostile, KubernetesConfig(annotations=True))
+    made = trim("Pod", hostile, KubernetesConfig(annotations=True), Shared())
     assert made is not None
     assert made.tags["pod_annotation"] == {"small": "y"}  # type: ignore[union-attr]
     assert made.tags["pod_label"] == {"<script>": "'\"\\", "a": "b"}  # type: ignore[union-attr]
@@ -396,6 +397,6 @@ def test_any_object_is_taken_or_refused(kind: str, item: Any) -> None:
     )
     for each in (item, with_head):
         try:
-            trim(kind, each, KubernetesConfig(env=True, annotations=True))
+            trim(kind, each, KubernetesConfig(env=True, annotations=True), Shared())
         except (ValueError, TypeError, KeyError, AttributeError):
             continue

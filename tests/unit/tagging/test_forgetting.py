@@ -100,7 +100,7 @@ def test_who_asks_late_is_told_everything_in_force() -> None:
     tagger.learn([_pod("stays", "10.0.0.1")])
     position, _ = tagger.names(0)
     held: list[Entry] = []
-    for round_ in range(300):
+    for round_ in range(110):
         come = [_pod(f"p{round_}-{each}", f"10.1.{each}.1") for each in range(100)]
         tagger.revise(held, come)
         held = come
@@ -115,7 +115,7 @@ def test_the_file_stays_as_long_as_what_is_known(tmp_path: Path) -> None:
     file = tmp_path / "ids.json"
     book = Book(file, most_idle=100)
     book.open()
-    for round_ in range(60):
+    for round_ in range(25):
         for each in range(1000):
             book.give("pod", f"{round_}/{each}", f"pod-{round_}-{each}")
             book.release("pod", f"{round_}/{each}")
@@ -127,7 +127,7 @@ def test_the_file_stays_as_long_as_what_is_known(tmp_path: Path) -> None:
     again.open()
     assert again.names()["pod"][last] == "last"
     assert again.give("pod", "new", "new")[0] > last
-    assert again.give("pod", "59/999", "pod-59-999")[0] == last - 1
+    assert again.give("pod", "24/999", "pod-24-999")[0] == last - 1
 
 
 def test_numbers_of_forgotten_names_are_not_given_again_after_a_restart(tmp_path: Path) -> None:
