@@ -240,6 +240,8 @@ class ClickHouseStorage:
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
+            # that it was cancelled is what the caller wanted: asyncio must not tell of it as of an error nobody has seen
+            running.add_done_callback(lambda done: done.exception())
             stopped.set()
             await asyncio.to_thread(self._engine.kill, query_id)
             raise

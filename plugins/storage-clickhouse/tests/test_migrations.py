@@ -54,6 +54,17 @@ def test_columns_are_added_and_widened_and_rows_stay(store: Any) -> None:
     assert [row["change"] for row in log] == ["column team added", "column reason widened from String"]
 
 
+def test_a_store_of_version_2_compresses_numbers_as_a_new_one(store: Any) -> None:
+    engine = store.storage._engine
+    engine.command("ALTER TABLE flow_log.l7_flow_log MODIFY COLUMN response_duration CODEC(ZSTD(1))")
+    engine.command("ALTER TABLE metaflow_system.schema_version DELETE WHERE version > 2 SETTINGS mutations_sync = 2")
+    where = "database = 'flow_log' AND `table` = 'l7_flow_log' AND name = 'response_duration'"
+    asked = f"SELECT compression_codec AS c FROM system.columns WHERE {where}"
+    assert store.sql(asked) == [{"c": "CODEC(ZSTD(1))"}]
+    assert "version 3: numbers are compressed without their empty bits" in bring_up(engine, CATALOG, Layout())
+    assert store.sql(asked) == [{"c": "CODEC(T64, ZSTD(1))"}]
+
+
 def test_what_cannot_be_changed_in_place_is_told(store: Any) -> None:
     with pytest.raises(StartError, match=r"'reason' of flow_log.explain holds String.*must become UInt32"):
         bring_up(store.storage._engine, _with_type("reason", "u32"), Layout())

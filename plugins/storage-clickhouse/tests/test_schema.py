@@ -93,6 +93,25 @@ def test_a_cluster_gets_replicated_and_distributed_tables() -> None:
     assert "ReplicatedAggregatingMergeTree" in rollup[0]
 
 
+def codecs(store: Any, table: str) -> dict[str, str]:
+    database, _, name = table.partition(".")
+    rows = store.sql(
+        f"SELECT name, compression_codec AS c FROM system.columns WHERE database = '{database}' AND `table` = '{name}'"
+    )
+    return {row["name"]: row["c"] for row in rows}
+
+
+def test_numbers_lose_their_empty_bits(shared: Any) -> None:
+    found = codecs(shared, "flow_log.l7_flow_log")
+    assert {found[name] for name in ("response_duration", "response_code", "end_time", "pod_id_0")} == {
+        "CODEC(T64, ZSTD(1))"
+    }
+    assert {found[name] for name in ("endpoint", "is_ipv4", "ip6_0", "type", "time")} == {"CODEC(ZSTD(1))"}
+    assert codecs(shared, "flow_metrics.network.1h")["byte"] == "CODEC(T64, ZSTD(1))"
+    assert Layout(codec="Delta, LZ4").codec_of("UInt64") == "Delta, LZ4"
+    assert Layout(codec="NONE").codec_of("UInt64") == "NONE"
+
+
 def test_rollups_hold_sums_and_greatest(shared: Any) -> None:
     shared.clear("flow_metrics.network.1m", "flow_metrics.network.1h", "flow_metrics.network.1d")
     for part in ((3600, 10, 5), (3660, 20, 3), (7200, 1, 9), (3600, 100, 1)):

@@ -34,10 +34,27 @@ class Migration:
     statements: Callable[[Engine, Catalog, Layout], Sequence[str]]
 
 
+def _narrowed(engine: Engine, catalog: Catalog, layout: Layout) -> Sequence[str]:
+    """New parts, and old ones when they are merged, are compressed as in a new store."""
+    present = _present(engine)
+    statements = []
+    for table in catalog.tables.values():
+        found = present.get((table.database, table.short + ("_local" if layout.cluster else "")), {})
+        changes = [
+            f"MODIFY COLUMN {identifier(name)} CODEC({layout.codec_of(type_)})"
+            for name, type_ in layout.columns(table).items()
+            if found.get(name) == type_ and layout.codec_of(type_) != layout.codec
+        ]
+        if changes:
+            statements.append(f"ALTER TABLE {layout.physical(table.name)}{layout.on_cluster()} {', '.join(changes)}")
+    return statements
+
+
 MIGRATIONS: Mapping[int, Migration] = MappingProxyType(
     {
         1: Migration("the first version", lambda *_: ()),
         2: Migration("labels of series are kept once a series", move_labels),
+        3: Migration("numbers are compressed without their empty bits", _narrowed),
     }
 )
 """Steps by the version that they lead to. What a catalogue adds (tables, columns, wider types) needs no step."""
@@ -192,7 +209,7 @@ def _changes(table: Table, found: Mapping[str, str], layout: Layout) -> tuple[li
     for name, type_ in layout.columns(table).items():
         quoted = identifier(name)
         if name not in found:
-            statements.append(f"{alter} ADD COLUMN IF NOT EXISTS {quoted} {type_} CODEC({layout.codec})")
+            statements.append(f"{alter} ADD COLUMN IF NOT EXISTS {quoted} {type_} CODEC({layout.codec_of(type_)})")
             notes.append(f"column {name} added")
         elif found[name] != type_:
             if not widened(found[name], type_) or quoted in layout.order_by(table):
@@ -203,7 +220,7 @@ def _changes(table: Table, found: Mapping[str, str], layout: Layout) -> tuple[li
                     f"the column {name!r} of {table.name} holds {arrow_name(found[name])} in the store and must become "
                     f"{arrow_name(type_)}, which cannot be done in place; export the table, drop it, and import it again"
                 )
-            statements.append(f"{alter} MODIFY COLUMN {quoted} {type_} CODEC({layout.codec})")
+            statements.append(f"{alter} MODIFY COLUMN {quoted} {type_} CODEC({layout.codec_of(type_)})")
             notes.append(f"column {name} widened from {found[name]}")
     if layout.cluster and statements:
         over = f"ALTER TABLE {table_name(table.name)}{layout.on_cluster()}"

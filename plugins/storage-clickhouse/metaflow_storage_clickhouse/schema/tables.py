@@ -42,7 +42,8 @@ def sa_type(name: str) -> Any:
 def sa_table(table: Table, layout: Layout, metadata: sa.MetaData) -> Any:
     """The table that holds the rows (on a cluster, the one of each shard)."""
     columns = [
-        sa.Column(name, sa_type(type_), clickhouse_codec=layout.codec) for name, type_ in layout.columns(table).items()
+        sa.Column(name, sa_type(type_), clickhouse_codec=layout.codec_of(type_))
+        for name, type_ in layout.columns(table).items()
     ]
     if not table.rolled_from:
         columns.append(sa.Column("_batch", sa_type(HIDDEN["_batch"]), clickhouse_codec=layout.codec))
