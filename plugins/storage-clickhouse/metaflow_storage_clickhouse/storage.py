@@ -42,6 +42,8 @@ _OWN_SQL: Settings = {
 """Where ClickHouse's own SQL is asked, it has ClickHouse's own meaning."""
 _NARROWED = frozenset({"max_result_rows", "max_execution_time", "max_memory_usage"})
 _MOST = {"max_threads": 64, "max_block_size": 1 << 20}
+# A cancelled query is killed until it has ended, for five seconds at the most.
+_MOST_KILLS, _KILL_AGAIN_S = 25, 0.2
 """What a question may ask for at most, where the storage has no limit of its own: threads and rows at a time cost before they are counted."""
 
 
@@ -225,9 +227,10 @@ class ClickHouseStorage:
         if self._readers is None:
             raise QueryError("the storage is not started")
         query_id = f"{name}{'-' if name else ''}{uuid.uuid4().hex}"
-        stopped = threading.Event()
+        begun, stopped = threading.Event(), threading.Event()
 
         def told() -> Any:
+            begun.set()
             if stopped.is_set():
                 raise QueryError("the query was cancelled")
             try:
@@ -243,7 +246,11 @@ class ClickHouseStorage:
             # that it was cancelled is what the caller wanted: asyncio must not tell of it as of an error nobody has seen
             running.add_done_callback(lambda done: done.exception())
             stopped.set()
-            await asyncio.to_thread(self._engine.kill, query_id)
+            for _ in range(_MOST_KILLS if begun.is_set() else 0):
+                await asyncio.to_thread(self._engine.kill, query_id)
+                # one that was on its way to ClickHouse was not there to be killed: it is looked for again
+                if (await asyncio.wait([running], timeout=_KILL_AGAIN_S))[0]:
+                    break
             raise
 
     def _answer(self, plan: Plan, query_id: str, stopped: threading.Event) -> pa.Table:
