@@ -1,4 +1,4 @@
-"""Traces: how long one of many rows takes to find and put together, and links right and wrong."""
+"""Traces: how long one of many rows takes to find and put together; links right and wrong, of made rows and of real programs."""
 
 from __future__ import annotations
 
@@ -219,8 +219,27 @@ def assembled(calls: int, *, is_named: bool) -> dict[str, float]:
     }
 
 
+def programs(only: str) -> list[dict[str, Any]]:
+    """Real programs under the kernel collector, each link against what they wrote down themselves; told as they come."""
+    from bench._traced import run_all
+
+    found: list[dict[str, Any]] = []
+    for scenario, result in run_all(only):
+        found.append(result | {"must_all_be_there": scenario.certain})
+        verdict = "wrong" if result["wrong"] or (scenario.certain and result["none"]) else "as it must be"
+        print(
+            f"  {scenario.name:<32} calls {result['calls']:5}  right {result['right']:5}  wrong {result['wrong']:3}  not linked {result['none']:5}  "
+            f"ends joined {result['joined']:5} of {result['joined'] + result['split']:5}  {verdict}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return found
+
+
 def main(arguments: list[str]) -> int:
-    """Print the numbers; ``--json`` for machines; ``--rows N`` for another size than a million; ``--rate N`` rows a second."""
+    """Print the numbers; ``--json`` for machines; ``--rows N`` for another size than a million; ``--rate N`` rows a second; ``--programs
+    [PART OF A NAME]`` for real programs alone, which needs root.
+    """
     from bench.machine import machine
 
     def number(name: str, default: int) -> int:
@@ -229,6 +248,12 @@ def main(arguments: list[str]) -> int:
     rows, rate = number("--rows", 1_000_000), number("--rate", 3_000)
     if "--json" not in arguments:
         print(machine())
+    if "--programs" in arguments:
+        rest = [word for word in arguments[arguments.index("--programs") + 1 :] if not word.startswith("--")]
+        real = programs(" ".join(rest))
+        if "--json" in arguments:
+            print(json.dumps({"machine": machine(), "programs": real}, indent=2))
+        return int(any(each["wrong"] or (each["must_all_be_there"] and each["none"]) for each in real))
     with tempfile.TemporaryDirectory() as name:
         one = asyncio.run(stored(Path(name), rows, rate))
     alone = [assembled(calls, is_named=is_named) for calls in (250, 2_500, 25_000) for is_named in (False, True)]

@@ -52,7 +52,13 @@ class TestTcp(LinkRuleContract):
     def linked(self) -> list[tuple[LinkSpan, LinkSpan]]:
         one = span("c", 10, 90, req_tcp_seq=5, resp_tcp_seq=7, endpoint="/a")
         half = span("s", 2_000_011, 2_000_089, agent=2, req_tcp_seq=5, type=0)
-        return [(one, span("s", 2_000_011, 2_000_089, agent=2, req_tcp_seq=5, resp_tcp_seq=7)), (one, half)]
+        # ten seconds in the socket of a busy process
+        late = span("s-p", 10_000_011, 10_000_089, req_tcp_seq=5, resp_tcp_seq=7)
+        return [
+            (one, span("s", 2_000_011, 2_000_089, agent=2, req_tcp_seq=5, resp_tcp_seq=7)),
+            (one, half),
+            (one, late),
+        ]
 
     def apart(self) -> list[tuple[LinkSpan, LinkSpan]]:
         one = span("c", 10, 90, req_tcp_seq=5, resp_tcp_seq=7, endpoint="/a", trace_id="t1")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from metaflow_core.api import Verdict
 from metaflow_tracing.assembly.evidence import Break, Edge, Link
+from metaflow_tracing.rules.parts import covers
 
 if TYPE_CHECKING:
     from metaflow_core.api import LinkRule
@@ -233,13 +234,27 @@ def _share(hops: Sequence[Hop], name: str, rule: LinkRule, clocks: Clocks, found
     ordered = sorted(before, key=lambda at: hops[at].first.start_us)
     for at in ordered:
         known = _beyond_its_own_span(found.links.get(before[at].parent.index), found)
-        if at not in found.links and known is not None:
+        if at not in found.links and known is not None and _can_share(hops[at], known, clocks):
             _take_over(at, before[at], known, found)
     for at in reversed(ordered):
         earlier = before[at].parent.index
         known = _beyond_its_own_span(found.links.get(at), found)
-        if known is not None and earlier not in found.links and known.parent.index != earlier:
+        if earlier in found.links or known is None or known.parent.index == earlier:
+            continue
+        if _can_share(hops[earlier], known, clocks):
             _take_over(earlier, before[at], known, found)
+
+
+def _can_share(hop: Hop, known: Link, clocks: Clocks) -> bool:
+    """Whether what caused one call of a thread may have caused the next one: only while it was worked on, by the thread that received it.
+
+    A thread of a pool, to which others hand their work, goes from one request to the next without a trace.
+    """
+    cause, effect = known.parent.last, hop.first
+    if covers(cause, effect, clocks.slack_us(cause, effect)):
+        return False
+    received, sent = cause["syscall_thread_1"], effect["syscall_thread_0"]
+    return cause.is_span or not (received and sent) or received == sent
 
 
 def _beyond_its_own_span(link: Link | None, found: Causes) -> Link | None:

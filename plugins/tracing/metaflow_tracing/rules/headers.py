@@ -75,6 +75,8 @@ class SpanId:
         can_be, _, evidence = meets(first, second)
         if against:
             return Verdict(0, against, matched)
+        if (first.client, first.server) == (second.client, second.server):
+            return Verdict(0, "it is another message of the same connection", matched)
         if not can_be:
             return Verdict(0, "it was not sent by whoever received the other", matched)
         return Verdict(0.9, "a proxy passed the header on unchanged", matched + evidence, is_exclusive=True)

@@ -9,6 +9,7 @@ from metaflow_tracing.rules.parts import TCP, UDP, conflict, match
 
 __all__ = ["Datagram", "DatagramConfig", "TcpSequence", "TcpSequenceConfig", "TranslatedTcp", "TranslatedTcpConfig"]
 
+_PROCESSES = ("c-p", "s-p")
 _SEQUENCES = (Lookup(("req_tcp_seq",), ("req_tcp_seq",)), Lookup(("resp_tcp_seq",), ("resp_tcp_seq",)))
 
 
@@ -21,6 +22,11 @@ class TcpSequenceConfig(Config):
         description="How far the clocks of two hosts may be apart, in seconds; beyond, it is another message.",
     )
     max_delay_ms: float = Field(1000.0, gt=0, description="The same on one host's clock, in milliseconds.")
+    max_queued_s: float = Field(
+        60.0,
+        gt=0,
+        description="The same where a process is one of the two, in seconds: a busy one leaves a request in its socket for long.",
+    )
 
 
 class TranslatedTcpConfig(TcpSequenceConfig):
@@ -41,6 +47,9 @@ class DatagramConfig(TcpSequenceConfig):
         gt=0,
         description="How far the clocks of two hosts may be apart, in seconds; beyond, it is another message.",
     )
+    max_queued_s: float = Field(
+        1.0, gt=0, description="How far apart on one host's clock where a process is one of the two, in seconds."
+    )
 
 
 def _tuple(span: LinkSpan) -> tuple[str, int, str, int]:
@@ -59,6 +68,7 @@ class _Wire:
     def __init__(self, config: TcpSequenceConfig) -> None:
         self._far_us = int(config.max_offset_s * 1e6)
         self._near_us = int(config.max_delay_ms * 1e3)
+        self._queued_us = int(config.max_queued_s * 1e6)
 
     def seeks(self, span: LinkSpan) -> Iterator[Hashable]:
         """Symmetric: what it offers."""
@@ -73,7 +83,8 @@ class _Wire:
         both_asked = first["type"] != 1 and second["type"] != 1
         apart = abs(first.start_us - second.start_us) if both_asked else abs(first.end_us - second.end_us)
         if first.agent_id == second.agent_id:
-            return f"they are {apart} us apart on one clock" if apart > self._near_us else ""
+            near = self._queued_us if first.point in _PROCESSES or second.point in _PROCESSES else self._near_us
+            return f"they are {apart} us apart on one clock" if apart > near else ""
         return f"they are {apart} us apart, more than clocks may differ" if apart > self._far_us else ""
 
 
