@@ -7,6 +7,7 @@ import struct
 import threading
 from collections.abc import Sequence
 
+from metaflow_collector_cbpf.pcap import Program, load_pcap
 from metaflow_core.errors import ConfigError, Problem, UnavailableError
 
 __all__ = ["compile_filter", "expression", "without_outgoing"]
@@ -31,31 +32,31 @@ def compile_filter(text: str, link_type: int) -> bytes:
     if not text:
         return b""
     try:
-        import libpcap
-    except (ImportError, OSError) as error:
+        pcap = load_pcap()
+    except OSError as error:
         raise UnavailableError(
             f"a capture filter needs libpcap, which cannot be loaded here ({error}); "
             "install it (Debian: apt-get install libpcap0.8) or leave the filter out"
         ) from error
-    program = libpcap.bpf_program()
+    program = Program()
     # PCAP_NETMASK_UNKNOWN: a filter must not depend on the address that an interface has just now
     with _COMPILING:
-        handle = libpcap.open_dead(link_type, 262_144)
+        handle = pcap.open_dead(link_type, 262_144)
         try:
-            if libpcap.compile(handle, ctypes.byref(program), text.encode(), 1, 0xFFFF_FFFF) != 0:
-                reason = libpcap.geterr(handle).decode(errors="replace")
+            if pcap.compile(handle, ctypes.byref(program), text.encode(), 1, 0xFFFF_FFFF) != 0:
+                reason = (pcap.geterr(handle) or b"").decode(errors="replace")
                 raise ConfigError(
                     [Problem("filter", f"the capture filter {text!r} is wrong: {reason}; see pcap-filter(7)")]
                 )
         finally:
-            libpcap.close(handle)
+            pcap.close(handle)
     try:
         return b"".join(
             struct.pack("=HBBI", item.code, item.jt, item.jf, item.k)
-            for item in (program.bf_insns[index] for index in range(program.bf_len))
+            for item in (program.instructions[index] for index in range(program.length))
         )
     finally:
-        libpcap.freecode(ctypes.byref(program))
+        pcap.freecode(ctypes.byref(program))
 
 
 def without_outgoing(program: bytes) -> bytes:

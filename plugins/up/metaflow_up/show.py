@@ -54,18 +54,19 @@ async def _lines(app: App, board: Board, ended: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), _LINE_EVERY_S)
         print(_totals(app, board), flush=True)
-        now = set(troubles(app.status()))
-        for said in sorted(now - told):
-            print(f"mflow: {said}", file=sys.stderr, flush=True)
-        for said in sorted(told - now):
-            print(f"mflow: no longer: {said}", file=sys.stderr, flush=True)
-        told = now
+        now = troubles(app.status())
+        # what is wrong may be said with numbers that change: once is enough
+        for name in sorted(now.keys() - told):
+            print(f"mflow: {name}: {now[name]}", file=sys.stderr, flush=True)
+        for name in sorted(told - now.keys()):
+            print(f"mflow: {name} works again", file=sys.stderr, flush=True)
+        told = set(now)
 
 
-def troubles(status: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A sentence for each component that works badly or not at all now; what never started stands in the block."""
+def troubles(status: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What works badly or not at all now, a sentence for each component."""
     bad = (each for each in status if each["state"] in ("degraded", "failed", "quarantined") and each["message"])
-    return [f"{each['kind']} {each['id']}: {each['message']}" for each in bad]
+    return {f"{each['kind']} {each['id']}": str(each["message"]) for each in bad}
 
 
 async def _table(app: App, board: Board, ended: asyncio.Event) -> None:
@@ -96,7 +97,7 @@ def _render(app: App, board: Board) -> Any:
         )  # fmt: skip
         table.add_row(*(Text(cell, style=style) for cell in cells))
     hint = Text("" if lines else _why_empty(app.stats()), style="yellow")
-    bad = [Text(said, style="red") for said in troubles(app.status())]
+    bad = [Text(f"{name}: {said}", style="red") for name, said in troubles(app.status()).items()]
     return Group(Text(_totals(app, board)), table, hint, *bad)
 
 

@@ -296,7 +296,17 @@ def test_what_works_badly_is_told_while_it_does() -> None:
         },
         {"kind": "parser", "id": "http", "state": "running", "message": "runtime native"},
     ]
-    assert troubles(status) == ["storage clickhouse: the disk of /x is full; free some space"]
+    assert troubles(status) == {"storage clickhouse": "the disk of /x is full; free some space"}
+
+
+def test_an_agent_loads_no_data_frames() -> None:
+    pytest.importorskip("pandas", reason="pandas is not installed, so nothing could load it")
+    words = "import sys, metaflow_up.lean as lean; lean.without_frames(); import pyarrow as pa; pa.array([1]); print('pandas' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout
+    assert said == "False\n"
+    again = f"{words}; import pandas; print(pandas.Series([1]).sum())"
+    said = subprocess.run([sys.executable, "-c", again], capture_output=True, text=True, check=True).stdout
+    assert said == "False\n1\n", "a plugin may use it still"
 
 
 def test_ports(monkeypatch: pytest.MonkeyPatch) -> None:

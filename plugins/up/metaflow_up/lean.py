@@ -1,0 +1,41 @@
+"""An agent shares its machine with what it watches: what it never uses is not loaded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+__all__ = ["without_frames"]
+
+
+class _Absent:
+    """Answers imports of one package as where it is not installed; of all others nothing."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name == self._name:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return None
+
+
+def without_frames() -> None:
+    """Let pyarrow find no pandas: it looks once, at its first array, and would load 45 MiB to recognise data frames that no agent has.
+
+    Whoever wants pandas in this process (a plugin) can import it still, but pyarrow gives it no frames.
+    """
+    if "pandas" in sys.modules:
+        return
+    import pyarrow as pa
+
+    absent = _Absent("pandas")
+    sys.meta_path.insert(0, absent)
+    try:
+        pa.array([None])
+    finally:
+        sys.meta_path.remove(absent)
