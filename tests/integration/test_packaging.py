@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGING = ROOT / "packaging"
 UNITS = sorted((PACKAGING / "systemd").glob("*.service"))
 CHART = PACKAGING / "kubernetes" / "metaflow"
-LISTED = {"nodes", "pods", "services", "replicationcontrollers", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "endpointslices", "ingresses"}  # fmt: skip
+LISTED = {"nodes", "namespaces", "pods", "services", "replicationcontrollers", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "endpointslices", "ingresses"}  # fmt: skip
 CHOICES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "ebpf": {"agent": {"ebpf": True, "filter": "not port 22", "priorityClassName": "system-node-critical"}},

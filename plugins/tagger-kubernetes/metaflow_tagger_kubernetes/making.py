@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from metaflow_core.tagging import EARLIEST, LATEST, Entry, Section, network
-from metaflow_tagger_kubernetes.objects import Node, Pod, Service, Slice
+from metaflow_tagger_kubernetes.objects import Namespace, Node, Pod, Service, Slice
 
 __all__ = ["Maker"]
 
@@ -19,6 +19,8 @@ _GROUPS = {
     "CloneSet": 135,
 }
 _PLAIN_GROUP = 101
+_HEADLESS, _INGRESS = 1 << 40, 1 << 41
+"""Ranks: of services that lead to one port that with an address of its own comes first, then the older one (in seconds)."""
 _MOST_SETS = 50_000
 
 
@@ -79,6 +81,17 @@ class Maker:
         )
         return (*((own,) if networks else ()), *ranges)
 
+    def namespace(self, namespace: Namespace) -> Entry:
+        """A namespace, for its labels: rows have its number by their pods."""
+        return Entry(
+            section=Section.HOSTS,
+            name=namespace.name,
+            identity=f"{self._cluster}/{namespace.name}",
+            networks=(),
+            dictionary="pod_ns",
+            tags=namespace.tags,
+        )
+
     def service(
         self,
         service: Service,
@@ -95,6 +108,9 @@ class Maker:
         scope = "" if kind == "Service" else f"{kind.lower()}/"
         identity = f"{self._cluster}/{service.namespace}/{scope}{service.name}"
         since = service.created_ns or EARLIEST
+        rank = service.created_ns // 1_000_000_000 + (
+            _INGRESS if service.is_ingress else 0 if service.addresses else _HEADLESS
+        )
         places = [(service.addresses, service.ports, since), (nodes, service.node_ports, since)]
         # nothing was behind a service before there was one, nor at a pod's address before there was the pod
         places += [
@@ -114,6 +130,7 @@ class Maker:
                         ports=tuple((port, port) for each, port in ports if each == protocol and 0 < port < 1 << 16),
                         protocol=protocol,
                         tags=service.tags,
+                        rank=rank,
                         valid_from=since,
                     )
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from metaflow_tagger_kubernetes.config import KubernetesConfig
 from metaflow_tagger_kubernetes.sharing import Shared
 
-__all__ = ["Item", "Node", "Pod", "Service", "Slice", "Workload", "trim"]
+__all__ = ["Item", "Namespace", "Node", "Pod", "Service", "Slice", "Workload", "trim"]
 
 Tags: TypeAlias = Mapping[str, Mapping[str, str]]
 Ports: TypeAlias = tuple[tuple[int, int], ...]
@@ -48,6 +48,13 @@ class Pod(Named):
 
 
 @dataclass(frozen=True, slots=True)
+class Namespace(Named):
+    """A namespace; it has no addresses, but labels."""
+
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Node(Named):
     """A node. :ivar ranges: networks of its pods."""
 
@@ -59,13 +66,17 @@ class Node(Named):
 
 @dataclass(frozen=True, slots=True)
 class Service(Named):
-    """A service, or the address that an ingress is reached at. :ivar ports: protocol and port. :ivar node_ports: likewise, on every node."""
+    """A service, or the address that an ingress is reached at. :ivar ports: protocol and port. :ivar node_ports: likewise, on every node.
+
+    :ivar is_ingress: what it is at that address is uncertain: many may be reached at one.
+    """
 
     addresses: tuple[str, ...] = ()
     ports: Ports = ()
     node_ports: Ports = ()
     tags: Tags = field(default_factory=dict)
     created_ns: int = 0
+    is_ingress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class Slice(Named):
     ports: Ports = ()
 
 
-Item: TypeAlias = Workload | Pod | Node | Service | Slice
+Item: TypeAlias = Namespace | Workload | Pod | Node | Service | Slice
 _PROTOCOLS = {"TCP": 6, "UDP": 17}
 
 
@@ -94,6 +105,9 @@ def trim(kind: str, item: Mapping[str, Any], config: KubernetesConfig, shared: S
         raise ValueError("an object without a name")
     if kind == "Pod":
         return _pod(uid, namespace, name, item, config, shared)
+    if kind == "Namespace":
+        labels = _bounded(meta.get("labels") or {}, config.max_tag_bytes) if config.labels else {}
+        return Namespace(uid, "", name, {"pod_ns_label": labels} if labels else {})
     if kind == "Node":
         return _node(uid, name, item)
     if kind == "Service":
@@ -104,7 +118,7 @@ def trim(kind: str, item: Mapping[str, Any], config: KubernetesConfig, shared: S
         if not found:
             return None
         created = _moment(meta.get("creationTimestamp"))
-        return Service(uid, namespace, name, found, rules, (), shared.tags(_tags(meta, {}, config)), created)
+        return Service(uid, namespace, name, found, rules, (), shared.tags(_tags(meta, {}, config)), created, True)
     if kind == "EndpointSlice":
         return _slice(uid, namespace, name, item)
     return Workload(uid, namespace, name, kind, _owner(meta, shared))

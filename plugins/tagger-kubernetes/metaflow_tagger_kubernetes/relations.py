@@ -57,6 +57,7 @@ class Relations:
         self._pods_on: _Many[str, str] = _Many()
         self._pods_at: _Many[str, str] = _Many()
         self._services: _Many[tuple[str, str], str] = _Many()
+        self._ingresses_at: _Many[str, str] = _Many()
         self._parts_at: _Many[str, tuple[str, str]] = _Many()
         self._slices: dict[tuple[str, str], dict[str, Slice]] = defaultdict(dict)
 
@@ -75,6 +76,8 @@ class Relations:
                 self._owned.add((item.namespace, *item.owner), key)
         elif isinstance(item, Service):
             self._services.add((item.namespace, item.name), item.uid)
+            for address in item.addresses if item.is_ingress else ():
+                self._ingresses_at.add(address, item.uid)
         elif isinstance(item, Slice):
             self._slices[item.namespace, item.service][item.uid] = item
             for address in item.addresses:
@@ -96,6 +99,8 @@ class Relations:
                     self._owned.drop((item.namespace, *item.owner), key)
         elif isinstance(item, Service):
             self._services.drop((item.namespace, item.name), item.uid)
+            for address in item.addresses if item.is_ingress else ():
+                self._ingresses_at.drop(address, item.uid)
         elif isinstance(item, Slice):
             found = self._slices[item.namespace, item.service]
             found.pop(item.uid, None)
@@ -134,6 +139,10 @@ class Relations:
     def pods_at(self, address: str) -> tuple[str, ...]:
         """The pods that say they own an address."""
         return self._pods_at.of(address)
+
+    def ingresses_at(self, address: str) -> tuple[str, ...]:
+        """The ingresses that are reached at an address."""
+        return self._ingresses_at.of(address)
 
     def services(self, namespace: str, name: str) -> tuple[str, ...]:
         """The services (and ingresses) of a name."""

@@ -38,6 +38,7 @@ _CORE, _APPS, _BATCH = "/api/v1", "/apis/apps/v1", "/apis/batch/v1"
 _STANDARD = (
     # Owners come before pods, so that the first picture of a pod is whole.
     Resource("Node", _CORE, "nodes", namespaced=False),
+    Resource("Namespace", _CORE, "namespaces", namespaced=False),
     Resource("Deployment", _APPS, "deployments"),
     Resource("ReplicaSet", _APPS, "replicasets"),
     Resource("StatefulSet", _APPS, "statefulsets"),

@@ -101,7 +101,9 @@ class KubernetesTagger(FollowingTagger):
     def _first_picture(self) -> None:
         end = time.monotonic() + _FIRST_PICTURE_S
         for watcher in self._watchers:
-            watcher.listed.wait(max(0.0, end - time.monotonic()))
+            # what it may not see, or cannot, is not worth waiting for
+            while not watcher.listed.wait(0.02) and not watcher.problem and time.monotonic() < end:
+                continue
 
     async def stop(self) -> None:
         """Stop watching."""

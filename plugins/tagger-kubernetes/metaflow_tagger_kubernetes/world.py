@@ -6,11 +6,12 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 from metaflow_core.tagging import Entry
 from metaflow_tagger_kubernetes.config import KubernetesConfig
 from metaflow_tagger_kubernetes.making import Maker
-from metaflow_tagger_kubernetes.objects import Item, Node, Pod, Service, Slice, Workload
+from metaflow_tagger_kubernetes.objects import Item, Namespace, Node, Pod, Service, Slice, Workload
 from metaflow_tagger_kubernetes.relations import Relations
 from metaflow_tagger_kubernetes.sharing import Shared
 
@@ -35,6 +36,8 @@ class World:
         self._objects: dict[str, dict[str, Item]] = {}
         self._relations = Relations()
         self._nodes: dict[str, Node] = {}
+        # Since when an address that is no pod's (a node's, one outside) is behind a service, where that was seen.
+        self._joined: dict[tuple[str, str, str], int] = {}
         self._dirty: dict[tuple[str, str], None] = {}
         self._made: dict[str, dict[str, tuple[Entry, ...]]] = {}
         self._past: deque[tuple[int, Entry]] = deque()
@@ -96,7 +99,17 @@ class World:
         self._relations.add(item)
         if isinstance(item, Node):
             self._nodes[item.name] = item
+        if isinstance(item, Slice):
+            self._join(item, old, now_ns)
         self._touch(kind, item, old)
+
+    def _join(self, item: Slice, old: Item | None, now_ns: int) -> None:
+        """Nobody says since when an address is behind a service; what is seen to come was not there before."""
+        before = set(old.addresses) if isinstance(old, Slice) else set(item.addresses)
+        for address in set(item.addresses) - before:
+            self._joined[item.namespace, item.service, address] = now_ns
+        for address in before - set(item.addresses):
+            self._joined.pop((item.namespace, item.service, address), None)
 
     def _begun(self, pod: Pod, old: Item | None, now_ns: int) -> Pod:
         """A pod that is there has begun: a start in the future is that of a clock that is ahead of this one."""
@@ -111,6 +124,8 @@ class World:
         self._relations.drop(item)
         if isinstance(item, Pod):
             self._end(item, now_ns)
+        if isinstance(item, Slice):
+            self._join(replace(item, addresses=()), item, now_ns)
         if isinstance(item, Node) and self._nodes.get(item.name) is item:
             del self._nodes[item.name]
         self._touch(kind, item, None)
@@ -131,6 +146,15 @@ class World:
                     )
         else:
             dirty[kind, item.uid] = None
+        if isinstance(item, Service) and item.is_ingress:
+            # alone at an address, or not any more
+            for each in (item, old):
+                if isinstance(each, Service):
+                    dirty.update(
+                        (("Ingress", uid), None)
+                        for address in each.addresses
+                        for uid in self._relations.ingresses_at(address)
+                    )
         if isinstance(item, Pod):
             dirty.update(
                 (("Service", uid), None) for address in item.addresses for uid in self._relations.services_at(address)
@@ -202,10 +226,15 @@ class World:
                     rank = _FIRST_OF_ALL - self._ended
                     self._new_past.append((now_ns, replace(entry, valid_to=now_ns, rank=rank)))
 
-    def _began(self, address: str) -> int:
-        """Since when the youngest pod has an address."""
+    def _began(self, service: Service, address: str) -> int:
+        """Since when the youngest pod has an address; where it is no pod's (any more), since when it is behind the service."""
+        key = (service.namespace, service.name, address)
         pods = [self._objects["Pod"].get(uid) for uid in self._relations.pods_at(address)]
-        return max((pod.start_ns for pod in pods if isinstance(pod, Pod)), default=0)
+        starts = [pod.start_ns for pod in pods if isinstance(pod, Pod)]
+        if starts:
+            # a pod may go before its endpoint does
+            self._joined[key] = max(starts)
+        return self._joined.get(key, 0)
 
     def _turn_past(self, now_ns: int, gone: list[Entry], come: list[Entry]) -> None:
         new, self._new_past = self._new_past[-self._config.max_history :], []
@@ -215,6 +244,13 @@ class World:
             gone.append(self._past.popleft()[1])
         self._past.extend(new)
         come += [entry for _, entry in new]
+
+    def _alone(self, service: Service) -> Service:
+        """Of an ingress only the addresses that no other is reached at: which of several it was, an address does not tell."""
+        if not service.is_ingress:
+            return service
+        alone = tuple(each for each in service.addresses if len(self._relations.ingresses_at(each)) == 1)
+        return service if alone == service.addresses else replace(service, addresses=alone)
 
     @property
     def is_ageing(self) -> bool:
@@ -230,7 +266,9 @@ class World:
         if isinstance(item, Service):
             behind = self._relations.behind(item.namespace, item.name) if kind == "Service" else ()
             nodes = tuple(each for node in self._nodes.values() for each in node.addresses) if item.node_ports else ()
-            return tuple(self._maker.service(item, kind, behind, nodes, self._began))
+            return tuple(self._maker.service(self._alone(item), kind, behind, nodes, partial(self._began, item)))
+        if isinstance(item, Namespace):
+            return (self._maker.namespace(item),) if item.tags else ()
         return ()
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from metaflow_tagger_kubernetes.config import KubernetesConfig
-from metaflow_tagger_kubernetes.objects import Node, Pod, Service, Slice, Workload
+from metaflow_tagger_kubernetes.objects import Namespace, Node, Pod, Service, Slice, Workload
 from metaflow_tagger_kubernetes.world import World
 
 from metaflow_core.tagging import Entry
@@ -46,7 +46,7 @@ def test_a_change_is_followed_to_what_it_changes() -> None:
     world.put("Pod", pod("a", "10.0.0.1"), S)
     world.put("Pod", pod("b", "10.0.0.2", owner=("StatefulSet", "db")), S)
     world.put("Service", Service("s", "default", "shop", ("10.9.0.1",), ((6, 80),), ((6, 30080),)), S)
-    world.put("Ingress", Service("i", "default", "shop", ("10.9.0.9",), ((6, 80),)), S)
+    world.put("Ingress", Service("i", "default", "shop", ("10.9.0.9",), ((6, 80),), is_ingress=True), S)
     assert seen.look(2) == 4
     assert seen.of("a")[0].attributes["workload"] == "web-1"
     assert seen.look(2) == 0
@@ -80,6 +80,65 @@ def test_a_change_is_followed_to_what_it_changes() -> None:
     assert all(each.valid_to <= 8 * S for each in seen.entries.values()), "nodes and services have a past too"
     seen.look(9 + 3600)
     assert not seen.entries, "history ends"
+
+
+def _ingress(name: str, *addresses: str) -> Service:
+    return Service(f"i-{name}", "default", name, addresses, ((6, 80), (6, 443)), is_ingress=True)
+
+
+def test_ingresses_at_one_address_are_told_by_none() -> None:
+    """One controller, many ingresses at its address: which of them a row is about, the address does not say."""
+    seen = Picture()
+    seen.world.put("Ingress", _ingress("shop", "10.9.0.9"), S)
+    seen.look(2)
+    assert len(seen.of("shop")) == 1
+    seen.world.put("Ingress", _ingress("bank", "10.9.0.9", "10.9.0.10"), 3 * S)
+    seen.look(4)
+    assert not [each for each in seen.of("shop") if each.valid_to > 4 * S]
+    (bank,) = [each for each in seen.of("bank") if each.valid_to > 4 * S]
+    assert [str(net) for net in bank.networks] == ["10.9.0.10/32"]
+    seen.world.remove("Ingress", "i-bank", 5 * S)
+    seen.look(6)
+    assert [each for each in seen.of("shop") if each.valid_to > 6 * S]
+
+
+def test_an_address_outside_is_behind_a_service_from_when_it_was_seen_to_come() -> None:
+    seen = Picture()
+    world = seen.world
+    world.put("Service", Service("s", "default", "db", (), (), created_ns=S), S)
+    world.put("EndpointSlice", Slice("e", "default", "e", "db", ("172.20.0.1",), ((6, 5432),)), 2 * S)
+    seen.look(2)
+    world.put("EndpointSlice", Slice("e", "default", "e", "db", ("172.20.0.2",), ((6, 5432),)), 50 * S)
+    seen.look(50)
+    spans = {str(each.networks[0]): (each.valid_from // S, min(each.valid_to // S, 99)) for each in seen.of("db")}
+    assert spans == {"172.20.0.1/32": (1, 50), "172.20.0.2/32": (50, 99)}
+    world.remove("EndpointSlice", "e", 60 * S)
+    assert not world._joined
+
+
+def test_of_services_that_lead_to_one_port_the_one_with_an_address_comes_first() -> None:
+    seen = Picture()
+    for name, addresses, created in (
+        ("db-headless", (), S),
+        ("db", ("10.96.0.9",), 2 * S),
+        ("db-new", ("10.96.0.8",), 3 * S),
+    ):
+        seen.world.put("Service", Service(name, "default", name, addresses, ((6, 1),), created_ns=created), 4 * S)
+        seen.world.put("EndpointSlice", Slice(f"e-{name}", "default", name, name, ("10.0.0.1",), ((6, 5432),)), 4 * S)
+    seen.look(5)
+    behind = [each for each in seen.entries.values() if each.ports == ((5432, 5432),)]
+    assert [each.name for each in sorted(behind, key=lambda each: each.rank)] == ["db", "db-new", "db-headless"]
+
+
+def test_labels_of_namespaces_come_and_go() -> None:
+    seen = Picture()
+    seen.world.put("Namespace", Namespace("n", "", "shop", {"pod_ns_label": {"team": "red"}}), S)
+    seen.look(2)
+    (entry,) = seen.of("shop")
+    assert (entry.dictionary, entry.identity, entry.networks) == ("pod_ns", "c/shop", ())
+    seen.world.put("Namespace", Namespace("n", "", "shop", {"pod_ns_label": {"team": "blue"}}), S)
+    seen.look(3)
+    assert [dict(each.tags["pod_ns_label"]) for each in seen.of("shop") if each.valid_to > 3 * S] == [{"team": "blue"}]
 
 
 def test_a_clock_that_is_ahead_hides_no_pod() -> None:
