@@ -62,7 +62,7 @@ fn bare(bytes: &[u8], server_port: u16) -> Option<Check> {
                 }
                 return Some(if message[2] & 0x80 != 0 { Check::Response } else { Check::Request });
             }
-            Ok(None) if server_port == 53 => return Some(Check::More),
+            Ok(None) if server_port == 53 && message.len() >= header::SIZE => return Some(Check::More),
             _ => {}
         }
     }

@@ -158,6 +158,9 @@ impl Message {
 /// # Errors
 /// This is not a message.
 pub(crate) fn extent(message: &[u8]) -> Result<Option<usize>, Fault> {
+    if message.len() < header::SIZE {
+        return Ok(None);
+    }
     let header = Header::read(message)?;
     header.check(u16::MAX.into(), Variant::Dns)?;
     match walk(message, &header) {

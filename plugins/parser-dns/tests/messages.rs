@@ -163,6 +163,9 @@ fn the_first_messages_of_a_connection_may_lack_their_length() {
         assert_eq!(messages[0].number("length"), Some(question.0.len() as i128));
         assert_eq!(messages[0].number("stream_offset"), Some(front.len() as i128));
     }
+    // An id that is no length of a message shows at once that there is none.
+    let small = proven(&start().client(query(7, "www.shop.test", 1).0).server(reply.framed()));
+    assert_eq!(kinds(&small), ["request", "response"]);
     let none = proven(&Script::new(53).client(&question.0).server(&reply.0).client(&question.0).server(&reply.0));
     assert_eq!(kinds(&none), ["request", "response", "request", "response"]);
     // In the middle of a message no other is made up.
