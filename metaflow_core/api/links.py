@@ -83,10 +83,15 @@ class LinkSpan(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """How a row leads to others in a storage: a value in one of ``have`` is looked for in each of ``want``. 0 and empty lead nowhere."""
+    """How a row leads to others in a storage: a value in one of ``have`` is looked for in each of ``want``. 0 and empty lead nowhere.
+
+    :ivar together: columns of numbers that must agree as well, where the value alone is too common to lead anywhere. Such rows are looked
+        for near the known ones' time only.
+    """
 
     have: tuple[str, ...]
     want: tuple[str, ...]
+    together: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,11 +93,31 @@ class TestDatagram(LinkRuleContract):
 
     def linked(self) -> list[tuple[LinkSpan, LinkSpan]]:
         one = span("c", 10, 90, protocol=17, request_id=4, request_resource="a.example")
-        return [(one, span("s", 11, 89, protocol=17, agent=2, request_id=4, request_resource="a.example"))]
+        # a socket that is not connected has no address of its own
+        bare = LinkEnd("", A.port)
+        return [
+            (one, span("s", 11, 89, protocol=17, agent=2, request_id=4, request_resource="a.example")),
+            (span("c-p", 5, 95, bare, protocol=17, request_id=4, request_resource="a.example"), one),
+            (one, span("s-p", 500_000, 500_010, server=LinkEnd("", B.port), protocol=17, request_id=4)),
+        ]
 
     def apart(self) -> list[tuple[LinkSpan, LinkSpan]]:
         one = span("c", 10, 90, protocol=17, request_id=4, request_resource="a.example")
+        bare = LinkEnd("", A.port)
         return [
+            # the same question with the same id, asked again after half a second
+            (
+                span("c-p", 5, 5, bare, protocol=17, request_id=4, type=0),
+                span("c", 500_010, 500_090, protocol=17, request_id=4),
+            ),
+            (span("c-p", 500_005, 500_095, protocol=17, request_id=4), one),
+            (span("s-p", 5, 9, protocol=17, request_id=4), span("s", 500_010, 500_090, protocol=17, request_id=4)),
+            # on another host the port alone says nothing
+            (
+                span("c-p", 5, 95, bare, protocol=17, request_id=4),
+                span("s", 11, 89, protocol=17, agent=2, request_id=4),
+            ),
+            (span("c-p", 5, 95, LinkEnd("10.9.9.9", A.port), protocol=17, request_id=4), one),
             (one, span("s", 11, 89, protocol=17, request_id=4, request_resource="b.example")),
             (one, span("s", 60_000_000, 60_000_010, protocol=17, agent=2, request_id=4, request_resource="a.example")),
         ]

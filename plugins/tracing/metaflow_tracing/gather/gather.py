@@ -71,7 +71,8 @@ class Gatherer:
         self._far = [
             lookup
             for lookup in self._lookups
-            if any(
+            if not lookup.together
+            and any(
                 lookup in rule.lookups and (rule.relation is Relation.SAME or _is_text(lookup))
                 for rule in rules.values()
             )

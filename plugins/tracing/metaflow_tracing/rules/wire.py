@@ -10,6 +10,8 @@ from metaflow_tracing.rules.parts import TCP, UDP, conflict, match
 __all__ = ["Datagram", "DatagramConfig", "TcpSequence", "TcpSequenceConfig", "TranslatedTcp", "TranslatedTcpConfig"]
 
 _PROCESSES = ("c-p", "s-p")
+# how exactly times of system calls and of packets agree, and how long a sender may be kept from the processor inside of its call
+_SAME_US, _SENDING_US = 2_000, 100_000
 _SEQUENCES = (Lookup(("req_tcp_seq",), ("req_tcp_seq",)), Lookup(("resp_tcp_seq",), ("resp_tcp_seq",)))
 
 
@@ -144,23 +146,61 @@ class TranslatedTcp(_Wire):
 
 
 class Datagram(_Wire):
-    """UDP has no sequence numbers: same 5-tuple, same request id, same question, at nearly the same time."""
+    """UDP has no sequence numbers: same ports and addresses, same request id, same question, at nearly the same time.
 
-    lookups = ()
+    A socket that is not connected has no address of its own (the kernel chooses one for each datagram), nor has one that listens on
+    all; on one host its port, the other end and the time tell it just as well.
+    """
+
+    lookups = (Lookup(("request_id",), ("request_id",), ("client_port", "server_port")),)
 
     def offers(self, span: LinkSpan) -> Iterator[Hashable]:
-        """The 5-tuple and the id."""
-        if not span.is_span and span["protocol"] == UDP and span["request_id"] and span.client.ip:
-            yield "datagram", _tuple(span), span["request_id"]
+        """The ports and the id."""
+        if not span.is_span and span["protocol"] == UDP and span["request_id"] and span.client.port:
+            yield "datagram", span.client.port, span.server.port, span["request_id"]
 
     def judge(self, first: LinkSpan, second: LinkSpan, slack_us: int) -> Verdict:
         """Ids are short and come again, so time and content must agree."""
         del slack_us
-        matched = (Match("5-tuple", "5-tuple", _shown(first)), match(first, second, "request_id"))
-        against = conflict(first, second) or self.too_far(first, second)
+        is_whole = True
+        for mine, other in ((first.client, second.client), (first.server, second.server)):
+            if mine.ip and other.ip and mine.ip != other.ip:
+                return Verdict(0, f"the addresses differ: {mine.ip} and {other.ip}")
+            is_whole = is_whole and bool(mine.ip and other.ip)
+        if is_whole:
+            ends = Match("5-tuple", "5-tuple", _shown(first))
+        else:
+            ends = Match(
+                "ports", "ports", f"{first.client.port} > {first.server.ip or second.server.ip}:{first.server.port}"
+            )
+        matched = (ends, match(first, second, "request_id"))
+        if not is_whole and first.agent_id != second.agent_id:
+            return Verdict(
+                0, "a socket without an address of its own is told by its port on its own host only", matched
+            )
+        against = conflict(first, second) or self.too_far(first, second) or _out_of_order(first, second)
         if against:
             return Verdict(0, against, matched)
-        return Verdict(0.95, "the same request id between the same ports", matched)
+        if is_whole:
+            return Verdict(0.95, "the same request id between the same ports", matched)
+        return Verdict(0.9, "the same request id from the same port of this host, at the same time", matched)
+
+
+def _out_of_order(first: LinkSpan, second: LinkSpan) -> str:
+    """Why a sender's or receiver's call cannot be that of a datagram seen beside it, on one clock: what was asked twice, with the same id,
+    is two datagrams. Empty when it can."""
+    if first.agent_id != second.agent_id:
+        return ""
+    if 1 in (first["type"], second["type"]):
+        alone = first["type"] == second["type"]
+        return "" if alone else "one is an answer alone, which may be to another question with the same id"
+    for one, other in ((first, second), (second, first)):
+        later = other.start_us - one.start_us
+        if one.point == "c-p" and not -_SAME_US <= later <= _SENDING_US:
+            return f"it was seen {later} us after it was sent; a datagram leaves its sender at once"
+        if one.point == "s-p" and later > _SAME_US:
+            return f"the server had received it {later} us before"
+    return ""
 
 
 def _shown(span: LinkSpan) -> str:
