@@ -28,8 +28,8 @@ pub(crate) struct Fields {
     client_ip: Vec<String>,
     /// Header name and attribute name.
     attributes: Vec<(String, String)>,
-    /// Lower-case names, by length (63: 63 or more).
-    by_length: Vec<Vec<(String, Use)>>,
+    /// Names by length (63: 63 or more).
+    by_length: Vec<Vec<(Name, Use)>>,
     /// A first look at a name.
     names: Names,
 }
@@ -78,7 +78,7 @@ impl Fields {
         let mut names = Names::default();
         let mut add = |name: &str, field: Use| {
             names.add(name);
-            table[name.len().min(63)].push((name.to_owned(), field));
+            table[name.len().min(63)].push((Name::new(name), field));
         };
         add("host", Use::Host);
         add("content-length", Use::ContentLength);
@@ -97,6 +97,11 @@ impl Fields {
         self.names = names;
     }
 
+    /// The names of the fields.
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// Whether a field of this name may be of interest; a no is certain.
     #[inline]
     pub fn may_use(&self, name: &[u8]) -> bool {
@@ -107,6 +112,62 @@ impl Fields {
     #[inline]
     pub fn uses<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = Use> + 'a {
         let candidates = self.by_length.get(name.len().min(63)).map_or(&[][..], Vec::as_slice);
-        candidates.iter().filter(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(_, field)| *field)
+        candidates.iter().filter(|(known, _)| known.is(name)).map(|(_, field)| *field)
+    }
+}
+
+/// A name that is found in any case, eight bytes at a time.
+#[derive(Clone)]
+struct Name {
+    length: usize,
+    /// Lower-case bytes, and the bit that tells the cases of a letter apart where one stands.
+    words: Vec<(u64, u64)>,
+}
+
+impl Name {
+    fn new(name: &str) -> Name {
+        let lower = name.to_ascii_lowercase();
+        let case = |byte: &u8| if byte.is_ascii_lowercase() { 0x20 } else { 0 };
+        let words = lower.as_bytes().chunks(8).map(|bytes| {
+            let cases: Vec<u8> = bytes.iter().map(case).collect();
+            (word(bytes), word(&cases))
+        });
+        Name { length: name.len(), words: words.collect() }
+    }
+
+    #[inline]
+    fn is(&self, name: &[u8]) -> bool {
+        name.len() == self.length
+            && name.chunks(8).zip(&self.words).all(|(bytes, (known, cases))| word(bytes) | cases == *known)
+    }
+}
+
+/// Up to eight bytes as a number.
+#[inline]
+fn word(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk::<8>() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Name;
+
+    #[test]
+    fn names_are_found_in_any_case_and_nothing_else_is() {
+        for known in ["host", "content-length", "x-request-id", "b3", "x-1_2.3~4", "transfer-encoding"] {
+            let name = Name::new(known);
+            assert!(name.is(known.as_bytes()) && name.is(known.to_ascii_uppercase().as_bytes()), "{known}");
+            for at in 0..known.len() {
+                for byte in 0..=255 {
+                    let mut other = known.as_bytes().to_vec();
+                    other[at] = byte;
+                    assert_eq!(name.is(&other), other.eq_ignore_ascii_case(known.as_bytes()), "{known} {at} {byte}");
+                }
+            }
+            assert!(!name.is(&known.as_bytes()[1..]));
+        }
     }
 }

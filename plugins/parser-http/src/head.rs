@@ -1,6 +1,6 @@
 //! The head of a message: one walk over its lines, without copies.
 
-use crate::fields::{Fields, Use, MOST_ATTRIBUTES};
+use crate::fields::{Fields, Use};
 use crate::scan;
 use metaflow_parser_sdk::lossy;
 use metaflow_parser_sdk::trace::{Trace, TraceRules};
@@ -27,6 +27,9 @@ pub(crate) enum Coding {
     Other,
 }
 
+/// Attributes that a head keeps without memory of its own: the two that are always wanted, and two more.
+const FEW_ATTRIBUTES: usize = 4;
+
 /// The fields of interest of one head. Values are as on the wire, folded lines included; [`text`] reads them.
 #[derive(Default)]
 pub(crate) struct Head<'a> {
@@ -36,34 +39,45 @@ pub(crate) struct Head<'a> {
     pub coding: Coding,
     request_id: Option<(u8, &'a [u8])>,
     client_ip: Option<(u8, &'a [u8])>,
-    attributes: [&'a [u8]; MOST_ATTRIBUTES],
+    attributes: [&'a [u8]; FEW_ATTRIBUTES],
+    more_attributes: Vec<&'a [u8]>,
     attribute_bits: u32,
 }
 
 impl<'a> Head<'a> {
-    /// Walk over the lines behind the first one; a part of a head gives the fields that are whole.
-    pub fn read(bytes: &'a [u8], fields: &Fields, rules: &TraceRules, trace: &mut Trace) -> Head<'a> {
-        let mut head = Head::default();
+    /// Walk over the lines behind the first one, from `from` on. Where the head ends, behind its empty line; `None`: the
+    /// bytes are a part of it, and the fields are those that are whole.
+    pub fn read(
+        &mut self,
+        bytes: &'a [u8],
+        mut from: usize,
+        fields: &Fields,
+        rules: &TraceRules,
+        trace: &mut Trace,
+    ) -> Option<usize> {
         trace.clear();
-        let mut from = 0;
-        while let Some((line, mut next)) = scan::line(bytes, from) {
+        let mut line_feeds = scan::LineFeeds::new(bytes, from);
+        while let Some(newline) = line_feeds.next() {
+            let line = scan::without_cr(&bytes[from..newline]);
             if line.is_empty() {
-                break;
+                return Some(newline + 1);
             }
+            let mut next = newline + 1;
             let mut end = from + line.len();
             // A line that starts with white space goes on with the field before (RFC 9112, 5.2).
             while let Some(b' ' | b'\t') = bytes.get(next) {
-                let Some((folded, behind)) = scan::line(bytes, next) else { return head };
-                end = next + folded.len();
-                next = behind;
+                let newline = line_feeds.next()?;
+                end = next + scan::without_cr(&bytes[next..newline]).len();
+                next = newline + 1;
             }
-            head.field(&bytes[from..end], fields, rules, trace);
+            if fields.names().may_have_line(rules.names(), line) {
+                self.field(&bytes[from..end], fields, rules, trace);
+            }
             from = next;
         }
-        head
+        None
     }
 
-    #[inline]
     fn field(&mut self, line: &'a [u8], fields: &Fields, rules: &TraceRules, trace: &mut Trace) {
         let Some(colon) = scan::find(line, 0, b':') else { return };
         let mut name = &line[..colon];
@@ -85,13 +99,23 @@ impl<'a> Head<'a> {
                 Use::TransferEncoding => self.coding = coding(value),
                 Use::RequestId(rank) => keep_better(&mut self.request_id, rank, value),
                 Use::ClientIp(rank) => keep_better(&mut self.client_ip, rank, value),
-                Use::Attribute(index) => {
-                    self.attributes[usize::from(index)] = value;
-                    self.attribute_bits |= 1 << index;
-                }
+                Use::Attribute(index) => self.keep_attribute(usize::from(index), value),
             }
         }
         rules.see(name, value, trace);
+    }
+
+    fn keep_attribute(&mut self, index: usize, value: &'a [u8]) {
+        self.attribute_bits |= 1 << index;
+        match index.checked_sub(FEW_ATTRIBUTES) {
+            None => self.attributes[index] = value,
+            Some(index) => {
+                if self.more_attributes.len() <= index {
+                    self.more_attributes.resize(index + 1, &[]);
+                }
+                self.more_attributes[index] = value;
+            }
+        }
     }
 
     pub fn request_id(&self) -> &'a [u8] {
@@ -110,7 +134,11 @@ impl<'a> Head<'a> {
         std::iter::from_fn(move || {
             let index = bits.trailing_zeros() as usize;
             bits &= bits.wrapping_sub(1);
-            Some((index, *self.attributes.get(index)?))
+            let value = match index.checked_sub(FEW_ATTRIBUTES) {
+                None => self.attributes.get(index)?,
+                Some(index) => self.more_attributes.get(index)?,
+            };
+            Some((index, *value))
         })
     }
 }
@@ -131,8 +159,18 @@ pub(crate) fn text(value: &[u8]) -> Cow<'_, str> {
     joined.join(" ").into()
 }
 
+/// Digits that always fit 64 bits.
+const LONGEST_NUMBER: usize = 19;
+
 /// A length, or a list of equal ones (RFC 9112, 6.3, rule 5).
 fn content_length(before: ContentLength, value: &[u8]) -> ContentLength {
+    if before == ContentLength::Absent
+        && (1..=LONGEST_NUMBER).contains(&value.len())
+        && value.iter().all(u8::is_ascii_digit)
+    {
+        let number = value.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+        return ContentLength::Bytes(number);
+    }
     let mut known = before;
     for item in value.split(|byte| *byte == b',') {
         let item = item.trim_ascii();
@@ -164,7 +202,8 @@ mod tests {
 
     fn read<'a>(bytes: &'a [u8], fields: &Fields) -> (Head<'a>, Trace) {
         let mut trace = Trace::default();
-        let head = Head::read(bytes, fields, &TraceRules::default(), &mut trace);
+        let mut head = Head::default();
+        head.read(bytes, 0, fields, &TraceRules::default(), &mut trace);
         (head, trace)
     }
 

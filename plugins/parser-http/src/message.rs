@@ -65,6 +65,8 @@ pub(crate) enum Next {
     Response(Body),
     /// The connection goes on as a WebSocket.
     WebSocket,
+    /// The connection goes on as a tunnel, with whatever protocol.
+    Tunnel,
     /// The connection goes on with another protocol.
     Other(&'static str),
 }
@@ -78,25 +80,59 @@ pub(crate) fn report(bytes: &[u8], place: Place, sink: &mut Sink, asked: impl Fn
         None if place.extent == Extent::Cut => (start_line::read_cut(bytes)?, bytes.len()),
         None => return None,
     };
-    if let StartLine::Status(StatusLine { code: 100 | 102..=199, .. }) = start {
+    if is_interim(&start) {
         return Some(Next::Interim);
     }
-    let head = Head::read(bytes.get(next..)?, &sink.options.fields, &sink.options.trace, sink.trace);
+    let mut head = Head::default();
+    head.read(bytes, next, &sink.options.fields, &sink.options.trace, sink.trace);
+    Some(tell(bytes, &start, &head, place, sink, asked))
+}
+
+/// Report the message whose head begins the bytes, when the bytes hold all of it. Also the length of the head; `None`, and nothing
+/// is reported, when they do not or when they are no head.
+pub(crate) fn report_whole(
+    bytes: &[u8],
+    place: Place,
+    sink: &mut Sink,
+    asked: impl FnOnce() -> Asked,
+) -> Option<(usize, Next)> {
+    let (line, next) = scan::line(bytes, 0)?;
+    let start = start_line::read(line).ok()?;
+    let mut head = Head::default();
+    let length = head.read(bytes, next, &sink.options.fields, &sink.options.trace, sink.trace)?;
+    if is_interim(&start) {
+        return Some((length, Next::Interim));
+    }
+    Some((length, tell(bytes.get(..length)?, &start, &head, place, sink, asked)))
+}
+
+fn is_interim(start: &StartLine) -> bool {
+    matches!(start, StartLine::Status(StatusLine { code: 100 | 102..=199, .. }))
+}
+
+fn tell(
+    bytes: &[u8],
+    start: &StartLine,
+    head: &Head,
+    place: Place,
+    sink: &mut Sink,
+    asked: impl FnOnce() -> Asked,
+) -> Next {
     let next = match start {
         StartLine::Request(line) => {
             let asked = Asked::of(line.method);
-            Next::Request(asked, request_body(asked, &head))
+            Next::Request(asked, request_body(asked, head))
         }
-        StartLine::Status(line) => after_response(&line, &head, asked()),
+        StartLine::Status(line) => after_response(line, head, asked()),
     };
     let has_body = !matches!(next, Next::Request(_, Body::None) | Next::Response(Body::None));
-    begin(sink, &start, place, bytes.len(), (!has_body).then_some(place.end_time_ns));
+    begin(sink, start, place, bytes.len(), (!has_body).then_some(place.end_time_ns));
     if let ContentLength::Bytes(length) = head.content_length {
         sink.out.length(length);
     }
     match start {
-        StartLine::Request(line) => request(sink, &line, &head),
-        StartLine::Status(line) => response(sink, &line, &head, place.extent),
+        StartLine::Request(line) => request(sink, line, head),
+        StartLine::Status(line) => response(sink, line, head, place.extent),
     }
     for (index, value) in head.attributes() {
         let name = sink.options.fields.attribute_name(index);
@@ -116,7 +152,7 @@ pub(crate) fn report(bytes: &[u8], place: Place, sink: &mut Sink, asked: impl Fn
         sink.out.private_text(bodies::MEDIA_TYPE, &String::from_utf8_lossy(body::media_type(bytes)));
     }
     sink.out.end();
-    Some(next)
+    next
 }
 
 fn begin(sink: &mut Sink, start: &StartLine, place: Place, captured: usize, end_time_ns: Option<u64>) {
@@ -148,7 +184,8 @@ fn request(sink: &mut Sink, line: &RequestLine, head: &Head) {
     // The authority of an absolute target replaces the Host field (RFC 9112, 3.2.2).
     let domain = if target.authority.is_empty() { head.host } else { target.authority };
     out.text_bytes(Text::RequestDomain, domain);
-    let path = target.resource.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    let end = target.resource.iter().position(|byte| matches!(byte, b'?' | b'#'));
+    let path = end.map_or(target.resource, |end| &target.resource[..end]);
     out.text_bytes(Text::Endpoint, if path.starts_with(b"/") { sink.options.endpoint.of(path) } else { path });
     out.text_bytes(Text::XRequestId, head.request_id()).text_bytes(Text::HttpProxyClient, head.client_ip());
 }
@@ -212,7 +249,7 @@ fn after_response(line: &StatusLine, head: &Head, asked: Asked) -> Next {
         return if is_websocket { Next::WebSocket } else { Next::Other("upgraded to another protocol (101)") };
     }
     if asked == Asked::Connect && (200..300).contains(&line.code) {
-        return Next::Other("a tunnel of another protocol (CONNECT)");
+        return Next::Tunnel;
     }
     Next::Response(match (head.coding, head.content_length) {
         _ if asked == Asked::Head || matches!(line.code, 204 | 304) => Body::None,

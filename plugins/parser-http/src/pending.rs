@@ -50,9 +50,14 @@ impl Pending {
         asked
     }
 
-    /// The same, without taking it.
+    /// The request that the next final response answers, without taking it.
     pub fn front(&self) -> Asked {
         self.0.front().map_or(Asked::Plain, |(asked, _)| *asked)
+    }
+
+    /// No request waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Messages were lost: what waits is not known any more.

@@ -3,32 +3,82 @@
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// Position of the first `wanted` byte at or behind `from`.
-#[inline]
-pub(crate) fn find(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    let pattern = ONES * u64::from(wanted);
-    let mut chunks = rest.chunks_exact(8);
-    let mut at = from;
-    for chunk in &mut chunks {
-        let Ok(word) = chunk.try_into().map(u64::from_le_bytes) else { break };
-        // A zero byte of `word ^ pattern` sets its high bit; the lowest one set is exact (Mycroft, 1987).
-        let differs = word ^ pattern;
-        let zeros = differs.wrapping_sub(ONES) & !differs & HIGHS;
-        if zeros != 0 {
-            return Some(at + (zeros.trailing_zeros() / 8) as usize);
-        }
-        at += 8;
+/// The positions of the line feeds from one on, each once: a word is looked at once, however many it holds.
+pub(crate) struct LineFeeds<'a> {
+    bytes: &'a [u8],
+    /// Where the next word starts.
+    at: usize,
+    /// Where the last word started, and which of its bytes are to be told yet.
+    word: usize,
+    left: u64,
+}
+
+impl<'a> LineFeeds<'a> {
+    #[inline]
+    pub fn new(bytes: &'a [u8], from: usize) -> LineFeeds<'a> {
+        LineFeeds { bytes, at: from, word: from, left: 0 }
     }
-    chunks.remainder().iter().position(|byte| *byte == wanted).map(|index| at + index)
+}
+
+impl Iterator for LineFeeds<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        const LOWS: u64 = !HIGHS;
+        while self.left == 0 {
+            let rest = self.bytes.get(self.at..)?;
+            let word = match rest.first_chunk::<8>() {
+                Some(chunk) => u64::from_le_bytes(*chunk),
+                None if rest.is_empty() => return None,
+                None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+            };
+            // The high bit of a byte that is not zero is set, of every byte and not only of the first: no carry leaves a byte.
+            let differs = word ^ (ONES * u64::from(b'\n'));
+            self.left = !(((differs & LOWS) + LOWS) | differs | LOWS);
+            self.word = self.at;
+            self.at += 8;
+        }
+        let at = self.word + (self.left.trailing_zeros() / 8) as usize;
+        self.left &= self.left - 1;
+        Some(at)
+    }
+}
+
+/// The bytes of a word that are `wanted` (its byte in every place), as their high bits. The lowest one set is exact
+/// (Mycroft, 1987).
+#[inline]
+fn matches(word: u64, pattern: u64) -> u64 {
+    let differs = word ^ pattern;
+    differs.wrapping_sub(ONES) & !differs & HIGHS
+}
+
+/// Position of the first `wanted` byte at or behind `from`.
+#[inline(never)] // alone the loop keeps its constants in registers
+pub(crate) fn find(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
+    let mut rest = bytes.get(from..)?;
+    let pattern = ONES * u64::from(wanted);
+    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
+        let found = matches(u64::from_le_bytes(*chunk), pattern);
+        if found != 0 {
+            return Some(bytes.len() - rest.len() + (found.trailing_zeros() / 8) as usize);
+        }
+        rest = behind;
+    }
+    rest.iter().position(|byte| *byte == wanted).map(|index| bytes.len() - rest.len() + index)
 }
 
 /// A line of `bytes` from `from`: its text without CR and LF, and where the next one starts.
 #[inline]
 pub(crate) fn line(bytes: &[u8], from: usize) -> Option<(&[u8], usize)> {
     let end = find(bytes, from, b'\n')?;
-    let text = &bytes[from..end];
-    Some((text.strip_suffix(b"\r").unwrap_or(text), end + 1))
+    Some((without_cr(&bytes[from..end]), end + 1))
+}
+
+/// A line without the CR of its end.
+#[inline]
+pub(crate) fn without_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Length of the head that starts the bytes: up to and with its empty line. LF alone ends a line as well as CR LF does.
@@ -53,7 +103,26 @@ pub(crate) fn head_end(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, head_end};
+    use super::{find, head_end, LineFeeds};
+
+    #[test]
+    fn every_line_feed_is_told_once() {
+        let texts: [&[u8]; 7] = [
+            b"",
+            b"\n",
+            b"abc",
+            b"\n\n\n\n\n\n\n\n\n\n",
+            b"a\r\nb\r\n\r\n",
+            b"\x0b\n\x09\n\x8a\n\xff\n",
+            b"0123456\n89\x0b\n\x0b",
+        ];
+        for text in texts {
+            for from in 0..=text.len() {
+                let wanted: Vec<usize> = (from..text.len()).filter(|at| text[*at] == b'\n').collect();
+                assert_eq!(LineFeeds::new(text, from).collect::<Vec<_>>(), wanted, "{text:?} {from}");
+            }
+        }
+    }
 
     #[test]
     fn find_agrees_with_the_plain_search() {

@@ -3,11 +3,22 @@
 use crate::body::{self, Peek};
 use crate::message::{self, Body, Extent, Next, Place, Sink};
 use crate::pending::Pending;
-use crate::side::{Phase, Progress, Side};
+use crate::side::{Doubt, Phase, Progress, Side};
 use metaflow_parser_sdk::{Appended, Direction, Kind, Segment};
 use std::borrow::Cow;
 
 const GAP: &str = "bytes lost in the capture";
+const TUNNEL: &str = "a tunnel of another protocol (CONNECT)";
+
+/// The segment without its first `length` bytes.
+fn behind<'a>(segment: &Segment<'a>, length: usize) -> Segment<'a> {
+    Segment {
+        payload: segment.payload.get(length..).unwrap_or_default(),
+        stream_offset: segment.stream_offset.wrapping_add(length as u64),
+        wire_len: segment.wire_len.saturating_sub(length as u32),
+        ..*segment
+    }
+}
 
 /// The state of one connection.
 #[derive(Default)]
@@ -55,21 +66,63 @@ impl Session {
         }
     }
 
-    /// The head of a message goes in alone: what follows it in the same packet, mostly a body, need not be copied to be
-    /// passed over.
+    /// Heads that lie whole in the segment are read where they lie, and bodies behind them passed over; the rest goes into
+    /// the buffer.
     fn append(&mut self, segment: &Segment, sink: &mut Sink) {
         let mut segment = *segment;
+        while let Some(length) = self.take_whole(&segment, sink) {
+            segment = behind(&segment, length);
+            if segment.payload.is_empty() {
+                return;
+            }
+        }
+        if !self.sides[segment.direction.index()].pass_body(&segment) {
+            self.append_heads(segment, sink);
+        }
+    }
+
+    /// Report the head that the segment begins with, when it lies in it whole; its length. Those whose body is wanted have to
+    /// wait for it.
+    fn take_whole(&mut self, segment: &Segment, sink: &mut Sink) -> Option<usize> {
+        let direction = segment.direction;
+        if sink.options.body_bytes > 0 || !self.sides[direction.index()].wants_head(segment) {
+            return None;
+        }
+        let time_ns = segment.timestamp_ns;
+        let place = Place {
+            direction,
+            offset: segment.stream_offset,
+            time_ns,
+            end_time_ns: time_ns,
+            extent: Extent::Whole,
+            body: &[],
+        };
+        let within = &segment.payload[..segment.payload.len().min(sink.options.max_head_bytes)];
+        let pending = &mut self.pending;
+        let (length, next) = message::report_whole(within, place, sink, || pending.pop())?;
+        if let Next::Request(asked, _) = next {
+            pending.push(asked);
+        }
+        self.sides[direction.index()].pass_head(segment, length);
+        self.go_on(direction, Some(next), time_ns, sink);
+        Some(length)
+    }
+
+    /// The head of a message goes in alone: what follows it in the same packet, mostly a body, need not be copied to be
+    /// passed over.
+    fn append_heads(&mut self, mut segment: Segment, sink: &mut Sink) {
         while let Some(length) = self.sides[segment.direction.index()].head_in(&segment, sink.options.max_head_bytes) {
-            let (head, rest) = segment.payload.split_at(length);
+            let head = &segment.payload[..length];
             self.append_piece(&Segment { payload: head, wire_len: length as u32, ..segment }, sink);
-            let stream_offset = segment.stream_offset.wrapping_add(length as u64);
-            let wire_len = segment.wire_len.saturating_sub(length as u32);
-            segment = Segment { payload: rest, stream_offset, wire_len, ..segment };
+            segment = behind(&segment, length);
         }
         self.append_piece(&segment, sink);
     }
 
     fn append_piece(&mut self, segment: &Segment, sink: &mut Sink) {
+        if self.sides[segment.direction.index()].stream.is_broken_by(segment) {
+            self.sides[segment.direction.index()].resolve_body();
+        }
         if self.sides[segment.direction.index()].stream.is_broken_by(segment) {
             self.release(segment.direction, sink);
         }
@@ -102,6 +155,10 @@ impl Session {
             let side = &mut self.sides[direction.index()];
             match side.advance(sink.options.max_head_bytes, sink.out) {
                 Progress::Wait => return,
+                Progress::Foreign => {
+                    let (offset, time_ns) = (side.stream.offset(), side.stream.time_ns());
+                    return self.withdraw(offset, time_ns, TUNNEL, sink);
+                }
                 Progress::Violation => {
                     let (offset, time_ns) = side.lost_at();
                     return self.withdraw(offset, time_ns, "no HTTP message for a long time", sink);
@@ -176,6 +233,11 @@ impl Session {
     }
 
     fn go_on(&mut self, direction: Direction, next: Option<Next>, time_ns: u64, sink: &mut Sink) {
+        match next {
+            Some(Next::Request(..)) => self.sides.iter_mut().for_each(|side| side.doubt = Doubt::None),
+            Some(Next::Response(_)) if direction == Direction::ServerToClient => self.sides[0].answered(),
+            _ => {}
+        }
         let side = &mut self.sides[direction.index()];
         match next {
             None => side.lose_by_error("no first line of HTTP where one belongs", 0),
@@ -188,10 +250,24 @@ impl Session {
                 Body::Unknown(reason) => side.lose_by_error(reason, 0),
             },
             Some(Next::WebSocket) => self.sides.iter_mut().for_each(|side| side.tunnel(Some("websocket"), time_ns)),
+            Some(Next::Tunnel) => self.open_tunnel(direction, time_ns, sink),
             Some(Next::Other(reason)) => {
                 let offset = side.stream.offset();
                 self.withdraw(offset, time_ns, reason, sink);
             }
+        }
+    }
+
+    /// HTTP may go on in a tunnel: a request of the client tells. A client that was not to be understood before does not.
+    fn open_tunnel(&mut self, direction: Direction, time_ns: u64, sink: &mut Sink) {
+        let [client, server] = &mut self.sides;
+        if client.phase == Phase::Lost || direction == Direction::ClientToServer {
+            let offset = self.sides[direction.index()].stream.offset();
+            return self.withdraw(offset, time_ns, TUNNEL, sink);
+        }
+        if client.phase == Phase::Head && self.pending.is_empty() {
+            client.doubt = Doubt::TunnelClient;
+            server.doubt = Doubt::TunnelServer;
         }
     }
 

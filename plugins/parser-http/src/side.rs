@@ -48,6 +48,22 @@ pub(crate) enum Progress {
     Wait,
     /// This is not HTTP.
     Violation,
+    /// What comes through a tunnel is another protocol.
+    Foreign,
+}
+
+/// What may come instead of the message that is expected next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Nothing: HTTP goes on.
+    #[default]
+    None,
+    /// A tunnel was opened: of the client that may be another protocol, unless a request comes.
+    TunnelClient,
+    /// The same of the server, who does not speak first in HTTP.
+    TunnelServer,
+    /// The rest of a body of so many bytes, which the client need not send any more: it was answered before.
+    Body(u64),
 }
 
 /// One direction.
@@ -60,9 +76,49 @@ pub(crate) struct Side {
     /// The first line was found good.
     is_verified: bool,
     since: Since,
+    pub doubt: Doubt,
+    /// Length of the body that is passed over.
+    body: u64,
 }
 
 impl Side {
+    /// Whether a head comes next, and the segment begins with it.
+    #[inline]
+    pub fn wants_head(&mut self, segment: &Segment) -> bool {
+        if matches!(self.doubt, Doubt::TunnelServer | Doubt::Body(_)) {
+            return false;
+        }
+        if self.phase == Phase::Body {
+            self.stream.reach(segment);
+            if self.stream.skipping() == 0 {
+                self.phase = Phase::Head;
+            }
+        }
+        self.phase == Phase::Head && self.stream.skipping() == 0 && self.stream.is_next(segment)
+    }
+
+    /// A head of the segment was taken where it lies.
+    pub fn pass_head(&mut self, segment: &Segment, length: usize) {
+        self.stream.pass(segment, length);
+        self.restart();
+    }
+
+    /// Whether the segment is part of a body and nothing else: it is passed over then.
+    #[inline]
+    pub fn pass_body(&mut self, segment: &Segment) -> bool {
+        let length = segment.payload.len();
+        let is_body = matches!(self.phase, Phase::Body | Phase::UntilClose)
+            && length as u64 <= self.stream.skipping()
+            && self.stream.is_next(segment);
+        if is_body {
+            self.stream.pass(segment, length);
+            if self.phase == Phase::Body && self.stream.skipping() == 0 {
+                self.phase = Phase::Head;
+            }
+        }
+        is_body
+    }
+
     /// Length of the head that the segment begins with, when that is what comes next and more follows it.
     pub fn head_in(&mut self, segment: &Segment, max_head: usize) -> Option<usize> {
         let stream = &self.stream;
@@ -97,9 +153,14 @@ impl Side {
                     if bytes.is_empty() {
                         return Progress::Wait;
                     }
-                    match head(bytes, max_head, &mut self.scanned, &mut self.is_verified) {
-                        Ok(progress) => return progress,
-                        Err(reason) => self.lose_by_error(reason, 1),
+                    if self.doubt == Doubt::TunnelServer {
+                        return Progress::Foreign;
+                    }
+                    match (head(bytes, max_head, &mut self.scanned, &mut self.is_verified), self.doubt) {
+                        (Err(_) | Ok(Progress::TooLong), Doubt::Body(_)) => self.resolve_body(),
+                        (Err(_), Doubt::TunnelClient) => return Progress::Foreign,
+                        (Ok(progress), _) => return progress,
+                        (Err(reason), _) => self.lose_by_error(reason, 1),
                     }
                 }
                 Phase::Body if self.stream.skipping() == 0 => self.phase = Phase::Head,
@@ -175,6 +236,8 @@ impl Side {
     /// Bytes of a body that come next. Not those of a tunnel: where it ends is counted.
     pub fn passing(&self) -> u64 {
         match self.phase {
+            // Whether it comes at all is seen from its first bytes.
+            Phase::Body if self.is_untouched() => 0,
             Phase::Body | Phase::ChunkEnd | Phase::UntilClose => self.stream.skipping(),
             _ => 0,
         }
@@ -182,8 +245,32 @@ impl Side {
 
     /// Pass over the next bytes and go on with what is behind them.
     pub fn skip_body(&mut self, length: u64) {
+        self.body = length;
         self.stream.skip(length);
         self.phase = Phase::Body;
+    }
+
+    /// A body comes next, and nothing of it was seen.
+    fn is_untouched(&self) -> bool {
+        self.phase == Phase::Body && self.stream.skipping() == self.body && self.stream.is_empty()
+    }
+
+    /// The request was answered: a client that sent nothing of its body may leave it out (RFC 9110, 10.1.1).
+    pub fn answered(&mut self) {
+        if self.is_untouched() && self.body > 0 {
+            self.doubt = Doubt::Body(self.body);
+            self.stream.skip(0);
+            self.phase = Phase::Head;
+        }
+    }
+
+    /// What came is that body, if there was a doubt.
+    pub fn resolve_body(&mut self) {
+        if let Doubt::Body(length) = self.doubt {
+            self.doubt = Doubt::None;
+            self.restart();
+            self.skip_body(length);
+        }
     }
 
     /// Everything from here on is a body.
@@ -194,6 +281,7 @@ impl Side {
 
     /// Everything from here on is another protocol; with a name it is counted when the connection ends.
     pub fn tunnel(&mut self, name: Option<&'static str>, time_ns: u64) {
+        self.doubt = Doubt::None;
         if self.phase != Phase::Lost {
             // The rest of a body belongs to HTTP yet, whether it was shown or left out.
             let offset = self.stream.offset().saturating_add(self.stream.skipping());
@@ -234,6 +322,7 @@ impl Side {
 
     /// The connection ends: tell what was of no use.
     pub fn close(&mut self, out: &mut Records) {
+        self.resolve_body();
         match self.phase {
             Phase::Head if !self.stream.is_empty() => {
                 self.since = Since {

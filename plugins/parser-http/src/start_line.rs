@@ -131,7 +131,22 @@ fn status_line(line: &[u8]) -> Result<StatusLine<'_>, Refusal> {
     Ok(StatusLine { version, code, reason })
 }
 
+/// The usual request: a common method, a path, and the version that most speak.
+#[inline]
+fn usual_request(line: &[u8]) -> Option<RequestLine<'_>> {
+    let (rest, b" HTTP/1.1") = line.split_last_chunk::<9>()? else { return None };
+    let length = match rest {
+        [b'G', b'E', b'T', b' ', b'/', ..] | [b'P', b'U', b'T', b' ', b'/', ..] => 3,
+        [b'P', b'O', b'S', b'T', b' ', b'/', ..] | [b'H', b'E', b'A', b'D', b' ', b'/', ..] => 4,
+        _ => return None,
+    };
+    Some(RequestLine { method: &rest[..length], target: &rest[length + 1..], version: "1.1" })
+}
+
 fn request_line(line: &[u8]) -> Result<RequestLine<'_>, Refusal> {
+    if let Some(usual) = usual_request(line) {
+        return Ok(usual);
+    }
     let method = method(line)?;
     let target_at = method.len() + 1;
     let Some(space) = line.iter().rposition(|byte| *byte == b' ').filter(|space| *space >= target_at) else {

@@ -10,6 +10,8 @@ pub(crate) trait Number: Copy + Default {
     const TYPE: u32;
     /// Append the value, little-endian.
     fn put(self, out: &mut Vec<u8>);
+    /// Store the value, little-endian, into a slot of its width.
+    fn store(self, slot: &mut [u8]);
 }
 
 macro_rules! number {
@@ -19,6 +21,10 @@ macro_rules! number {
             #[inline]
             fn put(self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
+            }
+            #[inline]
+            fn store(self, slot: &mut [u8]) {
+                slot.copy_from_slice(&self.to_le_bytes());
             }
         }
     };
@@ -41,14 +47,14 @@ pub(crate) fn finish_header(out: &mut [u8], columns: u32) {
     out[at..at + 4].copy_from_slice(&columns.to_le_bytes());
 }
 
-fn pad(out: &mut Vec<u8>) {
+pub(crate) fn pad(out: &mut Vec<u8>) {
     while out.len() % abi::LIMIT_ALIGNMENT as usize != 0 {
         out.push(0);
     }
 }
 
 /// Write the header of a column, what `body` appends, and the size.
-fn framed(out: &mut Vec<u8>, id: u16, kind: u32, flags: u32, body: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn framed(out: &mut Vec<u8>, id: u16, kind: u32, flags: u32, body: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(&id.to_le_bytes());
     out.push(kind as u8);
     out.push(flags as u8);
@@ -159,37 +165,52 @@ impl Texts {
 
     /// Append to the text of `row`, which is the last row or a new one behind it; cut at the ABI's longest text.
     pub fn append(&mut self, row: u32, text: &str) {
-        let end = self.bytes.len() as u32;
-        while self.ends.len() <= row as usize {
-            self.ends.push(end);
-        }
-        let start = if row == 0 { 0 } else { self.ends[row as usize - 1] };
-        let room = (abi::LIMIT_TEXT_BYTES as usize).saturating_sub(self.bytes.len() - start as usize);
+        let start = self.open(row);
+        let room = (abi::LIMIT_TEXT_BYTES as usize).saturating_sub(self.bytes.len() - start);
         self.bytes.extend_from_slice(cut(text, room).as_bytes());
-        self.ends[row as usize] = self.bytes.len() as u32;
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// Make `row` the one whose end is pushed next; where its text starts.
+    #[inline]
+    fn open(&mut self, row: u32) -> usize {
+        if self.ends.len() > row as usize {
+            self.ends.truncate(row as usize);
+            return self.ends.last().map_or(0, |end| *end as usize);
+        }
+        if self.ends.len() < row as usize {
+            self.ends.resize(row as usize, self.bytes.len() as u32);
+        }
+        self.bytes.len()
     }
 
     /// Append several pieces, all or none of them.
     pub fn append_all(&mut self, row: u32, pieces: [&str; 4]) {
-        self.append(row, "");
-        let start = if row == 0 { 0 } else { self.ends[row as usize - 1] } as usize;
+        let start = self.open(row);
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         if self.bytes.len() - start + length <= abi::LIMIT_TEXT_BYTES as usize {
             for piece in pieces {
                 self.bytes.extend_from_slice(piece.as_bytes());
             }
-            self.ends[row as usize] = self.bytes.len() as u32;
         }
+        self.ends.push(self.bytes.len() as u32);
     }
 
     /// Set the text of `row`, which is the last row or a new one behind it.
     #[inline]
     pub fn set(&mut self, row: u32, text: &str) {
-        if (row as usize) < self.ends.len() {
-            let start = if row == 0 { 0 } else { self.ends[row as usize - 1] };
-            self.bytes.truncate(start as usize);
+        self.set_bytes(row, cut(text, abi::LIMIT_TEXT_BYTES as usize).as_bytes());
+    }
+
+    /// The same with bytes that are text and not too long.
+    #[inline]
+    pub fn set_bytes(&mut self, row: u32, text: &[u8]) {
+        if self.ends.len() != row as usize {
+            let start = self.open(row);
+            self.bytes.truncate(start);
         }
-        self.append(row, text);
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len() as u32);
     }
 
     /// Write the column for `rows` rows; returns how many columns were written: 0 when every row is absent.
@@ -226,41 +247,7 @@ fn cut(text: &str, room: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{finish_header, write_header, Numbers, Texts};
-    use crate::abi_generated as abi;
-    use crate::testing::decode_records;
-
-    /// A column of numbers with these values (`None`: not set), through the layout and back.
-    fn through(values: &[Option<u64>]) -> Vec<Option<u64>> {
-        let mut numbers = Numbers::<u64>::default();
-        for (row, value) in values.iter().enumerate() {
-            if let Some(value) = value {
-                numbers.set(row as u32, 0);
-                numbers.set(row as u32, *value);
-            }
-        }
-        let mut out = Vec::new();
-        write_header(&mut out, abi::MAGIC_RECORDS, values.len() as u32);
-        let columns = numbers.write(&mut out, abi::RECORD_COLUMN_LENGTH as u16, values.len() as u32);
-        finish_header(&mut out, columns);
-        decode_records(&out).iter().map(|row| row.number("length").map(|number| number as u64)).collect()
-    }
-
-    #[test]
-    fn holes_stay_holes_wherever_they_are() {
-        let mut random = crate::testing::Random::new(1);
-        for length in 0..70 {
-            for share in [1, 2, 10, 1000] {
-                let values: Vec<_> = (0..length)
-                    .map(|_| Some(random.word()).filter(|_| random.below(share) > 0 || share == 1))
-                    .collect();
-                assert_eq!(through(&values), values);
-            }
-            let mut values = vec![Some(7); length];
-            values.extend([None; 9]);
-            assert_eq!(through(&values), values);
-        }
-    }
+    use super::Texts;
 
     #[test]
     fn a_text_is_cut_between_characters_and_attributes_not_at_all() {

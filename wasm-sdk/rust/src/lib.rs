@@ -32,6 +32,7 @@ pub mod lane;
 pub mod native;
 pub mod options;
 mod records;
+mod row;
 mod segment;
 mod sessions;
 pub mod sql;

@@ -1,7 +1,8 @@
 //! The builder of records: one `begin` and `end` for each message, columns out (`v1.md`, 6).
 
 use crate::abi_generated::{self as abi, RecordType, Status, Text};
-use crate::column::{self, Numbers, Texts};
+use crate::column::{self, Texts};
+use crate::row::{self, bit, Row};
 use std::borrow::Cow;
 
 /// First id of the text columns.
@@ -20,39 +21,29 @@ const TEXT_MIN: usize = Text::ALL[0] as usize;
 /// ```
 #[derive(Default)]
 pub struct Records {
-    rows: u32,
+    /// The records that were ended.
+    rows: Vec<Row>,
+    /// The one that is being made, when `is_open`.
+    row: Row,
     is_open: bool,
     segment: u32,
     /// Bytes behind the segment at hand that nobody wants.
     passed: u64,
     /// The parser withdrew from a session.
     withdrew: bool,
-    segment_index: Numbers<u32>,
-    kind: Numbers<u8>,
-    status: Numbers<u8>,
-    code: Numbers<i32>,
-    request_id: Numbers<u64>,
-    stream_id: Numbers<u64>,
-    stream_offset: Numbers<u64>,
-    time_ns: Numbers<u64>,
-    protocol: Numbers<u8>,
-    length: Numbers<u64>,
-    end_time_ns: Numbers<u64>,
-    affected_rows: Numbers<u64>,
-    flags: Numbers<u8>,
-    captured_bytes: Numbers<u32>,
     texts: [Texts; Text::ALL.len()],
     private: Vec<(u16, Texts)>,
 }
 
 macro_rules! setters {
-    ($($(#[$about:meta])* $name:ident: $kind:ty;)*) => {
+    ($($(#[$about:meta])* $name:ident: $kind:ty, $column:ident;)*) => {
         $(
             $(#[$about])*
             #[inline]
             pub fn $name(&mut self, value: $kind) -> &mut Records {
                 if self.is_open {
-                    self.$name.set(self.rows, value);
+                    self.row.$name = value;
+                    self.row.set |= bit(abi::$column);
                 }
                 self
             }
@@ -66,9 +57,13 @@ impl Records {
     pub fn begin(&mut self, kind: RecordType) -> &mut Records {
         self.end();
         self.is_open = true;
-        self.segment_index.set(self.rows, self.segment);
         self.withdrew |= matches!(kind, RecordType::Violation);
-        self.kind.set(self.rows, kind as u8);
+        self.row = Row {
+            set: bit(abi::RECORD_COLUMN_SEGMENT_INDEX) | bit(abi::RECORD_COLUMN_TYPE),
+            segment_index: self.segment,
+            kind: kind as u8,
+            ..Row::default()
+        };
         self
     }
 
@@ -77,7 +72,7 @@ impl Records {
     pub fn end(&mut self) {
         if self.is_open {
             self.is_open = false;
-            self.rows += 1;
+            self.rows.push(self.row);
         }
     }
 
@@ -97,41 +92,43 @@ impl Records {
     #[inline]
     pub fn status(&mut self, value: Status) -> &mut Records {
         if self.is_open {
-            self.status.set(self.rows, value as u8);
+            self.row.status = value as u8;
+            self.row.set |= bit(abi::RECORD_COLUMN_STATUS);
         }
         self
     }
 
     setters! {
         /// Response code of the protocol.
-        code: i32;
+        code: i32, RECORD_COLUMN_CODE;
         /// The id that people see as `request_id`.
-        request_id: u64;
+        request_id: u64, RECORD_COLUMN_REQUEST_ID;
         /// The key that pairs a request with its response when the manifest says `pairing = "keyed"`.
-        stream_id: u64;
+        stream_id: u64, RECORD_COLUMN_STREAM_ID;
         /// Offset of the message's first byte in its direction.
-        stream_offset: u64;
+        stream_offset: u64, RECORD_COLUMN_STREAM_OFFSET;
         /// Capture time of the message's first byte.
-        time_ns: u64;
+        time_ns: u64, RECORD_COLUMN_TIME_NS;
         /// Protocol number, where it is not the parser's default.
-        protocol: u8;
+        protocol: u8, RECORD_COLUMN_PROTOCOL;
         /// Bytes of the message: `request_length` or `response_length`.
-        length: u64;
+        length: u64, RECORD_COLUMN_LENGTH;
         /// Capture time of the message's last byte.
-        end_time_ns: u64;
+        end_time_ns: u64, RECORD_COLUMN_END_TIME_NS;
         /// Rows that a statement changed.
-        affected_rows: u64;
+        affected_rows: u64, RECORD_COLUMN_AFFECTED_ROWS;
         /// Bits of `record_flag`.
-        flags: u8;
+        flags: u8, RECORD_COLUMN_FLAGS;
         /// Bytes of the message that the capture holds.
-        captured_bytes: u32;
+        captured_bytes: u32, RECORD_COLUMN_CAPTURED_BYTES;
     }
 
     /// Set a text; an empty one is absent.
     #[inline]
     pub fn text(&mut self, column: Text, text: &str) -> &mut Records {
         if self.is_open && !text.is_empty() {
-            self.texts[column as usize - TEXT_MIN].set(self.rows, text);
+            let row = self.at();
+            self.texts[column as usize - TEXT_MIN].set(row, text);
         }
         self
     }
@@ -139,6 +136,13 @@ impl Records {
     /// Set a text from bytes of the wire: what is not UTF-8 becomes U+FFFD.
     #[inline]
     pub fn text_bytes(&mut self, column: Text, bytes: &[u8]) -> &mut Records {
+        if bytes.is_ascii() && bytes.len() <= abi::LIMIT_TEXT_BYTES as usize {
+            if self.is_open && !bytes.is_empty() {
+                let row = self.at();
+                self.texts[column as usize - TEXT_MIN].set_bytes(row, bytes);
+            }
+            return self;
+        }
         self.text(column, &lossy(bytes))
     }
 
@@ -146,7 +150,8 @@ impl Records {
     #[inline]
     pub fn append(&mut self, column: Text, text: &str) -> &mut Records {
         if self.is_open && !text.is_empty() {
-            self.texts[column as usize - TEXT_MIN].append(self.rows, text);
+            let row = self.at();
+            self.texts[column as usize - TEXT_MIN].append(row, text);
         }
         self
     }
@@ -154,13 +159,14 @@ impl Records {
     /// Add an attribute. A NUL, which would end it, becomes U+FFFD; what passes the longest text is left out.
     pub fn attribute(&mut self, key: &str, value: &str) -> &mut Records {
         if self.is_open && !key.is_empty() {
+            let row = self.at();
             let column = &mut self.texts[Text::Attributes as usize - TEXT_MIN];
             // A NUL is so rare that the copy which replaces it does not matter.
             if value.contains('\0') || key.contains('\0') {
                 let clean = |text: &str| text.replace('\0', "\u{fffd}");
-                column.append_all(self.rows, [&clean(key), "\0", &clean(value), "\0"]);
+                column.append_all(row, [&clean(key), "\0", &clean(value), "\0"]);
             } else {
-                column.append_all(self.rows, [key, "\0", value, "\0"]);
+                column.append_all(row, [key, "\0", value, "\0"]);
             }
         }
         self
@@ -178,7 +184,8 @@ impl Records {
                 self.private.push((id, Texts::default()));
                 self.private.len() - 1
             });
-            self.private[at].1.set(self.rows, text);
+            let row = self.at();
+            self.private[at].1.set(row, text);
         }
         self
     }
@@ -200,13 +207,19 @@ impl Records {
     }
 
     /// Records so far in this batch.
-    pub const fn len(&self) -> usize {
-        self.rows as usize + self.is_open as usize
+    pub fn len(&self) -> usize {
+        self.rows.len() + self.is_open as usize
     }
 
     /// No record so far in this batch.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The number of the record that is being made.
+    #[inline]
+    fn at(&self) -> u32 {
+        self.rows.len() as u32
     }
 
     pub(crate) fn at_segment(&mut self, index: u32) {
@@ -215,46 +228,19 @@ impl Records {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.rows = 0;
+        self.rows.clear();
         self.is_open = false;
         self.withdrew = false;
-        self.segment_index.clear();
-        self.kind.clear();
-        self.status.clear();
-        self.code.clear();
-        self.request_id.clear();
-        self.stream_id.clear();
-        self.stream_offset.clear();
-        self.time_ns.clear();
-        self.protocol.clear();
-        self.length.clear();
-        self.end_time_ns.clear();
-        self.affected_rows.clear();
-        self.flags.clear();
-        self.captured_bytes.clear();
         self.texts.iter_mut().for_each(Texts::clear);
         self.private.iter_mut().for_each(|(_, texts)| texts.clear());
     }
 
     pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
         self.end();
-        let rows = self.rows;
+        let rows = self.at();
         out.clear();
         column::write_header(out, abi::MAGIC_RECORDS, rows);
-        let mut columns = self.segment_index.write(out, abi::RECORD_COLUMN_SEGMENT_INDEX as u16, rows);
-        columns += self.kind.write(out, abi::RECORD_COLUMN_TYPE as u16, rows);
-        columns += self.status.write(out, abi::RECORD_COLUMN_STATUS as u16, rows);
-        columns += self.code.write(out, abi::RECORD_COLUMN_CODE as u16, rows);
-        columns += self.request_id.write(out, abi::RECORD_COLUMN_REQUEST_ID as u16, rows);
-        columns += self.stream_id.write(out, abi::RECORD_COLUMN_STREAM_ID as u16, rows);
-        columns += self.stream_offset.write(out, abi::RECORD_COLUMN_STREAM_OFFSET as u16, rows);
-        columns += self.time_ns.write(out, abi::RECORD_COLUMN_TIME_NS as u16, rows);
-        columns += self.protocol.write(out, abi::RECORD_COLUMN_PROTOCOL as u16, rows);
-        columns += self.length.write(out, abi::RECORD_COLUMN_LENGTH as u16, rows);
-        columns += self.end_time_ns.write(out, abi::RECORD_COLUMN_END_TIME_NS as u16, rows);
-        columns += self.affected_rows.write(out, abi::RECORD_COLUMN_AFFECTED_ROWS as u16, rows);
-        columns += self.flags.write(out, abi::RECORD_COLUMN_FLAGS as u16, rows);
-        columns += self.captured_bytes.write(out, abi::RECORD_COLUMN_CAPTURED_BYTES as u16, rows);
+        let mut columns = row::write(&self.rows, out);
         for (column, texts) in Text::ALL.iter().zip(&self.texts) {
             columns += texts.write(out, *column as u16, rows);
         }

@@ -1,6 +1,6 @@
 //! State for each session, with a bound that holds when sessions are never closed.
 
-use std::collections::HashMap;
+use std::collections::hash_map::{Entry, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Session ids are hashes already: one multiplication spreads their bits over the table.
@@ -46,15 +46,16 @@ impl<S: Default> Sessions<S> {
     /// The state of a session, new if it has none.
     #[inline]
     pub fn get(&mut self, session_id: u64) -> &mut S {
-        if !self.young.contains_key(&session_id) {
-            let state = self.old.remove(&session_id).unwrap_or_default();
-            if self.young.len() >= self.limit {
-                self.forgotten += self.old.len() as u64;
-                self.old = std::mem::take(&mut self.young);
-            }
-            self.young.insert(session_id, state);
+        if self.young.len() >= self.limit && !self.young.contains_key(&session_id) {
+            let state = self.old.remove(&session_id);
+            self.forgotten += self.old.len() as u64;
+            self.old = std::mem::take(&mut self.young);
+            self.young.insert(session_id, state.unwrap_or_default());
         }
-        self.young.entry(session_id).or_default()
+        match self.young.entry(session_id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(self.old.remove(&session_id).unwrap_or_default()),
+        }
     }
 
     /// End a session; its state, if it had one.

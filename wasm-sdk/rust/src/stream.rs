@@ -130,11 +130,13 @@ impl StreamBuffer {
     }
 
     /// How many bytes are there.
+    #[inline]
     pub fn len(&self) -> usize {
         self.data.len() - self.head
     }
 
     /// No byte is there.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -161,6 +163,34 @@ impl StreamBuffer {
     /// Bytes that [`skip`](StreamBuffer::skip) still waits for.
     pub const fn skipping(&self) -> u64 {
         self.skip
+    }
+
+    /// Account for bytes in front of the segment that were [skipped](StreamBuffer::skip) and never came: a host may leave out
+    /// what the parser passes over.
+    #[inline]
+    pub fn reach(&mut self, segment: &Segment) {
+        let ahead = segment.stream_offset.wrapping_sub(self.offset);
+        if ahead != 0 && ahead <= self.skip && segment.kind == Kind::Data && self.is_empty() {
+            self.skip -= ahead;
+            self.offset = segment.stream_offset;
+        }
+    }
+
+    /// Whether the segment's bytes are the next of the stream, with nothing before them: they can be looked at where they
+    /// lie, and need not be appended as far as they are [passed](StreamBuffer::pass).
+    #[inline]
+    pub fn is_next(&self, segment: &Segment) -> bool {
+        segment.kind == Kind::Data && segment.stream_offset == self.offset && self.is_empty()
+    }
+
+    /// Take `count` bytes of a segment that [is next](StreamBuffer::is_next) as though they had been appended and consumed,
+    /// or skipped as far as they are to be.
+    #[inline]
+    pub fn pass(&mut self, segment: &Segment, count: usize) {
+        self.started = true;
+        self.offset = self.offset.wrapping_add(count as u64);
+        self.skip = self.skip.saturating_sub(count as u64);
+        self.last_time = segment.timestamp_ns;
     }
 
     /// Take the first `count` bytes of the view (all, if there are fewer).
