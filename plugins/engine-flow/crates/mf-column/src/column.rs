@@ -214,6 +214,28 @@ impl Column {
         }
     }
 
+    /// Counts values that were just added to `data`.
+    pub fn filled(&mut self, count: usize) {
+        self.len += count;
+        self.touched |= count > 0;
+        if let Some(map) = &mut self.validity {
+            map.extend(count, true);
+        }
+    }
+
+    /// The same where some of them are null.
+    pub fn filled_partly(&mut self, are_set: impl ExactSizeIterator<Item = bool> + Clone) {
+        let nulls = are_set.clone().filter(|is_set| !is_set).count();
+        if nulls == 0 {
+            return self.filled(are_set.len());
+        }
+        let map = self.validity.get_or_insert_with(|| Bitmap::filled(self.len, true));
+        self.len += are_set.len();
+        self.touched = true;
+        self.null_count += nulls;
+        are_set.for_each(|is_set| map.push(is_set));
+    }
+
     /// Ends the column at `rows` and leaves an empty one, with room for as much again when something was pushed: the next
     /// batch is likely to be of this size, and growing by doubling would copy it several times.
     pub fn take(&mut self, rows: usize) -> Column {

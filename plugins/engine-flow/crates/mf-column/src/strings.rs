@@ -27,8 +27,14 @@ impl Strings {
         self.offsets.push(self.bytes.len() as i32);
     }
 
+    #[inline]
     pub fn extend_empty(&mut self, count: usize) {
-        self.offsets.resize(self.offsets.len() + count, self.bytes.len() as i32);
+        let end = self.bytes.len() as i32;
+        // One is the usual: rows that have the text and rows that do not take turns.
+        match count {
+            1 => self.offsets.push(end),
+            _ => self.offsets.resize(self.offsets.len() + count, end),
+        }
     }
 
     pub fn truncate(&mut self, len: usize) {
@@ -58,37 +64,45 @@ pub(crate) struct Dict {
     pub values: Strings,
     /// open addressing: index + 1 into `values`, 0 = free; a power of two
     slots: Vec<u32>,
+    /// the entry of the empty text, once there is one
+    empty: Option<i32>,
 }
 
 impl Default for Dict {
     fn default() -> Self {
-        Dict { indices: Vec::new(), values: Strings::default(), slots: vec![0; 64] }
+        Dict { indices: Vec::new(), values: Strings::default(), slots: vec![0; 64], empty: None }
     }
 }
 
 impl Dict {
     #[inline]
     pub fn push(&mut self, text: &str) {
-        // Rows of one protocol come in runs: the previous row's value is the best guess.
-        let index = match self.indices.last() {
-            Some(&last) if self.is(last as usize, text) => last,
+        // Rows of one protocol come in runs, requests and responses in turns: the values of the last two rows are the best
+        // guesses.
+        let index = match self.indices.as_slice() {
+            [.., last] if self.is(*last as usize, text) => *last,
+            [.., last, _] if self.is(*last as usize, text) => *last,
             _ => self.intern(text),
         };
         self.indices.push(index);
     }
 
-    /// Whether an entry is this text. Empty texts are not compared: they may point nowhere, and the C library's masked
-    /// loads from there take hundreds of cycles on processors with AVX-512.
+    /// Whether an entry is this text.
     #[inline]
     fn is(&self, index: usize, text: &str) -> bool {
-        let entry = self.values.bytes_at(index);
-        entry.is_some_and(|entry| entry.len() == text.len() && (text.is_empty() || entry == text.as_bytes()))
+        self.values.bytes_at(index).is_some_and(|entry| same(entry, text.as_bytes()))
     }
 
     /// Rows without a value point at the entry of the empty text.
     pub fn extend_empty(&mut self, count: usize) {
-        let index = self.intern("");
-        self.indices.resize(self.indices.len() + count, index);
+        let index = match self.empty {
+            Some(index) => index,
+            None => self.intern(""),
+        };
+        match count {
+            1 => self.indices.push(index),
+            _ => self.indices.resize(self.indices.len() + count, index),
+        }
     }
 
     fn intern(&mut self, text: &str) -> i32 {
@@ -108,6 +122,9 @@ impl Dict {
         }
         self.values.push(text);
         let index = self.values.len() - 1;
+        if text.is_empty() {
+            self.empty = Some(index as i32);
+        }
         if let Some(slot) = self.slots.get_mut(at) {
             *slot = index as u32 + 1;
         }
@@ -132,12 +149,34 @@ impl Dict {
     }
 }
 
-/// FNV-1a, 64 bits, folded. The input is bounded by the row's own text, and a flood of collisions costs a linear probe
-/// of one batch's dictionary at worst.
-fn hash(bytes: &[u8]) -> u32 {
-    let mut state = 0xcbf2_9ce4_8422_2325u64;
-    for byte in bytes {
-        state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+/// Equality, without a call for what is short. Empty texts are not compared: they may point nowhere, and the C library's
+/// masked loads from there take hundreds of cycles on processors with AVX-512.
+#[inline]
+fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
     }
+    match (left.first_chunk::<8>(), left.last_chunk::<8>()) {
+        (Some(first), Some(last)) if left.len() <= 16 => {
+            right.first_chunk::<8>() == Some(first) && right.last_chunk::<8>() == Some(last)
+        }
+        (Some(_), _) => left == right,
+        _ => left.iter().zip(right).all(|(left, right)| left == right),
+    }
+}
+
+/// FNV-1a over words of eight bytes, folded. The input is bounded by the row's own text, and a flood of collisions costs a
+/// linear probe of one batch's dictionary at worst.
+fn hash(bytes: &[u8]) -> u32 {
+    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut state = 0xcbf2_9ce4_8422_2325 ^ bytes.len() as u64;
+    let mut rest = bytes;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        state = (state ^ u64::from_le_bytes(*word)).wrapping_mul(PRIME);
+        state ^= state >> 32;
+        rest = behind;
+    }
+    let last = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    state = (state ^ last).wrapping_mul(PRIME);
     (state ^ state >> 32) as u32
 }

@@ -32,6 +32,86 @@ macro_rules! push_fixed {
     )* };
 }
 
+macro_rules! fill_fixed {
+    ($(#[$doc:meta] $name:ident $variant:ident $ty:ty)*) => { $(
+        #[$doc]
+        pub fn $name(&mut self, index: usize, first: usize, values: impl ExactSizeIterator<Item = $ty>) {
+            let Some(column) = self.columns.get_mut(index) else { return debug_assert!(false, "no column {index}") };
+            column.align(first);
+            if let Data::$variant(data) = &mut column.data {
+                let count = values.len();
+                data.extend(values);
+                return column.filled(count);
+            }
+            debug_assert!(false, "column {index} of {} is not of type {}", self.schema.name, stringify!($variant));
+        }
+    )* };
+}
+
+macro_rules! fill_optional {
+    ($(#[$doc:meta] $name:ident $variant:ident $ty:ty)*) => { $(
+        #[$doc]
+        pub fn $name(
+            &mut self,
+            index: usize,
+            first: usize,
+            values: impl ExactSizeIterator<Item = Option<$ty>> + Clone,
+        ) {
+            if values.clone().all(|value| value.is_none()) {
+                return;
+            }
+            let Some(column) = self.columns.get_mut(index) else { return debug_assert!(false, "no column {index}") };
+            column.align(first);
+            if let Data::$variant(data) = &mut column.data {
+                data.extend(values.clone().map(|value| value.unwrap_or_default()));
+                return column.filled_partly(values.map(|value| value.is_some()));
+            }
+            debug_assert!(false, "column {index} of {} is not of type {}", self.schema.name, stringify!($variant));
+        }
+    )* };
+}
+
+/// Whole columns of rows that were ended: `first` is the row of the first value. Rows before it that have no value are
+/// unset; values that are there from `first` on are replaced.
+impl Table {
+    fill_fixed! {
+        /// Sets a `U8` column of the rows from `first` on.
+        fill_u8 U8 u8
+        /// Sets a `U16` column of the rows from `first` on.
+        fill_u16 U16 u16
+        /// Sets a `U32` column of the rows from `first` on.
+        fill_u32 U32 u32
+        /// Sets a `U64` column of the rows from `first` on.
+        fill_u64 U64 u64
+        /// Sets a `Fixed16` column of the rows from `first` on.
+        fill_bytes16 Fixed16 [u8; 16]
+    }
+
+    fill_optional! {
+        /// Sets a nullable `U64` column of the rows from `first` on; without any value nothing is written.
+        fill_some_u64 U64 u64
+        /// Sets a nullable `I32` column of the rows from `first` on; without any value nothing is written.
+        fill_some_i32 I32 i32
+    }
+
+    /// Sets a `Bool` column of the rows from `first` on.
+    pub fn fill_bool(&mut self, index: usize, first: usize, values: impl ExactSizeIterator<Item = bool>) {
+        let Some(column) = self.columns.get_mut(index) else { return debug_assert!(false, "no column {index}") };
+        column.align(first);
+        if let Data::Bool(data) = &mut column.data {
+            let count = values.len();
+            values.for_each(|value| data.push(value));
+            return column.filled(count);
+        }
+        debug_assert!(false, "column {index} of {} is not of booleans", self.schema.name);
+    }
+
+    /// Whether a column was written since the last `take`.
+    pub fn is_written(&self, index: usize) -> bool {
+        self.columns.get(index).is_some_and(Column::is_touched)
+    }
+}
+
 impl Table {
     /// An empty table.
     pub fn new(schema: &'static Schema) -> Self {
@@ -83,6 +163,30 @@ impl Table {
             }
             column.pushed();
         }
+    }
+
+    /// Sets a `Utf8` column of the current row.
+    #[inline]
+    pub fn utf8(&mut self, index: usize, value: &str) {
+        if let Some(column) = self.open(index) {
+            if let Data::Utf8(values) = &mut column.data {
+                values.push(value);
+                return column.pushed();
+            }
+        }
+        debug_assert!(false, "column {index} of {} is not a plain text", self.schema.name);
+    }
+
+    /// Sets a `DictUtf8` column of the current row.
+    #[inline]
+    pub fn word(&mut self, index: usize, value: &str) {
+        if let Some(column) = self.open(index) {
+            if let Data::Dict(values) = &mut column.data {
+                values.push(value);
+                return column.pushed();
+            }
+        }
+        debug_assert!(false, "column {index} of {} is not of words", self.schema.name);
     }
 
     /// Sets a text column from bytes off the wire: what is not UTF-8 becomes U+FFFD.

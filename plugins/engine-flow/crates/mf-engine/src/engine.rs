@@ -3,7 +3,7 @@
 use mf_column::Batch;
 use mf_flow::FlowTable;
 use mf_l7::{L7Engine, L7Table, ParserDescription, Runtime, Work};
-use mf_packet::{Decoder, Format};
+use mf_packet::{Decoder, Format, Packet};
 
 use crate::kernel::{Sockets, SocketsConfig};
 use crate::options::Options;
@@ -105,7 +105,10 @@ impl Engine {
         let (clock, counts) = (&mut self.clock, &mut self.counts);
         let (shards, shard) = (self.shards, self.shard);
         let frames = reader.read(block, |frame| {
-            let Some(packet) = decoder.decode(&frame) else { return };
+            let mut packet = Packet::new(&frame);
+            if !decoder.fill(&frame, &mut packet) {
+                return;
+            }
             clock.now_ns = clock.now_ns.max(packet.time_ns);
             counts.packets += 1;
             if shards > 1 && packet.symmetric_hash() % shards != shard {

@@ -6,7 +6,7 @@ use mf_l7::{ExchangeEvent, FlowInfo, L7Sink, L7Stats};
 use mf_packet::{ethertype, proto};
 
 use crate::aggregate::{
-    process_seed, AppKey, AppMeter, AppTags, Documents, ExchangeCount, Latency, NetworkKey, NetworkMeter, Path,
+    process_seed, AppKey, AppMeter, AppTags, Documents, ExchangeCount, Latency, NetworkKey, NetworkMeter, Path, Spot,
     APP_SCHEMAS, NETWORK_SCHEMAS,
 };
 use crate::l4::{write_flow, L7Part, L4_FLOW_LOG};
@@ -19,6 +19,8 @@ pub struct Slot {
     path: Path,
     /// its hash
     hash: u64,
+    /// where the path was counted last
+    spots: Spots,
     /// the flow table has the ends the other way round than when the L7 side got to know the flow
     flipped: bool,
     /// the flow's last row, waiting for what parsers still have to say
@@ -27,6 +29,22 @@ pub struct Slot {
     pub recognised: Option<bool>,
     /// the last response was free of errors
     pub ok_response: bool,
+}
+
+/// Where a path's meters are in the second that was counted last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spots {
+    network: Spot,
+    application: Spot,
+}
+
+impl Slot {
+    /// The flow's key is this one from now on.
+    fn set_path(&mut self, path: Path, hash: u64) {
+        if self.hash != hash || self.path != path {
+            (self.path, self.hash, self.spots) = (path, hash, Spots::default());
+        }
+    }
 }
 
 /// Tables and documents.
@@ -73,7 +91,15 @@ impl Output {
 
     fn keep(&mut self, path: Path) -> u32 {
         let hash = path.hash(self.seed);
-        let slot = Slot { path, hash, flipped: false, last_row: None, recognised: None, ok_response: false };
+        let slot = Slot {
+            path,
+            hash,
+            spots: Spots::default(),
+            flipped: false,
+            last_row: None,
+            recognised: None,
+            ok_response: false,
+        };
         match self.free.pop() {
             Some(number) => {
                 self.slots[number as usize] = Some(slot);
@@ -175,7 +201,7 @@ impl Output {
         let path = self.path(view);
         let hash = path.hash(self.seed);
         if let Some(slot) = self.slot(number) {
-            (slot.path, slot.hash) = (path, hash);
+            slot.set_path(path, hash);
             slot.flipped = flipped;
         }
     }
@@ -196,9 +222,9 @@ impl Output {
         });
         let hash = path.hash(self.seed);
         if let Some(slot) = slot.and_then(|number| self.slot(number)) {
-            (slot.path, slot.hash) = (path, hash);
+            slot.set_path(path, hash);
         }
-        network(&mut self.network, report.period_ns, &path, hash).add(&meter(report));
+        network(&mut self.network, report.period_ns, &path, hash, &mut Spot::default()).add(&meter(report));
     }
 
     /// Writes the row of a flow's minute.
@@ -267,15 +293,16 @@ fn bytes(address: mf_packet::Addr, is_ipv4: bool) -> [u8; 16] {
     bytes
 }
 
-/// The network meter of a path in a second.
+/// The network meter of a path in a second; `spot` is where the path's was last.
 #[inline]
 fn network<'a>(
     documents: &'a mut Documents<NetworkKey, NetworkMeter>,
     time_ns: u64,
     path: &Path,
     hash: u64,
+    spot: &mut Spot,
 ) -> &'a mut NetworkMeter {
-    documents.second(time_ns).meter(hash, |key| key.0 == *path, || NetworkKey(*path))
+    documents.window(time_ns).meter(spot, |_| true, || hash, |key| key.0 == *path, || NetworkKey(*path))
 }
 
 fn meter(report: &FlowReport) -> NetworkMeter {
@@ -321,23 +348,26 @@ impl L7Sink for Output {
         if !self.metrics {
             return;
         }
-        let (mut path, mut path_hash) = (slot.path, slot.hash);
-        if event.reversed != slot.flipped {
+        let mut turned = slot.path;
+        let (path, path_hash, spots) = if event.reversed == slot.flipped {
+            (&slot.path, slot.hash, &mut slot.spots)
+        } else {
             // The parser knows better than the flow table, which will hear of it at its next report.
-            std::mem::swap(&mut path.client, &mut path.server);
-            path.server_port = event.info.port[usize::from(!event.reversed)];
+            std::mem::swap(&mut turned.client, &mut turned.server);
+            turned.server_port = event.info.port[usize::from(!event.reversed)];
             if event.info.process_side.is_some() {
-                path.observation_point = event.info.seen_at(event.reversed);
+                turned.observation_point = event.info.seen_at(event.reversed);
             }
-            path_hash = path.hash(self.seed);
-        }
+            let hash = turned.hash(self.seed);
+            (&turned, hash, &mut Spots::default())
+        };
         let mut rrt = Latency::default();
         if let Some(us) = event.rrt_us {
             rrt.add(us);
         }
         // Of the many network meters an exchange has but these. A process's calls are no part of the network's.
         if event.info.process_side.is_none() {
-            let meter = network(&mut self.network, event.time_ns, &path, path_hash);
+            let meter = network(&mut self.network, event.time_ns, path, path_hash, &mut spots.network);
             meter.l7_request += u64::from(event.request);
             meter.l7_response += u64::from(event.response);
             meter.l7_client_error += u64::from(event.client_error);
@@ -345,9 +375,9 @@ impl L7Sink for Output {
             meter.l7_timeout += u64::from(event.timeout);
             meter.rrt.merge(&rrt);
         }
-        self.application.exchange(&ExchangeCount {
+        let count = ExchangeCount {
             time_ns: event.time_ns,
-            path: &path,
+            path,
             path_hash,
             tags: AppTags {
                 l7_protocol: event.protocol,
@@ -365,7 +395,8 @@ impl L7Sink for Output {
                 timeout: u64::from(event.timeout),
                 direction_score: event.info.direction_score,
             },
-        });
+        };
+        self.application.exchange(&count, &mut spots.application);
     }
 
     fn identified(&mut self, info: &FlowInfo, _protocol: u8, reversed: bool) {

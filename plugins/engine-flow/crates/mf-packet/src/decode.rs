@@ -49,11 +49,12 @@ impl Decoder {
     #[inline(always)]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Packet<'a>> {
         let mut packet = Packet::new(frame);
-        self.walk(frame, &mut packet).then_some(packet)
+        self.fill(frame, &mut packet).then_some(packet)
     }
 
-    /// Fills `packet`, so that its 300 bytes are written once and in place; false when there is none.
-    fn walk<'a>(&'a mut self, frame: &Frame<'a>, packet: &mut Packet<'a>) -> bool {
+    /// The same into `packet` ([`Packet::new`] of the frame), so that its 300 bytes are written once and in place; false when
+    /// there is none.
+    pub fn fill<'a>(&'a mut self, frame: &Frame<'a>, packet: &mut Packet<'a>) -> bool {
         let Self {
             tunnels,
             vxlan_ports,

@@ -8,6 +8,7 @@ use super::documents::{Documents, EdgeKey, Meter};
 use super::key::{End, Path};
 use super::meters::Latency;
 use super::store::hash_text;
+use super::window::Spot;
 use super::write::Writer;
 
 /// What an application document has beside its path or end. `T` is `&str` for looking up, `Box<str>` when kept.
@@ -67,17 +68,21 @@ pub struct ExchangeCount<'a> {
 }
 
 impl Documents<AppKey, AppMeter> {
-    /// Counts a request, a response or a timeout.
-    pub fn exchange(&mut self, count: &ExchangeCount<'_>) {
-        let second = self.second(count.time_ns);
-        let hash = hash_tags(&count.tags, count.path_hash);
-        let same = |key: &AppKey| key.path == *count.path && key.tags.is(&count.tags);
-        let sum = second.meter(hash, same, || AppKey { path: *count.path, tags: count.tags.keep() });
+    /// Counts a request, a response or a timeout. `spot`: where the path's last one was counted.
+    pub fn exchange(&mut self, count: &ExchangeCount<'_>, spot: &mut Spot) {
+        let sum = self.window(count.time_ns).meter(
+            spot,
+            |key| key.tags.is(&count.tags),
+            || hash_tags(&count.tags, count.path_hash),
+            |key| key.path == *count.path && key.tags.is(&count.tags),
+            || AppKey { path: *count.path, tags: count.tags.keep() },
+        );
         sum.add(&count.meter, false);
     }
 }
 
 impl<T: AsRef<str>> AppTags<T> {
+    #[inline]
     fn is(&self, other: &AppTags<&str>) -> bool {
         self.l7_protocol == other.l7_protocol
             && self.biz_type == other.biz_type

@@ -92,6 +92,12 @@ impl<K: EdgeKey, M: Meter> Documents<K, M> {
     /// The keys of the second that holds a time, to count something in.
     #[inline]
     pub fn second(&mut self, time_ns: u64) -> &mut Store<K, M> {
+        &mut self.window(time_ns).store
+    }
+
+    /// The same second with its number, for those who remember where a key's meter is.
+    #[inline]
+    pub fn window(&mut self, time_ns: u64) -> &mut Window<K, M> {
         if time_ns < self.closed_ns {
             self.late += 1;
         }
@@ -135,7 +141,7 @@ impl<K: EdgeKey, M: Meter> Documents<K, M> {
         if self.limits.seconds {
             write(window.start_ns, &rows, end, path, self.seed);
         }
-        let minute = self.minutes.at(window.start_ns);
+        let minute = &mut self.minutes.at(window.start_ns).store;
         for (key, meter) in rows {
             let hash = key.hash(self.seed);
             match minute.find(hash, |other| *other == key) {

@@ -28,3 +28,4 @@ pub use key::{End, Path, Role};
 pub use meters::{Latency, NetworkMeter};
 pub use network::NetworkKey;
 pub use store::process_seed;
+pub use window::Spot;

@@ -43,10 +43,29 @@ impl<K: Ord, M: Default> Store<K, M> {
     /// The meter of a key, made when the key is new.
     #[inline]
     pub fn meter(&mut self, hash: u64, same: impl Fn(&K) -> bool, make: impl FnOnce() -> K) -> &mut M {
-        match self.position(hash, same) {
-            Some(index) => &mut self.entries[index].meter,
-            None => self.insert(hash, make()),
-        }
+        let index = self.place(hash, same, make);
+        self.at(index)
+    }
+
+    /// Where a key's meter is, made when the key is new.
+    pub fn place(&mut self, hash: u64, same: impl Fn(&K) -> bool, make: impl FnOnce() -> K) -> u32 {
+        let index = self.position(hash, same).unwrap_or_else(|| {
+            self.insert(hash, make());
+            self.entries.len() - 1
+        });
+        index as u32
+    }
+
+    /// The meter at a place.
+    #[inline]
+    pub fn at(&mut self, index: u32) -> &mut M {
+        &mut self.entries[index as usize].meter
+    }
+
+    /// The key at a place.
+    #[inline]
+    pub fn key(&self, index: u32) -> Option<&K> {
+        self.entries.get(index as usize).map(|entry| &entry.key)
     }
 
     #[inline]

@@ -31,7 +31,8 @@ impl<'a> Texts<'a> {
 pub struct Records<'a> {
     rows: usize,
     numbers: [Option<Column<'a>>; col::FIRST_TEXT as usize],
-    texts: [Option<Column<'a>>; TEXT_COUNT],
+    /// The text columns that are there, with their positions.
+    texts: Vec<(usize, Column<'a>)>,
 }
 
 /// Rows that one result may have: a pipelined batch of 1 MiB holds far fewer messages.
@@ -44,7 +45,7 @@ impl<'a> Records<'a> {
     /// When a length is wrong, a known column has the wrong type or appears twice, or a required one is missing.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut numbers = [const { None }; col::FIRST_TEXT as usize];
-        let mut texts = [const { None }; TEXT_COUNT];
+        let mut texts: Vec<(usize, Column<'a>)> = Vec::new();
         let rows = read_columns(bytes, RECORDS_MAGIC, MAX_ROWS, |id, column| {
             let wanted = match id {
                 col::TYPE | col::STATUS | col::PROTOCOL | col::FLAGS => ty::U8,
@@ -57,15 +58,19 @@ impl<'a> Records<'a> {
             if column.ty != wanted {
                 return Err("a known column has the wrong type");
             }
-            let slot = match id.checked_sub(col::FIRST_TEXT) {
-                Some(position) => texts.get_mut(usize::from(position)),
-                None => numbers.get_mut(usize::from(id)),
+            let is_new = match id.checked_sub(col::FIRST_TEXT).map(usize::from) {
+                Some(position) => {
+                    let is_new = texts.iter().all(|(known, _)| *known != position);
+                    texts.push((position, column));
+                    is_new
+                }
+                None => numbers.get_mut(usize::from(id)).is_some_and(|slot| slot.replace(column).is_none()),
             };
-            match slot {
-                Some(slot) if slot.is_none() => *slot = Some(column),
-                _ => return Err("a column appears twice"),
+            if is_new {
+                Ok(())
+            } else {
+                Err("a column appears twice")
             }
-            Ok(())
         })?;
         let records = Records { rows, numbers, texts };
         for required in [col::SEGMENT_INDEX, col::TYPE] {
@@ -113,18 +118,15 @@ impl<'a> Records<'a> {
     /// One text of a row.
     #[inline]
     pub fn text(&self, position: usize, row: usize) -> &str {
-        match self.texts.get(position) {
-            Some(Some(column)) => column.text(row),
-            _ => "",
-        }
+        self.texts.iter().find(|(known, _)| *known == position).map_or("", |(_, column)| column.text(row))
     }
 
     /// All texts of a row.
     #[inline]
     pub fn texts(&self, row: usize) -> Texts<'_> {
         let mut out = Texts([""; TEXT_COUNT]);
-        for (slot, column) in out.0.iter_mut().zip(&self.texts) {
-            if let Some(column) = column {
+        for (position, column) in &self.texts {
+            if let Some(slot) = out.0.get_mut(*position) {
                 *slot = column.text(row);
             }
         }

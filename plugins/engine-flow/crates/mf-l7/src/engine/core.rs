@@ -9,6 +9,7 @@ use crate::infer::{EndpointCache, Explain, Pending, Step};
 use crate::options::L7Options;
 use crate::pair::Pairs;
 use crate::parser::Slot;
+use crate::rows::{no_numbers, spread_exchanges, spread_messages, ExchangeRow, MessageRow};
 use crate::rows::{OrderedTable, EXPLAIN, L7_FLOW_LOG, L7_MESSAGE};
 use crate::session::Sessions;
 use crate::stamp::Stamp;
@@ -18,11 +19,11 @@ use crate::stream::Store;
 #[derive(Debug)]
 pub struct Tables {
     /// `l7_message`.
-    pub messages: OrderedTable,
+    pub messages: OrderedTable<MessageRow>,
     /// `l7_flow_log`.
-    pub flow_log: OrderedTable,
+    pub flow_log: OrderedTable<ExchangeRow>,
     /// `explain`.
-    pub explain: OrderedTable,
+    pub explain: OrderedTable<()>,
 }
 
 /// Everything but the streams.
@@ -76,9 +77,9 @@ impl Core {
             endpoints: EndpointCache::new(options.endpoint_cache, options.endpoint_ttl_ns, options.endpoint_failures),
             explain: Explain::new(options.explain),
             tables: Tables {
-                messages: OrderedTable::new(&L7_MESSAGE),
-                flow_log: OrderedTable::new(&L7_FLOW_LOG),
-                explain: OrderedTable::new(&EXPLAIN),
+                messages: OrderedTable::new(&L7_MESSAGE, spread_messages),
+                flow_log: OrderedTable::new(&L7_FLOW_LOG, spread_exchanges),
+                explain: OrderedTable::new(&EXPLAIN, no_numbers),
             },
             busy: false,
             batch_since: 0,

@@ -25,7 +25,10 @@ fn event<'a>(session: &'a Session, half: Half<'a>, other: &Texts<'a>) -> Exchang
         endpoint: pick(text::ENDPOINT),
         app_service: pick(text::APP_SERVICE),
         app_instance: pick(text::APP_INSTANCE),
-        biz_type: pick(text::BIZ_TYPE).parse().unwrap_or(0),
+        biz_type: match pick(text::BIZ_TYPE) {
+            "" => 0,
+            number => number.parse().unwrap_or(0),
+        },
         request: 0,
         response: 0,
         client_error: 0,

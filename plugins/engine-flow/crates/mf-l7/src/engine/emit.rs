@@ -33,8 +33,8 @@ impl Core {
             (None, _) => status::OK,
         };
         let name = self.parsers.get(usize::from(owner.parser)).map_or("", |slot| &slot.description.name);
-        let (table, before) = self.tables.messages.row(self.moment, session.info.flow_id);
-        write_message(table, &flow, message, half.texts, status, (owner.parser, name), before);
+        let row = self.tables.messages.row(self.moment, session.info.flow_id);
+        write_message(row, &flow, message, half.texts, status, (owner.parser, name));
     }
 
     /// The `l7_flow_log` row; `protocol_name` is filled in here.
@@ -47,8 +47,8 @@ impl Core {
         let flow = RowFlow { info: &session.info, reversed: session.reversed };
         let description = self.parsers.get(usize::from(owner.parser)).map(|slot| &slot.description);
         let protocol_name = description.map_or("", |description| description.protocol_name(protocol));
-        let (table, before) = self.tables.flow_log.row(self.moment, session.info.flow_id);
-        write_exchange(table, &flow, &Exchange { protocol_name, ..row }, owner.parser, before);
+        let to = self.tables.flow_log.row(self.moment, session.info.flow_id);
+        write_exchange(to, &flow, &Exchange { protocol_name, ..row }, owner.parser);
     }
 
     fn session_row(&mut self, owner: Owner, request: Half<'_>, response: Half<'_>, rrt: Option<u64>) {

@@ -212,8 +212,8 @@ impl Core {
     pub fn write_history(&mut self) {
         if self.explain.is_enabled() {
             for (flow_id, step) in self.explain.take_fresh() {
-                let (table, _) = self.tables.explain.row(step.stamp, flow_id);
-                write_step(table, flow_id, &step);
+                let row = self.tables.explain.row(step.stamp, flow_id);
+                write_step(row.table, flow_id, &step);
             }
         }
     }

@@ -4,6 +4,7 @@ use super::core::Core;
 use super::L7Engine;
 use crate::counters::Count;
 use crate::flow::{tcp_flags, L7Flow, Segment};
+use crate::session::State;
 use crate::sink::L7Sink;
 use crate::stream::{Piece, StreamCounts};
 
@@ -36,6 +37,18 @@ impl L7Engine {
         let core = &mut self.core;
         let now = segment.time_ns;
         let flags = segment.flags;
+        if flags & (tcp_flags::SYN | tcp_flags::FIN | tcp_flags::RST) == 0 && !other.is_waiting() {
+            // Nearly every packet: bytes that go on from the last ones, while nothing waits, begins or ends.
+            if let Some(piece) = own.next_in_order(segment.seq, now, segment.payload, segment.wire_len) {
+                if flags & tcp_flags::ACK != 0 {
+                    other.acknowledged(segment.ack, now);
+                }
+                if !core.passes(index, side, &piece) {
+                    core.deliver(index, side, own.start_seen(), piece, sink);
+                }
+                return;
+            }
+        }
         let mut seq = segment.seq;
         if flags & tcp_flags::SYN != 0 {
             seq = seq.wrapping_add(1);
@@ -129,6 +142,17 @@ impl L7Engine {
         }
         add_counts(core, &counts);
         still
+    }
+}
+
+impl Core {
+    /// Whether the session's parser said that it passes over these bytes (a body): then nothing is to be done with them.
+    #[inline]
+    fn passes(&self, index: u32, side: u8, piece: &Piece<'_>) -> bool {
+        let session = self.sessions.peek(index);
+        let State::Confirmed(parser) = session.state else { return false };
+        let epoch = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.epoch);
+        session.passes(side, epoch, piece.offset.saturating_add(piece.data.len() as u64))
     }
 }
 

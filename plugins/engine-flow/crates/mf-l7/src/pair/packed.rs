@@ -5,22 +5,29 @@ use crate::abi::{Texts, TEXT_COUNT};
 /// Buffers above this size are not kept.
 const KEEP_CAPACITY: usize = 4096;
 
+/// Bits of an end: all texts of a message at their longest are 1.1 MB.
+const END_BITS: u32 = 27;
+
 /// All texts of a message, one behind the other.
 #[derive(Debug, Default)]
 pub struct PackedTexts {
     text: String,
+    /// Of those that are not empty: the position in the upper bits, the end in the lower ones ([`END_BITS`]).
     ends: [u32; TEXT_COUNT],
+    count: usize,
 }
 
 impl PackedTexts {
     /// Copies the texts in, replacing what was there.
     pub fn set(&mut self, texts: &Texts<'_>) {
         self.text.clear();
-        for (end, text) in self.ends.iter_mut().zip(&texts.0) {
-            if !text.is_empty() {
-                self.text.push_str(text);
+        self.count = 0;
+        for (position, text) in texts.0.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
+            self.text.push_str(text);
+            if let Some(slot) = self.ends.get_mut(self.count) {
+                *slot = (position as u32) << END_BITS | self.text.len() as u32;
             }
-            *end = self.text.len() as u32;
+            self.count += 1;
         }
     }
 
@@ -28,9 +35,10 @@ impl PackedTexts {
     pub fn get(&self) -> Texts<'_> {
         let mut out = Texts([""; TEXT_COUNT]);
         let mut start = 0;
-        for (slot, &end) in out.0.iter_mut().zip(&self.ends) {
-            if start != end {
-                *slot = self.text.get(start as usize..end as usize).unwrap_or("");
+        for &packed in self.ends.get(..self.count).unwrap_or_default() {
+            let (position, end) = ((packed >> END_BITS) as usize, (packed & ((1 << END_BITS) - 1)) as usize);
+            if let (Some(slot), Some(text)) = (out.0.get_mut(position), self.text.get(start..end)) {
+                *slot = text;
             }
             start = end;
         }
@@ -45,7 +53,9 @@ impl PackedTexts {
     /// Forgets the texts, and a large buffer with them.
     pub fn clear(&mut self) {
         self.text.clear();
-        self.text.shrink_to(KEEP_CAPACITY);
-        self.ends = [0; TEXT_COUNT];
+        if self.text.capacity() > KEEP_CAPACITY {
+            self.text.shrink_to(KEEP_CAPACITY);
+        }
+        self.count = 0;
     }
 }

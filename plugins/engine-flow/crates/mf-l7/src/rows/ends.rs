@@ -4,70 +4,82 @@ use mf_column::Table;
 
 use super::RowFlow;
 
-/// Writes `flow_id is_ipv4 ip4_0 ip4_1 ip6_0 ip6_1 protocol client_port server_port` from column `first` on. All but
-/// the flow and its client's port are repeating columns: they are written when they change.
-#[inline]
-pub fn write_ends(table: &mut Table, first: usize, flow: &RowFlow<'_>, before: &mut Repeats) {
-    let info = flow.info;
-    let (client, server) = if flow.reversed { (1, 0) } else { (0, 1) };
-    table.u64(first, info.flow_id);
-    table.u16(first + 7, info.port[client]);
-    let service =
-        Service { is_ipv4: info.is_ipv4, transport: info.transport, ip: info.ip[server], port: info.port[server] };
-    if before.service != Some(service) {
-        before.service = Some(service);
-        table.bool(first + 1, info.is_ipv4);
-        table.u8(first + 6, info.transport);
-        table.u16(first + 8, service.port);
-        write_ip(table, first + 3, info.is_ipv4, &service.ip, &mut before.has_ip6[1]);
-        before.client = None;
-    }
-    if before.client != Some(info.ip[client]) {
-        before.client = Some(info.ip[client]);
-        write_ip(table, first + 2, info.is_ipv4, &info.ip[client], &mut before.has_ip6[0]);
-    }
+/// `flow_id is_ipv4 ip4_0 ip4_1 ip6_0 ip6_1 protocol client_port server_port` of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    flow_id: u64,
+    /// Client's and server's address.
+    ip: [[u8; 16]; 2],
+    port: [u16; 2],
+    is_ipv4: bool,
+    transport: u8,
 }
 
-/// Writes an address into column `at` or, of IPv6, the next but one, and takes back what the other repeats.
-fn write_ip(table: &mut Table, at: usize, is_ipv4: bool, ip: &[u8; 16], has_ip6: &mut bool) {
-    if is_ipv4 {
-        table.u32(at, ip4(ip));
-        if *has_ip6 {
-            table.bytes16(at + 2, [0; 16]);
+impl Ends {
+    /// Those of a flow, client first.
+    #[inline]
+    pub fn of(flow: &RowFlow<'_>) -> Self {
+        let info = flow.info;
+        let (mut ip, mut port) = (info.ip, info.port);
+        if flow.reversed {
+            ip.reverse();
+            port.reverse();
         }
-    } else {
-        *has_ip6 = true;
-        table.u32(at, 0);
-        table.bytes16(at + 2, *ip);
+        Ends { flow_id: info.flow_id, ip, port, is_ipv4: info.is_ipv4, transport: info.transport }
+    }
+
+    /// Writes the nine columns from `at` on for the rows from `first` on; `ends` gives each row's.
+    pub fn spread<'a>(
+        table: &mut Table,
+        at: usize,
+        first: usize,
+        ends: impl ExactSizeIterator<Item = &'a Ends> + Clone,
+    ) {
+        table.fill_u64(at, first, ends.clone().map(|end| end.flow_id));
+        table.fill_bool(at + 1, first, ends.clone().map(|end| end.is_ipv4));
+        let has_ip6 = ends.clone().any(|end| !end.is_ipv4);
+        for side in 0..2 {
+            table.fill_u32(at + 2 + side, first, ends.clone().map(|end| end.ip4(side)));
+            // Unset rows repeat the row before: addresses of IPv6 once written are written to the end.
+            if has_ip6 || table.is_written(at + 4 + side) {
+                table.fill_bytes16(at + 4 + side, first, ends.clone().map(|end| end.ip6(side)));
+            }
+        }
+        table.fill_u8(at + 6, first, ends.clone().map(|end| end.transport));
+        table.fill_u16(at + 7, first, ends.clone().map(|end| end.port[0]));
+        table.fill_u16(at + 8, first, ends.map(|end| end.port[1]));
+    }
+
+    fn ip4(&self, side: usize) -> u32 {
+        let [a, b, c, d, ..] = self.ip[side];
+        if self.is_ipv4 {
+            u32::from_be_bytes([a, b, c, d])
+        } else {
+            0
+        }
+    }
+
+    fn ip6(&self, side: usize) -> [u8; 16] {
+        if self.is_ipv4 {
+            [0; 16]
+        } else {
+            self.ip[side]
+        }
     }
 }
 
 /// What the repeating columns of a table's last row say; nothing is known of an empty table.
 #[derive(Debug, Default)]
 pub struct Repeats {
-    service: Option<Service>,
-    client: Option<[u8; 16]>,
-    has_ip6: [bool; 2],
     place: Option<Place>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Service {
-    is_ipv4: bool,
-    transport: u8,
-    ip: [u8; 16],
-    port: u16,
-}
-
-/// Where a row was captured and who read it.
+/// Where a row was captured and who read it, packed: what differs makes different numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
-    parser: u16,
-    protocol: u8,
-    seen_at: *const str,
-    agent_id: u16,
-    capture_nic: u32,
-    small: [u8; 5],
+    small: u64,
+    nic: u64,
+    seen_at: *const u8,
 }
 
 impl Repeats {
@@ -76,19 +88,16 @@ impl Repeats {
     pub fn moved(&mut self, flow: &RowFlow<'_>, parser: u16, protocol: u8) -> bool {
         let info = flow.info;
         let place = Some(Place {
-            parser,
-            protocol,
+            small: u64::from(parser)
+                | u64::from(protocol) << 16
+                | u64::from(info.signal_source) << 24
+                | u64::from(info.tunnel_type) << 32
+                | u64::from(info.capture_nic_type) << 40
+                | u64::from(info.capture_network_type_id) << 48
+                | u64::from(info.nat_source) << 56,
+            nic: u64::from(info.capture_nic) | u64::from(info.agent_id) << 32,
             // Constant texts: equal places are equal pointers, and others only cost a row written in full.
-            seen_at: info.seen_at(flow.reversed),
-            agent_id: info.agent_id,
-            capture_nic: info.capture_nic,
-            small: [
-                info.signal_source,
-                info.tunnel_type,
-                info.capture_nic_type,
-                info.capture_network_type_id,
-                info.nat_source,
-            ],
+            seen_at: info.seen_at(flow.reversed).as_ptr(),
         });
         let moved = self.place != place;
         self.place = place;
@@ -96,15 +105,19 @@ impl Repeats {
     }
 }
 
-fn ip4(ip: &[u8; 16]) -> u32 {
-    u32::from_be_bytes([ip[0], ip[1], ip[2], ip[3]])
-}
-
 /// Writes a text unless it is empty (an unset text is empty, and costs nothing).
 #[inline]
 pub fn text(table: &mut Table, index: usize, value: &str) {
     if !value.is_empty() {
-        table.str(index, value);
+        table.utf8(index, value);
+    }
+}
+
+/// The same for a column of few different texts.
+#[inline]
+pub fn word(table: &mut Table, index: usize, value: &str) {
+    if !value.is_empty() {
+        table.word(index, value);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use mf_column::{Field, Schema, Table, Type};
 
-use super::ends::{attributes, text, write_ends, Repeats};
-use super::RowFlow;
+use super::ends::{attributes, text, word, Ends};
+use super::{RowFlow, RowOf};
 use crate::abi::ids::{flag, text as t};
 use crate::abi::Texts;
 use crate::pair::{Half, Message};
@@ -154,16 +154,51 @@ pub struct Exchange<'a> {
     pub duration_us: Option<u64>,
 }
 
-/// Writes one row. `parser` is the index of who found it, `before` what the table's last row said.
-pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>, parser: u16, before: &mut Repeats) {
+/// What every row of the table has.
+#[derive(Clone, Copy, Debug)]
+pub struct ExchangeRow {
+    ends: Ends,
+    start_time_ns: u64,
+    end_time_ns: u64,
+    request_id: Option<u64>,
+    duration_us: Option<u64>,
+    /// Of the request and of the response.
+    length: [Option<u64>; 2],
+    affected_rows: Option<u64>,
+    code: Option<i32>,
+    seq: [u32; 2],
+    captured: [u32; 2],
+    protocol: u8,
+    row_type: u8,
+    status: u8,
+    direction_score: u8,
+}
+
+/// Writes one row. `parser` is the index of who found it.
+pub fn write_exchange(to: RowOf<'_, ExchangeRow>, flow: &RowFlow<'_>, row: &Exchange<'_>, parser: u16) {
     let Some(first) = row.request.or(row.response).map(|half| half.message) else {
         return;
     };
+    let RowOf { table, recent, before } = to;
     let last = row.response.map_or(first, |half| half.message);
     let info = flow.info;
-    table.u64(START_TIME_NS, first.time_ns);
-    table.u64(END_TIME_NS, last.end_time_ns.max(first.end_time_ns));
-    write_ends(table, FLOW_ID, flow, before);
+    let halves = [row.request, row.response].map(|half| half.map(|half| half.message));
+    recent.push(ExchangeRow {
+        ends: Ends::of(flow),
+        start_time_ns: first.time_ns,
+        end_time_ns: last.end_time_ns.max(first.end_time_ns),
+        request_id: first.request_id.or(last.request_id),
+        duration_us: row.duration_us,
+        length: halves.map(|half| half.and_then(|message| message.length)),
+        affected_rows: last.affected_rows,
+        code: last.code,
+        seq: halves.map(|half| half.map_or(0, |message| message.seq)),
+        captured: halves.map(|half| half.map_or(0, |message| message.captured)),
+        protocol: first.protocol,
+        row_type: row.row_type,
+        status: row.status,
+        direction_score: info.direction_score,
+    });
     if before.moved(flow, parser, first.protocol) {
         table.u8(SIGNAL_SOURCE, info.signal_source);
         table.u8(TUNNEL_TYPE, info.tunnel_type);
@@ -175,46 +210,39 @@ pub fn write_exchange(table: &mut Table, flow: &RowFlow<'_>, row: &Exchange<'_>,
         table.u16(AGENT_ID, info.agent_id);
         table.str(BIZ_PROTOCOL, row.protocol_name);
     }
-    table.u8(DIRECTION_SCORE, info.direction_score);
-    table.u8(L7_PROTOCOL, first.protocol);
-    table.u8(TYPE, row.row_type);
     let flags = first.flags | last.flags;
     // What is rare is only written when it is there: an unset value is false.
-    for (column, bit) in [(IS_TLS, flag::TLS), (IS_ASYNC, flag::ASYNC), (IS_REVERSED, flag::REVERSED)] {
-        if flags & bit != 0 {
-            table.bool(column, true);
+    if flags & (flag::TLS | flag::ASYNC | flag::REVERSED) != 0 {
+        for (column, bit) in [(IS_TLS, flag::TLS), (IS_ASYNC, flag::ASYNC), (IS_REVERSED, flag::REVERSED)] {
+            if flags & bit != 0 {
+                table.bool(column, true);
+            }
         }
-    }
-    table.u8(RESPONSE_STATUS, row.status);
-    if let Some(Half { message: request, .. }) = row.request {
-        table.u32(REQ_TCP_SEQ, request.seq);
-        if let Some(length) = request.length {
-            table.u64(REQUEST_LENGTH, length);
-        }
-        table.u32(CAPTURED_REQUEST_BYTE, request.captured);
-    }
-    if let Some(Half { message: response, .. }) = row.response {
-        table.u32(RESP_TCP_SEQ, response.seq);
-        if let Some(length) = response.length {
-            table.u64(RESPONSE_LENGTH, length);
-        }
-        table.u32(CAPTURED_RESPONSE_BYTE, response.captured);
-    }
-    if let Some(duration) = row.duration_us {
-        table.u64(RESPONSE_DURATION, duration);
-    }
-    if let Some(id) = first.request_id.or(last.request_id) {
-        table.u64(REQUEST_ID, id);
-    }
-    if let Some(code) = last.code {
-        table.i32(RESPONSE_CODE, code);
-    }
-    if let Some(rows) = last.affected_rows {
-        table.u64(SQL_AFFECTED_ROWS, rows);
     }
     let concurrent = info.process_side.map_or("", |side| write_calls(table, usize::from(side & 1), flow.reversed, row));
     write_texts(table, row, concurrent);
     table.end_row();
+}
+
+/// Writes what every row has into the columns of the rows from `first` on.
+pub fn spread_exchanges(table: &mut Table, first: usize, rows: &[ExchangeRow]) {
+    table.fill_u64(START_TIME_NS, first, rows.iter().map(|row| row.start_time_ns));
+    table.fill_u64(END_TIME_NS, first, rows.iter().map(|row| row.end_time_ns));
+    Ends::spread(table, FLOW_ID, first, rows.iter().map(|row| &row.ends));
+    table.fill_u32(REQ_TCP_SEQ, first, rows.iter().map(|row| row.seq[0]));
+    table.fill_u32(RESP_TCP_SEQ, first, rows.iter().map(|row| row.seq[1]));
+    table.fill_u8(L7_PROTOCOL, first, rows.iter().map(|row| row.protocol));
+    table.fill_u8(TYPE, first, rows.iter().map(|row| row.row_type));
+    table.fill_some_u64(REQUEST_ID, first, rows.iter().map(|row| row.request_id));
+    table.fill_u8(RESPONSE_STATUS, first, rows.iter().map(|row| row.status));
+    table.fill_some_i32(RESPONSE_CODE, first, rows.iter().map(|row| row.code));
+    table.fill_some_u64(RESPONSE_DURATION, first, rows.iter().map(|row| row.duration_us));
+    table.fill_some_u64(REQUEST_LENGTH, first, rows.iter().map(|row| row.length[0]));
+    table.fill_some_u64(RESPONSE_LENGTH, first, rows.iter().map(|row| row.length[1]));
+    table.fill_some_u64(SQL_AFFECTED_ROWS, first, rows.iter().map(|row| row.affected_rows));
+    table.fill_u32(CAPTURED_REQUEST_BYTE, first, rows.iter().map(|row| row.captured[0]));
+    table.fill_u32(CAPTURED_RESPONSE_BYTE, first, rows.iter().map(|row| row.captured[1]));
+    table.fill_u8(DIRECTION_SCORE, first, rows.iter().map(|row| row.direction_score));
 }
 
 /// Writes who made the calls on `side` of the flow. Returns the attribute that says whose trace ids prove nothing.
@@ -258,6 +286,10 @@ fn write_texts(table: &mut Table, row: &Exchange<'_>, concurrent: &str) {
         let own = request[position];
         text(table, column, if own.is_empty() { response[position] } else { own });
     }
+    for (column, position) in WORDS_FROM_REQUEST {
+        let own = request[position];
+        word(table, column, if own.is_empty() { response[position] } else { own });
+    }
     for (column, position) in FROM_RESPONSE {
         let own = response[position];
         text(table, column, if own.is_empty() { request[position] } else { own });
@@ -266,15 +298,14 @@ fn write_texts(table: &mut Table, row: &Exchange<'_>, concurrent: &str) {
     text(table, X_REQUEST_ID_1, response[t::X_REQUEST_ID]);
     attributes(table, ATTRIBUTE_NAMES, &[request[t::ATTRIBUTES], response[t::ATTRIBUTES], concurrent]);
     let biz_type = if request[t::BIZ_TYPE].is_empty() { response[t::BIZ_TYPE] } else { request[t::BIZ_TYPE] };
-    if let Ok(number) = biz_type.parse() {
-        table.u8(BIZ_TYPE, number);
+    if !biz_type.is_empty() {
+        if let Ok(number) = biz_type.parse() {
+            table.u8(BIZ_TYPE, number);
+        }
     }
 }
 
-const FROM_REQUEST: [(usize, usize); 12] = [
-    (VERSION, t::VERSION),
-    (REQUEST_TYPE, t::REQUEST_TYPE),
-    (REQUEST_DOMAIN, t::REQUEST_DOMAIN),
+const FROM_REQUEST: [(usize, usize); 7] = [
     (REQUEST_RESOURCE, t::REQUEST_RESOURCE),
     (ENDPOINT, t::ENDPOINT),
     (TRACE_ID, t::TRACE_ID),
@@ -282,6 +313,12 @@ const FROM_REQUEST: [(usize, usize); 12] = [
     (SPAN_ID, t::SPAN_ID),
     (PARENT_SPAN_ID, t::PARENT_SPAN_ID),
     (HTTP_PROXY_CLIENT, t::PROXY_CLIENT),
+];
+
+const WORDS_FROM_REQUEST: [(usize, usize); 5] = [
+    (VERSION, t::VERSION),
+    (REQUEST_TYPE, t::REQUEST_TYPE),
+    (REQUEST_DOMAIN, t::REQUEST_DOMAIN),
     (APP_SERVICE, t::APP_SERVICE),
     (APP_INSTANCE, t::APP_INSTANCE),
 ];

@@ -2,8 +2,8 @@
 
 use mf_column::{Field, Schema, Table, Type};
 
-use super::ends::{attributes, text, write_ends, Repeats};
-use super::RowFlow;
+use super::ends::{attributes, text, word, Ends};
+use super::{RowFlow, RowOf};
 use crate::abi::ids::{flag, kind, text as t};
 use crate::abi::Texts;
 use crate::pair::Message;
@@ -105,64 +105,77 @@ const CAPTURE_NIC: usize = L7_MESSAGE.column("capture_nic");
 const AGENT_ID: usize = L7_MESSAGE.column("agent_id");
 const SIGNAL_SOURCE: usize = L7_MESSAGE.column("signal_source");
 
-/// Writes a message. `status` is what its `response_status` shall say, `parser` the index and name of who found it,
-/// `before` what the table's last row said.
+/// What every row of the table has.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageRow {
+    ends: Ends,
+    time_ns: u64,
+    end_time_ns: u64,
+    offset: u64,
+    stream_id: u64,
+    request_id: Option<u64>,
+    affected_rows: Option<u64>,
+    length: Option<u64>,
+    code: Option<i32>,
+    seq: u32,
+    captured: u32,
+    direction: u8,
+    protocol: u8,
+    row_type: u8,
+    status: u8,
+}
+
+/// Writes a message. `status` is what its `response_status` shall say, `parser` the index and name of who found it.
 pub fn write_message(
-    table: &mut Table,
+    row: RowOf<'_, MessageRow>,
     flow: &RowFlow<'_>,
     message: &Message,
     texts: &Texts<'_>,
     status: u8,
     parser: (u16, &str),
-    before: &mut Repeats,
 ) {
-    table.u64(TIME_NS, message.time_ns);
-    table.u64(END_TIME_NS, message.end_time_ns);
-    write_ends(table, FLOW_ID, flow, before);
-    table.u8(DIRECTION, message.direction);
-    table.u8(L7_PROTOCOL, message.protocol);
-    let row_type = match message.kind {
-        kind::REQUEST => 0,
-        kind::RESPONSE => 1,
-        _ => 2,
-    };
-    table.u8(TYPE, row_type);
-    table.u8(RESPONSE_STATUS, status);
-    if let Some(id) = message.request_id {
-        table.u64(REQUEST_ID, id);
-    }
-    if let Some(code) = message.code {
-        table.i32(RESPONSE_CODE, code);
-    }
-    if let Some(rows) = message.affected_rows {
-        table.u64(SQL_AFFECTED_ROWS, rows);
-    }
+    let RowOf { table, recent, before } = row;
+    recent.push(MessageRow {
+        ends: Ends::of(flow),
+        time_ns: message.time_ns,
+        end_time_ns: message.end_time_ns,
+        offset: message.offset,
+        stream_id: message.stream_id,
+        request_id: message.request_id,
+        affected_rows: message.affected_rows,
+        length: message.length,
+        code: message.code,
+        seq: message.seq,
+        captured: message.captured,
+        direction: message.direction,
+        protocol: message.protocol,
+        row_type: match message.kind {
+            kind::REQUEST => 0,
+            kind::RESPONSE => 1,
+            _ => 2,
+        },
+        status,
+    });
     let texts = &texts.0;
     for (column, position) in TEXTS {
         text(table, column, texts[position]);
     }
+    for (column, position) in WORDS {
+        word(table, column, texts[position]);
+    }
     attributes(table, ATTRIBUTE_NAMES, &[texts[t::ATTRIBUTES]]);
-    table.u64(STREAM_OFFSET, message.offset);
-    if let Some(length) = message.length {
-        table.u64(LENGTH, length);
-    }
-    table.u32(TCP_SEQ, message.seq);
-    if message.stream_id != 0 {
-        table.u64(STREAM_ID, message.stream_id);
-    }
-    table.u32(CAPTURED_BYTES, message.captured);
     // What is rare is only written when it is there: an unset value is false or zero.
-    if message.flags & flag::TLS != 0 {
-        table.bool(IS_TLS, true);
+    if message.flags & (flag::TLS | flag::ASYNC | flag::REVERSED) != 0 {
+        for (column, bit) in [(IS_TLS, flag::TLS), (IS_ASYNC, flag::ASYNC), (IS_REVERSED, flag::REVERSED)] {
+            if message.flags & bit != 0 {
+                table.bool(column, true);
+            }
+        }
     }
-    if message.flags & flag::ASYNC != 0 {
-        table.bool(IS_ASYNC, true);
-    }
-    if message.flags & flag::REVERSED != 0 {
-        table.bool(IS_REVERSED, true);
-    }
-    if let Ok(number) = texts[t::BIZ_TYPE].parse() {
-        table.u8(BIZ_TYPE, number);
+    if !texts[t::BIZ_TYPE].is_empty() {
+        if let Ok(number) = texts[t::BIZ_TYPE].parse() {
+            table.u8(BIZ_TYPE, number);
+        }
     }
     if before.moved(flow, parser.0, 0) {
         table.str(PARSER, parser.1);
@@ -176,13 +189,27 @@ pub fn write_message(
     table.end_row();
 }
 
-const TEXTS: [(usize, usize); 15] = [
+/// Writes what every row has into the columns of the rows from `first` on.
+pub fn spread_messages(table: &mut Table, first: usize, rows: &[MessageRow]) {
+    table.fill_u64(TIME_NS, first, rows.iter().map(|row| row.time_ns));
+    table.fill_u64(END_TIME_NS, first, rows.iter().map(|row| row.end_time_ns));
+    Ends::spread(table, FLOW_ID, first, rows.iter().map(|row| &row.ends));
+    table.fill_u8(DIRECTION, first, rows.iter().map(|row| row.direction));
+    table.fill_u8(L7_PROTOCOL, first, rows.iter().map(|row| row.protocol));
+    table.fill_u8(TYPE, first, rows.iter().map(|row| row.row_type));
+    table.fill_u8(RESPONSE_STATUS, first, rows.iter().map(|row| row.status));
+    table.fill_some_u64(REQUEST_ID, first, rows.iter().map(|row| row.request_id));
+    table.fill_some_i32(RESPONSE_CODE, first, rows.iter().map(|row| row.code));
+    table.fill_some_u64(SQL_AFFECTED_ROWS, first, rows.iter().map(|row| row.affected_rows));
+    table.fill_u64(STREAM_OFFSET, first, rows.iter().map(|row| row.offset));
+    table.fill_some_u64(LENGTH, first, rows.iter().map(|row| row.length));
+    table.fill_u32(TCP_SEQ, first, rows.iter().map(|row| row.seq));
+    table.fill_some_u64(STREAM_ID, first, rows.iter().map(|row| (row.stream_id != 0).then_some(row.stream_id)));
+    table.fill_u32(CAPTURED_BYTES, first, rows.iter().map(|row| row.captured));
+}
+
+const TEXTS: [(usize, usize); 10] = [
     (TRACE_ID_2, t::TRACE_ID_2),
-    (APP_SERVICE, t::APP_SERVICE),
-    (APP_INSTANCE, t::APP_INSTANCE),
-    (VERSION, t::VERSION),
-    (REQUEST_TYPE, t::REQUEST_TYPE),
-    (REQUEST_DOMAIN, t::REQUEST_DOMAIN),
     (REQUEST_RESOURCE, t::REQUEST_RESOURCE),
     (ENDPOINT, t::ENDPOINT),
     (RESPONSE_EXCEPTION, t::EXCEPTION),
@@ -192,4 +219,12 @@ const TEXTS: [(usize, usize); 15] = [
     (PARENT_SPAN_ID, t::PARENT_SPAN_ID),
     (X_REQUEST_ID, t::X_REQUEST_ID),
     (HTTP_PROXY_CLIENT, t::PROXY_CLIENT),
+];
+
+const WORDS: [(usize, usize); 5] = [
+    (APP_SERVICE, t::APP_SERVICE),
+    (APP_INSTANCE, t::APP_INSTANCE),
+    (VERSION, t::VERSION),
+    (REQUEST_TYPE, t::REQUEST_TYPE),
+    (REQUEST_DOMAIN, t::REQUEST_DOMAIN),
 ];

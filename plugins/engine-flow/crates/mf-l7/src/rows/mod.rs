@@ -7,10 +7,10 @@ mod message;
 mod ordered;
 
 pub use ends::Repeats;
-pub use explain::{write_step, EXPLAIN};
-pub use flow_log::{write_exchange, Exchange, L7_FLOW_LOG};
-pub use message::{write_message, L7_MESSAGE};
-pub use ordered::OrderedTable;
+pub use explain::{no_numbers, write_step, EXPLAIN};
+pub use flow_log::{spread_exchanges, write_exchange, Exchange, ExchangeRow, L7_FLOW_LOG};
+pub use message::{spread_messages, write_message, MessageRow, L7_MESSAGE};
+pub use ordered::{OrderedTable, RowOf};
 
 use crate::flow::FlowInfo;
 

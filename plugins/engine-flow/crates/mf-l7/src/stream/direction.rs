@@ -151,6 +151,21 @@ impl Direction {
         }
     }
 
+    /// Takes a segment's payload when it is whole and goes on from the last one, nothing waits and no end is known: what
+    /// [`Direction::push`] would give. `None`: nothing was taken.
+    #[inline]
+    pub fn next_in_order<'a>(&mut self, seq: u32, time_ns: u64, data: &'a [u8], wire_len: u32) -> Option<Piece<'a>> {
+        let is_next = self.started && seq == self.next_seq && self.end.is_none() && self.queue.is_empty();
+        if !is_next || data.is_empty() || wire_len as usize > data.len() {
+            return None;
+        }
+        self.strange = 0;
+        let offset = self.next_offset;
+        self.next_offset = offset.saturating_add(data.len() as u64);
+        self.next_seq = seq.wrapping_add(data.len() as u32);
+        Some(Piece { offset, seq, time_ns, data, gap: 0, truncated: false })
+    }
+
     /// Takes a segment's payload; `wire_len` > `data.len()` when the capture cut it. What is in order now is given to
     /// `out`, in order.
     #[allow(clippy::too_many_arguments)]
