@@ -267,6 +267,10 @@ def run(scenario: Scenario) -> dict[str, Any]:
 
 def run_all(only: str = "") -> Iterator[tuple[Scenario, dict[str, Any]]]:
     """Every scenario whose programs are there."""
+    from bench._traced_hosts import NAME, run_hosts
+
+    if only in NAME and shutil.which("ip") and shutil.which("tcpdump"):
+        yield Scenario(NAME, chain(python("tier.py")), certain=True), run_hosts()
     for scenario in SCENARIOS:
         if only in scenario.name and all(shutil.which(each) for each in scenario.needs):
             yield scenario, run(scenario)
