@@ -5,6 +5,7 @@ use crate::frame::{Fault, Frame};
 use crate::options::Options;
 use crate::report;
 use metaflow_parser_sdk::abi_generated::RECORD_FLAG_IS_TLS;
+use metaflow_parser_sdk::lane::behind_cut;
 use metaflow_parser_sdk::{Appended, Direction, Records, Segment, StreamBuffer};
 
 /// Bytes without a message after which a direction that lost its place through an error (not a gap) is given up.
@@ -69,6 +70,9 @@ impl Session {
         if let Err((offset, reason)) = lane.run(side, flags, tools, out) {
             out.violation(offset, segment.timestamp_ns, reason);
             *self = Session { is_over: true, ..Session::default() };
+        }
+        if let Some(gap) = behind_cut(segment) {
+            self.take(&gap, tools, out);
         }
     }
 

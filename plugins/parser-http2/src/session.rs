@@ -10,6 +10,7 @@ use crate::options::Options;
 use crate::report::{Extent, Pen};
 use crate::resync::Trial;
 use crate::streams::{Place, Streams};
+use metaflow_parser_sdk::lane::behind_cut;
 use metaflow_parser_sdk::trace::Trace;
 use metaflow_parser_sdk::{Appended, Kind, Records, Segment, StreamBuffer};
 
@@ -62,17 +63,8 @@ impl Session {
         self.is_tls = segment.is_tls_plaintext();
         self.lanes[segment.direction.index()].start(segment.is_mid_stream());
         self.append(segment, tools, out);
-        let captured = segment.payload.len() as u32;
-        if segment.kind == Kind::Data && segment.wire_len > captured {
-            // The capture cut the packet: what it left out is a gap that is known now.
-            let rest = Segment {
-                kind: Kind::Gap,
-                stream_offset: segment.stream_offset.wrapping_add(u64::from(captured)),
-                wire_len: segment.wire_len - captured,
-                payload: &[],
-                ..*segment
-            };
-            self.append(&rest, tools, out);
+        if let Some(gap) = behind_cut(segment) {
+            self.append(&gap, tools, out);
         }
     }
 

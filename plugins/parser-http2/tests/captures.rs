@@ -1,7 +1,7 @@
 //! Captures of real servers: every record of each is in the file beside it (`MF_UPDATE=1` writes it anew).
 
 use metaflow_parser_http2::Http2Parser;
-use metaflow_parser_sdk::testing::assert_captures;
+use metaflow_parser_sdk::testing::{assert_captures, assert_cut_captures};
 
 /// The server's port in all captures.
 const PORTS: [u16; 1] = [26050];
@@ -9,4 +9,18 @@ const PORTS: [u16; 1] = [26050];
 #[test]
 fn captures_give_their_records() {
     assert_captures::<Http2Parser>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures"), &PORTS);
+}
+
+/// Bytes that were kept of each packet: what the kernel's programs keep, and less.
+#[test]
+fn what_was_cut_is_never_told_wrong() {
+    let told = [1024, 256].map(|most| {
+        assert_cut_captures::<Http2Parser>(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures"),
+            &PORTS,
+            most,
+            &["hpack_unknown_fields"],
+        )
+    });
+    assert_eq!(told[0], (96, 103), "messages that are told of how many");
 }

@@ -132,7 +132,7 @@ pub(crate) fn request(
     if let Some(acks) = facts.acks {
         out.attribute("acks", written(&mut text.number, acks));
     }
-    topics_and_records(facts, bytes, batches, options, &mut text.number, out);
+    topics_and_records(message, facts, bytes, batches, options, &mut text.number, out);
     out.end();
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn response(
         out.text_bytes(Text::Result, facts.error_message.of(bytes));
     } else if let (Some(Err(Stop::Malformed(reason, _))), None) = (walked, facts.error) {
         out.status(Status::ParseFailed).text(Text::Exception, reason);
-    } else if is_known {
+    } else if is_known && (facts.error.is_some() || !matches!(walked, Some(Err(Stop::Cut)))) {
         out.status(Status::Ok);
         if facts.error.is_some() {
             out.code(0);
@@ -185,7 +185,7 @@ pub(crate) fn response(
         out.attribute("throttle_time_ms", written(&mut text.number, facts.throttle));
     }
     if matches!(api.map(|api| api.key), Some(PRODUCE | FETCH | SHARE_FETCH)) {
-        topics_and_records(facts, bytes, batches, options, &mut text.number, out);
+        topics_and_records(message, facts, bytes, batches, options, &mut text.number, out);
     }
     out.end();
 }
@@ -237,6 +237,7 @@ fn assigned(bytes: &[u8]) -> Option<(&[u8], Option<i32>)> {
 }
 
 fn topics_and_records(
+    message: &Message,
     facts: &Facts,
     bytes: &[u8],
     batches: &mut Batches,
@@ -244,6 +245,10 @@ fn topics_and_records(
     number: &mut String,
     out: &mut Records,
 ) {
+    if message.end_time_ns.is_none() {
+        // What follows is told of the first bytes.
+        out.attribute("cut", "true");
+    }
     if facts.topic_count > 1 {
         let mut names = String::new();
         for topic in facts.topics.iter().take(facts.topic_count) {

@@ -9,6 +9,7 @@ use crate::report::{self, Message};
 use crate::schema::{Api, SASL_HANDSHAKE};
 use crate::topics::Topics;
 use crate::walk::{Stop, Walker};
+use metaflow_parser_sdk::lane::behind_cut;
 use metaflow_parser_sdk::{Appended, Direction, Records, Segment};
 use std::collections::VecDeque;
 
@@ -76,6 +77,9 @@ impl Session {
             self.has_missed |= side == CLIENT;
         }
         while !self.is_over && if side == CLIENT { self.client(tools, out) } else { self.server(tools, out) } {}
+        if let Some(gap) = behind_cut(segment) {
+            self.take(&gap, tools, out);
+        }
     }
 
     /// The connection ends: what is there of the last messages is told.

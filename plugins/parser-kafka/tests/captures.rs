@@ -1,7 +1,7 @@
 //! Captures of real servers: every record of each is in the file beside it (`MF_UPDATE=1` writes it anew).
 
 use metaflow_parser_kafka::KafkaParser;
-use metaflow_parser_sdk::testing::assert_captures;
+use metaflow_parser_sdk::testing::{assert_captures, assert_cut_captures};
 
 /// The broker's ports: in clear, and behind a login.
 const PORTS: [u16; 2] = [29192, 29194];
@@ -9,4 +9,13 @@ const PORTS: [u16; 2] = [29192, 29194];
 #[test]
 fn captures_give_their_records() {
     assert_captures::<KafkaParser>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures"), &PORTS);
+}
+
+/// Bytes that were kept of each packet: what the kernel's programs keep, and less.
+#[test]
+fn what_was_cut_is_never_told_wrong() {
+    let told = [1024, 256, 128].map(|most| {
+        assert_cut_captures::<KafkaParser>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures"), &PORTS, most, &[])
+    });
+    assert_eq!(told[0], (378, 378), "messages that are told of how many");
 }

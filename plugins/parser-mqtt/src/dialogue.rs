@@ -162,6 +162,19 @@ impl Dialogue {
         properties::read(body, &tools.rules, &mut tools.trace).unwrap_or_default()
     }
 
+    /// Bytes of what is published, behind what stands before `rest` and behind the properties; `None` where the capture lacks
+    /// what tells it.
+    fn payload(&self, packet: &Packet<'_>, rest: &Cursor<'_>) -> Option<u64> {
+        let mut rest = *rest;
+        let (before, mut properties) = (rest.rest().len(), 0);
+        if self.version == Some(5) {
+            properties = rest.varint(4)?;
+        }
+        let is_cut = before == 0 && packet.header.size as u64 + (packet.body.len() as u64) < packet.header.total;
+        let head = packet.header.size as u64 + (packet.body.len() - rest.rest().len()) as u64 + properties;
+        packet.header.total.checked_sub(head).filter(|_| !is_cut)
+    }
+
     fn connect(&mut self, packet: &Packet<'_>, tools: &mut Tools, out: &mut Records) {
         *self = Dialogue::default();
         let Ok(Some(connect)) = packet::connect(packet.body) else {
@@ -232,6 +245,7 @@ impl Dialogue {
         // Of a topic that is cut the beginning is shown.
         let topic = body.behind_u16().unwrap_or_else(|| packet.body.get(2..).unwrap_or_default());
         let id = if qos > 0 { body.u16() } else { None };
+        let payload = self.payload(packet, body);
         let found = self.properties(body, tools);
         let alias = found.topic_alias.map(|alias| alias.to_string());
         if let (Some(alias), false) = (found.topic_alias, topic.is_empty()) {
@@ -254,9 +268,10 @@ impl Dialogue {
         if let Some(id) = id {
             out.request_id(id.into());
         }
-        let head = packet.header.size as u64 + (packet.body.len() - body.rest().len()) as u64;
         out.attribute("qos", &qos.to_string());
-        out.attribute("payload_bytes", &packet.header.total.saturating_sub(head).to_string());
+        if let Some(bytes) = payload {
+            out.attribute("payload_bytes", &bytes.to_string());
+        }
         from(direction, out);
         for (name, is_set) in [("retain", flags & 1 != 0), ("dup", flags & 8 != 0)] {
             if is_set {

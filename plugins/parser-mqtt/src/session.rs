@@ -3,7 +3,7 @@
 use crate::dialogue::{Dialogue, Packet, Tools};
 use crate::frame::{header, Framed, Header, LONGEST};
 use crate::packet;
-use metaflow_parser_sdk::lane::Lane;
+use metaflow_parser_sdk::lane::{behind_cut, Lane};
 use metaflow_parser_sdk::{Direction, Records, Segment};
 
 const NO_PACKET: &str = "bytes that are no packet of MQTT";
@@ -32,7 +32,7 @@ impl Session {
             self.dialogue.lost(direction);
         }
         while !self.is_over && self.step(direction, tools, out) {}
-        if let Some(gap) = Lane::behind_cut(segment) {
+        if let Some(gap) = behind_cut(segment) {
             self.take(&gap, tools, out);
         } else {
             out.pass_over(self.lanes[direction.index()].stream.skipping());

@@ -4,7 +4,7 @@ use crate::core::Core;
 use crate::frame::{header, Framed, Message, HEADER, LONGEST};
 use crate::resync::{self, Found};
 use crate::startup::{self, Read};
-use metaflow_parser_sdk::lane::Lane;
+use metaflow_parser_sdk::lane::{behind_cut, Lane};
 use metaflow_parser_sdk::sql::Options;
 use metaflow_parser_sdk::{Direction, Records, Segment};
 
@@ -61,7 +61,7 @@ impl Session {
             _ => {}
         }
         self.advance(direction, out);
-        if let Some(gap) = Lane::behind_cut(segment) {
+        if let Some(gap) = behind_cut(segment) {
             self.take(&gap, out);
         } else {
             out.pass_over(self.lanes[direction.index()].stream.skipping());

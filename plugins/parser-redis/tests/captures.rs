@@ -1,7 +1,7 @@
 //! Captures of real servers: every record of each is in the file beside it (`MF_UPDATE=1` writes it anew).
 
 use metaflow_parser_redis::RedisParser;
-use metaflow_parser_sdk::testing::assert_captures;
+use metaflow_parser_sdk::testing::{assert_captures, assert_cut_captures};
 
 /// The server's port in all captures.
 const PORTS: [u16; 1] = [26379];
@@ -9,4 +9,13 @@ const PORTS: [u16; 1] = [26379];
 #[test]
 fn captures_give_their_records() {
     assert_captures::<RedisParser>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures"), &PORTS);
+}
+
+/// Bytes that were kept of each packet: what the kernel's programs keep, and less.
+#[test]
+fn what_was_cut_is_never_told_wrong() {
+    let told = [1024, 256, 128, 64].map(|most| {
+        assert_cut_captures::<RedisParser>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures"), &PORTS, most, &[])
+    });
+    assert_eq!(told[0], (147, 147), "messages that are told of how many");
 }

@@ -39,11 +39,27 @@ fn inside<'a>(rest: &mut &'a [u8], wanted: u8) -> Option<&'a [u8]> {
     element(rest).filter(|(tag, _)| *tag == wanted).map(|(_, content)| content)
 }
 
+/// What is there of the content of an element.
+fn begun(bytes: &[u8], wanted: u8) -> Option<&[u8]> {
+    let &[tag, first] = bytes.first_chunk()?;
+    let digits = if first < 0x80 { 0 } else { usize::from(first & 0x7f) };
+    if tag != wanted || first == 0x80 || digits > 3 {
+        return None;
+    }
+    let (length, content) = bytes[2..].split_at_checked(digits)?;
+    let length = match digits {
+        0 => usize::from(first),
+        _ => length.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit)),
+    };
+    Some(&content[..content.len().min(length)])
+}
+
 impl Certificate {
-    /// Reads a certificate; `None` when it is not well formed.
-    pub fn read(mut der: &[u8]) -> Option<Certificate> {
-        let mut body = inside(&mut der, 0x30)?;
-        let mut fields = inside(&mut body, 0x30)?;
+    /// Reads a certificate, or what is there of one whose end was not captured; `None` when it is not well formed, or when
+    /// it ends before its names do.
+    pub fn read(der: &[u8]) -> Option<Certificate> {
+        let body = begun(der, 0x30)?;
+        let mut fields = begun(body, 0x30)?;
         if fields.first() == Some(&0xa0) {
             element(&mut fields)?;
         }

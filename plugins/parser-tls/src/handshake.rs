@@ -33,6 +33,8 @@ pub(crate) struct Handshake {
     has_retry: bool,
     wants_certificate: bool,
     has_server_certificate: bool,
+    /// Part of what the server said was not captured: what was not seen may have been there.
+    pub is_cut: bool,
     /// Messages of the server, by name.
     list: String,
     attributes: Vec<(&'static str, String)>,
@@ -84,11 +86,17 @@ impl Handshake {
         if let Some(end) = at.end_ns {
             out.end_time_ns(end);
         }
-        out.text(Text::RequestType, names::message(1)).text(Text::Version, &names::version(hello.offered()));
+        out.text(Text::RequestType, names::message(1));
+        // Where the end is missing, the extension by which TLS 1.3 is offered may be.
+        if at.end_ns.is_some() || !hello.versions.is_empty() {
+            out.text(Text::Version, &names::version(hello.offered()));
+        }
         for column in [Text::RequestDomain, Text::RequestResource, Text::Endpoint] {
             out.text_bytes(column, &hello.server_name);
         }
-        if at.end_ns.is_some() {
+        if at.end_ns.is_none() {
+            out.attribute("cut", "true");
+        } else {
             out.attribute("ja3", &ja3(hello)).attribute("ja4", &ja4(hello));
         }
         if !hello.alpn.is_empty() {
@@ -107,8 +115,9 @@ impl Handshake {
     /// The first certificate of a chain.
     fn certificate(&mut self, by: Direction, body: &[u8], now_ns: u64) {
         let mut cursor = Cursor::new(body);
-        let first = cursor.u24().and_then(|_| cursor.u24()).and_then(|length| cursor.bytes(length as usize));
-        let Some(found) = first.and_then(Certificate::read) else { return };
+        let length = cursor.u24().and_then(|_| cursor.u24());
+        let Some(length) = length else { return };
+        let Some(found) = Certificate::read(&cursor.rest()[..cursor.rest().len().min(length as usize)]) else { return };
         let keys = match by {
             Direction::ServerToClient => [
                 "server_cert_subject",
@@ -156,7 +165,11 @@ impl Handshake {
             let repeats = !hello.session_id.is_empty() && hello.session_id == self.session_id;
             let is_old = hello.version < 0x0304;
             if hello.has_key
-                || (is_old && status == Status::Ok && !self.has_server_certificate && (repeats || self.offered_ticket))
+                || (is_old
+                    && status == Status::Ok
+                    && !self.has_server_certificate
+                    && !self.is_cut
+                    && (repeats || self.offered_ticket))
             {
                 out.attribute("resumed", "true");
             }
@@ -164,7 +177,9 @@ impl Handshake {
                 out.attribute("hello_us", &((self.hello_at.time_ns - self.asked_at.time_ns) / 1000).to_string());
             }
         }
-        for (key, is_set) in [("hello_retry", self.has_retry), ("client_auth", self.wants_certificate)] {
+        for (key, is_set) in
+            [("hello_retry", self.has_retry), ("client_auth", self.wants_certificate), ("cut", self.is_cut)]
+        {
             if is_set {
                 out.attribute(key, "true");
             }

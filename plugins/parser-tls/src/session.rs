@@ -3,11 +3,12 @@
 use crate::alert;
 use crate::handshake::{Handshake, Place};
 use crate::record::{self, header, Framed, HEADER};
-use metaflow_parser_sdk::lane::Lane;
+use metaflow_parser_sdk::lane::{behind_cut, Lane};
 use metaflow_parser_sdk::{Direction, Records, Segment, Status};
 
 /// Longest handshake message that is put together; a longer one (a chain of many certificates) is passed over.
 const LONGEST_MESSAGE: usize = 64 << 10;
+const CERTIFICATE: u8 = 11;
 const LOST: &str = "part of the handshake was lost in a gap of the capture";
 
 /// One direction.
@@ -57,7 +58,7 @@ impl Session {
         if self.is_over {
             self.pass_over();
         }
-        if let Some(gap) = Lane::behind_cut(segment) {
+        if let Some(gap) = behind_cut(segment) {
             self.take(&gap, out);
             return;
         }
@@ -76,6 +77,7 @@ impl Session {
     fn hole(&mut self, index: usize) {
         let side = &mut self.sides[index];
         side.has_hole = true;
+        self.handshake.is_cut = true;
         side.pending = Vec::new();
         side.skipped = 0;
     }
@@ -112,6 +114,10 @@ impl Session {
             side.lane.stream.skip(length);
             self.handshake.length += length;
             self.messages(direction, &payload, at, at.time_ns, out);
+            // Who a certificate is of stands in its first bytes.
+            if let [CERTIFICATE, _, _, _, body @ ..] = &self.sides[direction.index()].pending[..] {
+                self.handshake.message(direction, CERTIFICATE, body, at, out);
+            }
             self.hole(direction.index());
             return;
         }

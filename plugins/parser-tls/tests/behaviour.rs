@@ -138,7 +138,7 @@ fn calls_that_are_kept_by_their_beginnings_end_as_the_handshake_did() {
     let begun = Script::new(443).client(&hello).cut(ServerToClient, &flight, 120);
     let script = begun.client([record(22, message(16, &[0; 66])), ccs(), finished()].concat());
     let script = script.server([ccs(), finished()].concat()).client(data(90));
-    assert_eq!(shown(&script)[1], "response ok TLS 1.2 Server Hello,Change Cipher Spec,Finished");
+    assert_eq!(shown(&script)[1], "response ok TLS 1.2 Server Hello,Certificate,Change Cipher Spec,Finished");
     // Of TLS 1.3 nothing of the server's is seen behind its hello.
     let versions = extension(43, &[3, 4]);
     let script = Script::new(443).client(&hello).server(record(22, server_hello(9, &[], 0x1301, &versions)));
@@ -147,7 +147,28 @@ fn calls_that_are_kept_by_their_beginnings_end_as_the_handshake_did() {
     // What follows a hole is an alert.
     let begun = Script::new(443).client(&hello).cut(ServerToClient, &flight, 120);
     let script = begun.client(record(21, [2, 48]));
-    assert_eq!(shown(&script)[1], "response server_error TLS 1.2 Server Hello unknown_ca");
+    assert_eq!(shown(&script)[1], "response server_error TLS 1.2 Server Hello,Certificate unknown_ca");
+}
+
+#[test]
+fn whose_certificate_it_is_stands_in_its_first_bytes() {
+    let hello = record(22, client_hello("shop.example", &extension(35, b"")));
+    let flight = record(22, [server_hello(9, &[], 0xc02f, &[]), certificate("x", "231231000000Z")].concat());
+    let answer = |kept| {
+        let begun = Script::new(443).client(&hello).cut(ServerToClient, &flight, kept);
+        let rows = begun.client([ccs(), finished()].concat()).server([ccs(), finished()].concat()).run::<TlsParser>();
+        rows[1].clone()
+    };
+    let whole = flight.len() - 20;
+    let row = answer(whole);
+    assert_eq!(row.attribute("server_cert_subject"), Some("CN=x"));
+    assert_eq!(row.attribute("server_cert_not_after"), Some("2023-12-31T00:00:00Z"));
+    // A certificate that was not seen is no sign of a session that was resumed.
+    for kept in 60..whole {
+        let row = answer(kept);
+        assert_eq!((row.attribute("resumed"), row.attribute("cut")), (None, Some("true")), "{kept}");
+        assert!(matches!(row.attribute("server_cert_subject"), None | Some("CN=x")), "{kept}: {row:?}");
+    }
 }
 
 #[test]
@@ -158,7 +179,7 @@ fn gaps_end_a_handshake_and_cut_hellos_are_told() {
     let script = Script::new(443).cut(ClientToServer, &hello, 110).server(record(21, [2, 40]));
     assert_eq!(
         shown(&script),
-        ["request Client Hello shop.example TLS 1.2", "response client_error handshake_failure"]
+        ["request Client Hello shop.example", "response client_error handshake_failure"]
     );
     let script = full().gap(ClientToServer, 70_000).client(data(5));
     assert_eq!(shown(&script).len(), 2);

@@ -12,6 +12,18 @@ pub const JOINED: &str = "the flow was joined in the middle of a message";
 /// Messages after a search that are not yet proof.
 const PROOF: u32 = 3;
 
+/// The gap behind a segment that the capture cut: to be taken like a gap segment, right after it, so that a message whose
+/// end is missing is told before the other side answers it. (A gap segment that tells of it once more does no harm.)
+pub fn behind_cut<'a>(segment: &Segment<'a>) -> Option<Segment<'a>> {
+    let has = segment.payload.len() as u32;
+    let missing = segment.wire_len.checked_sub(has).filter(|missing| *missing > 0)?;
+    if segment.kind != Kind::Data || !segment.is_truncated() {
+        return None;
+    }
+    let stream_offset = segment.stream_offset.wrapping_add(u64::from(has));
+    Some(Segment { kind: Kind::Gap, stream_offset, wire_len: missing, payload: &[], ..*segment })
+}
+
 /// Since when bytes are not understood, and why.
 #[derive(Clone, Copy, Debug)]
 struct Lost {
@@ -50,17 +62,6 @@ impl Lane {
             Appended::Overflow { .. } => self.lose_at(offset, time_ns, "a message that is too long"),
         }
         true
-    }
-
-    /// The gap behind a segment that the capture cut: to be taken like a gap segment, right after it.
-    pub fn behind_cut<'a>(segment: &Segment<'a>) -> Option<Segment<'a>> {
-        let has = segment.payload.len() as u32;
-        let missing = segment.wire_len.checked_sub(has).filter(|missing| *missing > 0)?;
-        if segment.kind != Kind::Data || !segment.is_truncated() {
-            return None;
-        }
-        let stream_offset = segment.stream_offset.wrapping_add(u64::from(has));
-        Some(Segment { kind: Kind::Gap, stream_offset, wire_len: missing, payload: &[], ..*segment })
     }
 
     /// The place of the next message is not known.

@@ -7,6 +7,7 @@
 //! talk.assert_survives_damage::<HttpParser>();      // truncation, flipped bytes, gaps, garbage
 //! ```
 
+mod cut;
 mod damage;
 mod fuzz;
 mod golden;
@@ -16,6 +17,7 @@ mod rows;
 mod script;
 mod speed;
 
+pub use cut::assert_cut_captures;
 pub use fuzz::{assert_seeds, fuzz, fuzz_until_loss, mini_fuzz, mini_fuzz_until_loss};
 pub use golden::{assert_captures, print_records};
 pub use random::Random;

@@ -154,9 +154,16 @@ pub fn batch(segments: &[Segment], port: u16) -> Vec<u8> {
 
 /// The records of a capture, each with the number of its connection.
 pub fn rows<P: Parser>(pcap: &[u8], port: u16) -> Vec<(u64, Row)> {
+    cut_rows::<P>(pcap, port, usize::MAX)
+}
+
+/// The same with each segment cut behind its first `most` bytes.
+pub fn cut_rows<P: Parser>(pcap: &[u8], port: u16, most: usize) -> Vec<(u64, Row)> {
     let mut host = Host::<P>::new();
     let mut found = Vec::new();
-    for chunk in segments(pcap, port).chunks(256) {
+    let mut all = segments(pcap, port);
+    all.iter_mut().for_each(|segment| segment.payload.truncate(most));
+    for chunk in all.chunks(256) {
         let input = batch(chunk, port);
         host.input(input.len()).unwrap()[..input.len()].copy_from_slice(&input);
         for row in decode_records(host.parse(input.len()).unwrap()) {
