@@ -153,8 +153,13 @@ impl Side {
                     if bytes.is_empty() {
                         return Progress::Wait;
                     }
-                    if self.doubt == Doubt::TunnelServer {
-                        return Progress::Foreign;
+                    match self.doubt {
+                        Doubt::TunnelServer => return Progress::Foreign,
+                        Doubt::Body(_) if !start_line::begins_with_verb(bytes) => {
+                            self.resolve_body();
+                            continue;
+                        }
+                        _ => {}
                     }
                     match (head(bytes, max_head, &mut self.scanned, &mut self.is_verified), self.doubt) {
                         (Err(_) | Ok(Progress::TooLong), Doubt::Body(_)) => self.resolve_body(),
@@ -259,7 +264,7 @@ impl Side {
     pub fn answered(&mut self) {
         if self.is_untouched() && self.body > 0 {
             self.doubt = Doubt::Body(self.body);
-            self.stream.skip(0);
+            self.stream.stop_skipping();
             self.phase = Phase::Head;
         }
     }

@@ -70,6 +70,14 @@ pub(crate) fn is_verb(method: &[u8]) -> bool {
     VERBS.contains(&method)
 }
 
+/// Whether the bytes are the beginning of a request with a common method, as far as they go.
+pub(crate) fn begins_with_verb(bytes: &[u8]) -> bool {
+    VERBS.iter().any(|verb| match bytes.get(verb.len()) {
+        Some(behind) => *behind == b' ' && bytes.starts_with(verb),
+        None => verb.starts_with(bytes),
+    })
+}
+
 /// Read a whole line, without its CR LF.
 pub(crate) fn read(line: &[u8]) -> Result<StartLine<'_>, Refusal> {
     if line.starts_with(b"HTTP/") {

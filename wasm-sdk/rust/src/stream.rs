@@ -219,6 +219,11 @@ impl StreamBuffer {
         self.skip = self.skip.saturating_add(count - here);
     }
 
+    /// Pass over no more: what has not come yet is wanted.
+    pub fn stop_skipping(&mut self) {
+        self.skip = 0;
+    }
+
     /// Give up what is buffered and what is being skipped; the stream goes on behind it.
     pub fn clear(&mut self) {
         self.clear_to(self.offset.wrapping_add(self.len() as u64));
