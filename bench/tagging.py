@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import random
+import tempfile
 import time
 import tracemalloc
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from bench.machine import machine
-from metaflow_core.api import Kind, RecordBatch, SystemClock
+from metaflow_core.api import IdBook, Kind, RecordBatch, SystemClock
 from metaflow_core.tagging import AddressTagger, Entry, Network, Section
 from metaflow_core.testing import build_context
 
 _ROWS = 200_000
 _POD = 10
+_PAST = 50_000
 
 
 @cache
@@ -85,8 +91,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="script/bench tagging", description=__doc__)
     parser.add_argument("--pods", type=int, nargs="*", default=[2_000, 20_000, 50_000])
     parser.add_argument("--labels", type=int, default=10)
+    parser.add_argument("--churn", type=int, default=0, help="instead: so many seconds of 100 pods that come and go")
     options = parser.parse_args(arguments)
     print(machine())
+    if options.churn:
+        _churn(options.churn, max(options.pods), options.labels)
+        return 0
     pods = max(options.pods)
     bare, whole = _memory(pods, 0), _memory(pods, options.labels)
     print(f"memory with {pods:,} pods: {bare:,.0f} bytes a pod, and {whole - bare:,.0f} for {options.labels} labels")
@@ -94,6 +104,47 @@ def main(arguments: list[str]) -> int:
     for pods in options.pods:
         print(_measured(pods, options.labels))
     return 0
+
+
+def _churn(seconds: int, pods: int, labels: int) -> None:
+    """A cluster in which 100 pods end and 100 others begin every second, told once a second; each is of the past for an hour."""
+    clock = [0.0]
+    with tempfile.TemporaryDirectory() as folder:
+        book = IdBook(Path(folder) / "ids.json", now_s=lambda: clock[0])
+        tagger = AddressTagger(replace(build_context(Kind.TAGGER, clock=SystemClock()), ids=book))
+        living = deque(pod(index, labels) for index in range(pods))
+        tagger.learn(list(living))
+        past: deque[Entry] = deque()
+        number, began, position = pods, time.process_time(), 0
+        print(" simulated   process   numbers known   file of numbers   processor time a pod")
+        for second in range(1, seconds + 1):
+            clock[0] = second
+            gone = [living.popleft() for _ in range(100)]
+            ended = [replace(each, valid_to=1_800_000_000_000_000_000 + second * 10**9) for each in gone]
+            past.extend(ended)
+            gone += [past.popleft() for _ in range(max(0, len(past) - _PAST))]
+            come = [_replaced(number + index, pods, labels) for index in range(100)]
+            number += 100
+            living.extend(come)
+            tagger.revise(gone, [*ended, *come], 1_800_000_000_000_000_000 + second * 10**9)
+            position, _ = tagger.names(position)
+            if second % max(1, seconds // 12) == 0:
+                size = (Path(folder) / "ids.json").stat().st_size
+                each_us = (time.process_time() - began) / (second * 100) * 1e6
+                print(
+                    f"{second / 3600:8.2f} h {_resident() / 1e6:6.0f} MB {len(book):15,} {size / 1e6:14.1f} MB {each_us:19.0f} us"
+                )
+
+
+def _replaced(index: int, pods: int, labels: int) -> Entry:
+    """A new pod at an address that one had before."""
+    return replace(pod(index, labels), networks=pod(index % (2 * pods), 0).networks)
+
+
+def _resident() -> int:
+    """Bytes of this process in memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _measured(pods: int, labels: int) -> str:

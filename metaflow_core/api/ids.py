@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,7 @@ class IdBook:
         self._narrow, self._wide = 1, _FIRST_WIDE
         self._used_narrow: deque[int] = deque()
         self._new: list[Line] = []
+        self._historian: weakref.ref[object] | None = None
         self._opened = False
 
     def open(self) -> None:
@@ -176,6 +178,19 @@ class IdBook:
                 kind: {number: self._names.get(number) or "" for number in known.values()}
                 for kind, known in sorted(self._numbers.items())
             }
+
+    def past(self, asker: object) -> dict[str, list[int]]:
+        """The numbers that nobody holds, by kind: rows of the past may have them. One of all that ask is told, and no other while it
+        lives: it is enough that a storage hears of them once.
+        """
+        with self._lock:
+            if self._historian is None or self._historian() is None:
+                self._historian = weakref.ref(asker)
+            found: dict[str, list[int]] = {}
+            if self._historian() is asker:
+                for number, (kind, _, _) in self._idle.items():
+                    found.setdefault(kind, []).append(number)
+            return found
 
     def save(self) -> None:
         """Writes what was given since the last time to the end of the file: a number stands there before any row holds it. And forgets

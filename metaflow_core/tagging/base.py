@@ -141,8 +141,12 @@ class AddressTagger:
             return self._told.position, self._told.after(after, known)
 
     def _in_force(self) -> Mapping[str, Sequence[int]]:
-        """Every number that has a name or tags, by dictionary. What the book still knows of the past is among it: rows may hold it."""
-        found: dict[str, list[int]] = {kind: list(names) for kind, names in self.context.ids.names().items()}
+        """Every number that has a name or tags, by dictionary; also those of the past, as far as the book still knows them."""
+        found: dict[str, list[int]] = self.context.ids.past(self)
+        for slot, entry in self._knowledge.held():
+            found.setdefault(self._numberer.kind(entry), []).append(self._knowledge.slots.own[slot])
+        for dictionary, number in self._numberer.names():
+            found.setdefault(dictionary, []).append(number)
         found.update(self._told.numbers())
         return found
 

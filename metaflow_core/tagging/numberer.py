@@ -66,6 +66,11 @@ class Numberer:
         self._book.release(kind, identity)
         return True
 
+    def names(self) -> Iterator[tuple[str, int]]:
+        """Dictionaries and numbers of all attributes in use."""
+        for made, _ in self._sets.values():
+            yield from ((_OF_POD.get(name, name), number) for name, number in made.items())
+
     @staticmethod
     def kind(entry: Entry) -> str:
         """The dictionary that holds an entry's name."""

@@ -166,7 +166,7 @@ def test_what_stands_there_stays(tmp_path: Path) -> None:
     made.load()
     batch = rows_of(
         {"ip_0": "10.2.0.1", "ip_1": "10.1.0.5", "time": 0, "region_id_0": 9, "auto_instance_id_0": 7, "auto_instance_type_0": 120,
-         "tag_source_0": 1, "l3_epc_id_1": -2},
+         "tag_source_0": 1, "l3_epc_id_1": 9},
         {"ip_0": "10.2.0.1", "ip_1": "99.0.0.1", "time": 0, "region_id_0": 0, "auto_instance_id_0": 0, "auto_instance_type_0": 255,
          "tag_source_0": 0, "l3_epc_id_1": 0},
     )  # fmt: skip
@@ -177,7 +177,7 @@ def test_what_stands_there_stays(tmp_path: Path) -> None:
         120,
         9,
     )
-    assert one["l3_epc_id_1"] == -2
+    assert one["l3_epc_id_1"] == 9
     assert two["auto_instance_type_0"] == 10
     assert two["region_id_0"] != 0
     assert (two["l3_epc_id_1"], two["auto_instance_type_1"], two["subnet_id_1"]) == (0, 0, 0)

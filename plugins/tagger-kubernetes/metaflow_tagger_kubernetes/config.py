@@ -39,7 +39,7 @@ class KubernetesConfig(Config):
     custom_workloads: list[CustomWorkload] = Field(default=[], description="Further kinds of workloads.")
     page_size: int = Field(default=500, ge=1, le=10_000, description="Objects asked for at once.")
     settle_s: float = Field(
-        default=1.0, ge=0.05, le=60, description="Seconds between two looks whether anything changed."
+        default=0.25, ge=0.05, le=60, description="Seconds between two looks whether anything changed."
     )
     history_s: float = Field(
         default=3600, ge=0, description="Seconds for which a deleted pod still owns its address in the past."
