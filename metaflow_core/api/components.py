@@ -24,6 +24,8 @@ __all__ = [
     "Emitted",
     "Engine",
     "Exporter",
+    "LateTagsKeeper",
+    "Learning",
     "Names",
     "NamesKeeper",
     "NamesSource",
@@ -169,6 +171,34 @@ class NamesKeeper(Protocol):
         :raises StorageError: they are not kept; it is asked again before more rows are written.
         """
         ...
+
+
+@runtime_checkable
+class LateTagsKeeper(Protocol):
+    """What a storage offers besides when tags that come after their rows can be put on these."""
+
+    async def retag(
+        self, table: str, start_s: int, end_s: int, tags: Callable[[RecordBatch], Awaitable[RecordBatch]]
+    ) -> int:
+        """Ask taggers again of the rows that something is not known of, and keep what they fill.
+
+        :param start_s: and :param end_s: seconds since 1970 of the rows' own time, the end not included.
+        :param tags: gives a batch back with more columns filled. It is asked of each different end of rows once (see
+            :func:`metaflow_core.query.subjects_of`). What is no 0 in a row stays.
+        :returns: how many ends of rows got more; 0 for a table whose rows are about no address.
+        :raises StorageError: nothing is promised; it may be asked again.
+        """
+        ...
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """What a tagger offers besides when what it knows grows while it runs.
+
+    :ivar version: another number after every change; rows that were tagged before may get more tags now.
+    """
+
+    version: int
 
 
 class Storage(Component, Protocol):

@@ -21,6 +21,7 @@ class SupervisionPolicy:
     :ivar attempts: how often a batch that makes a storage raise something other than StorageError is tried.
     :ivar notify_s: least time between two notifications about one component, in seconds.
     :ivar tick_s: how often an engine of live collectors is told the time, in seconds.
+    :ivar late_tags_s: how often it is looked whether rows that are stored get tags that were not known before, in seconds.
     """
 
     first_rest_s: float = 1.0
@@ -30,6 +31,7 @@ class SupervisionPolicy:
     attempts: int = 3
     notify_s: float = 1.0
     tick_s: float = 1.0
+    late_tags_s: float = 30.0
 
     def rest_s(self, nth: int) -> float:
         """Rest after the nth fault in a row (from 1): 1, 2, 4, 8, ... seconds."""

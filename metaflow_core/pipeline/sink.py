@@ -14,6 +14,7 @@ from metaflow_core.config.sections import QueueSection
 from metaflow_core.errors import StorageError
 from metaflow_core.hooks.status import ComponentState
 from metaflow_core.pipeline.faults import SupervisionPolicy
+from metaflow_core.pipeline.late import LateTags
 from metaflow_core.pipeline.queue import BoundedQueue, PipelineClosed
 from metaflow_core.pipeline.sizes import byte_size
 from metaflow_core.pipeline.unit import Unit, sentence
@@ -93,6 +94,7 @@ class Sink:
         self._clock = clock
         self._policy = policy
         self._max_bytes = queue.max_bytes
+        self._late = LateTags(unit, self._taggers, clock, policy.late_tags_s, self._tell)
 
     async def take(self, delivery: Delivery) -> None:
         """Queue a delivery: waits before a full storage, drops the oldest before a full exporter."""
@@ -114,6 +116,7 @@ class Sink:
         """Deliver until the queue is closed and empty: one after the other, or as many at once as the storage takes."""
         at_once = self.unit.writes_at_once if self.is_storage else 1
         flying: dict[asyncio.Task[None], int] = {}
+        late = asyncio.create_task(self._late.run()) if self.is_storage and self._taggers else None
         try:
             while (delivery := await self.queue.get()) is not None:
                 if at_once == 1:
@@ -127,7 +130,7 @@ class Sink:
             if flying:
                 await asyncio.wait(flying)
         finally:
-            left_flying = list(flying)
+            left_flying = [*flying, *([late] if late is not None else [])]
             for task in left_flying:
                 task.cancel()
             await asyncio.gather(*left_flying, return_exceptions=True)
@@ -181,6 +184,7 @@ class Sink:
             else:
                 if refusals:
                     unit.state(ComponentState.RUNNING)
+                self._late.note(delivery.batch)
                 return ""
 
     async def _tell(self, storage: object) -> None:

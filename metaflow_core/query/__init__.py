@@ -26,6 +26,7 @@ from metaflow_core.query.plan import (
     inputs,
 )
 from metaflow_core.query.prepare import prepare
+from metaflow_core.query.retag import Retold, Subject, Tags, retold, subjects_of
 from metaflow_core.query.series import Labelled, Labels, labels_of, series_dictionaries
 from metaflow_core.query.where import parse_where
 
@@ -46,10 +47,13 @@ __all__ = [
     "Project",
     "Resolution",
     "Resolve",
+    "Retold",
     "Scan",
     "SemiJoin",
     "Sort",
     "SortKey",
+    "Subject",
+    "Tags",
     "TimeRange",
     "Told",
     "inputs",
@@ -57,6 +61,8 @@ __all__ = [
     "late",
     "parse_where",
     "prepare",
+    "retold",
     "series_dictionaries",
     "span_of",
+    "subjects_of",
 ]

@@ -1,7 +1,7 @@
 """The public test kit: what the authors of plugins, and this project, test with.
 
 * contract suites to inherit: :class:`CollectorContract`, :class:`EngineContract`, :class:`ParserContract`,
-  :class:`TaggerContract`, :class:`StorageContract`, :class:`NamesContract`, :class:`DialectContract`, :class:`ExporterContract`,
+  :class:`TaggerContract`, :class:`StorageContract`, :class:`NamesContract`, :class:`LateTagsContract`, :class:`DialectContract`, :class:`ExporterContract`,
   :class:`ServiceContract`, :class:`LoaderContract`, :class:`LinkRuleContract` (with :class:`FakeSpan`)
 * doubles: :class:`FakeClock`, :class:`MemoryCollector`, :class:`MemoryStorage`, :class:`MemoryExporter`
 * :func:`build_context` and :func:`replay`
@@ -20,6 +20,7 @@ from metaflow_core.testing.contracts import (
     DialectContract,
     EngineContract,
     ExporterContract,
+    LateTagsContract,
     LinkRuleContract,
     LoaderContract,
     NamesContract,
@@ -44,6 +45,7 @@ __all__ = [
     "FakeClock",
     "FakeSpan",
     "Golden",
+    "LateTagsContract",
     "LinkRuleContract",
     "LoaderContract",
     "MemoryCollector",

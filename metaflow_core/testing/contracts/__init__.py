@@ -7,6 +7,7 @@ from metaflow_core.testing.contracts.collector import CollectorContract
 from metaflow_core.testing.contracts.dialect import DialectContract
 from metaflow_core.testing.contracts.engine import EngineContract
 from metaflow_core.testing.contracts.exporter import ExporterContract
+from metaflow_core.testing.contracts.late_tags import LateTagsContract
 from metaflow_core.testing.contracts.link_rule import LinkRuleContract
 from metaflow_core.testing.contracts.loader import LoaderContract
 from metaflow_core.testing.contracts.names import NamesContract
@@ -21,6 +22,7 @@ __all__ = [
     "DialectContract",
     "EngineContract",
     "ExporterContract",
+    "LateTagsContract",
     "LinkRuleContract",
     "LoaderContract",
     "NamesContract",

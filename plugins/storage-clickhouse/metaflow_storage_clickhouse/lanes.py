@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from metaflow_core.errors import MetaFlowError, StorageError
@@ -29,6 +29,7 @@ class _Lane:
     waiting: deque[_Waiting] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
     last: float = 0.0
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Lanes:
@@ -94,7 +95,8 @@ class Lanes:
                 await asyncio.sleep(rest)
             group = self._take(lane)
             try:
-                await self._store(lane.table, [each.item for each in group])
+                async with lane.writing:
+                    await self._store(lane.table, [each.item for each in group])
             except MetaFlowError as error:
                 _settle(group, error)
             except BaseException as error:
@@ -104,6 +106,17 @@ class Lanes:
             else:
                 _settle(group, None)
             lane.last = loop.time()
+
+    @contextlib.asynccontextmanager
+    async def alone(self, table: Table) -> AsyncIterator[None]:
+        """While this is held, nothing is stored into the table; what comes for it waits.
+
+        :raises StorageError: the storage stops.
+        """
+        if self._closed:
+            raise StorageError("the storage has stopped")
+        async with self._lanes.setdefault(table.name, _Lane(table)).writing:
+            yield
 
     def _take(self, lane: _Lane) -> list[_Waiting]:
         group, rows = [lane.waiting.popleft()], 0

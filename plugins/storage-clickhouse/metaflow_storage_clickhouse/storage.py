@@ -16,7 +16,7 @@ from metaflow_core.api import BuildContext, Counters, RecordBatch, Resource
 from metaflow_core.errors import ParseError, QueryError, StartError, StorageError
 from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.model.catalog.conform import conform
-from metaflow_core.query import Plan, late, prepare
+from metaflow_core.query import Plan, Retold, Subject, Tags, late, prepare, retold, subjects_of
 from metaflow_storage_clickhouse.config import ClickHouseConfig
 from metaflow_storage_clickhouse.engines.base import Engine, Settings
 from metaflow_storage_clickhouse.engines.choose import choose_engine, embedded_path
@@ -24,6 +24,7 @@ from metaflow_storage_clickhouse.errors import ClickHouseError, as_query_error, 
 from metaflow_storage_clickhouse.finish import finished
 from metaflow_storage_clickhouse.lanes import Lanes
 from metaflow_storage_clickhouse.names import Dictionaries
+from metaflow_storage_clickhouse.retagging import OpenEnds, Retagger
 from metaflow_storage_clickhouse.schema.layout import Layout
 from metaflow_storage_clickhouse.schema.migrate import STORE_VERSION, bring_up
 from metaflow_storage_clickhouse.series import SeriesBook
@@ -79,6 +80,7 @@ class ClickHouseStorage:
         self._writer: Writer | None = None
         self._lanes: Lanes | None = None
         self._series = SeriesBook(engine, catalog, self._layout)
+        self._retagger = Retagger(engine, self._layout)
         self._names = Dictionaries(engine, self._layout, self._series)
         self._writers: ThreadPoolExecutor | None = None
         self._readers: ThreadPoolExecutor | None = None
@@ -123,6 +125,8 @@ class ClickHouseStorage:
         try:
             self._done = bring_up(self._engine, self._catalog, self._layout)
             self._names.open()
+            if not self._config.cluster:
+                self._retagger.open()
             settings: Settings = {"distributed_foreground_insert": 1} if self._config.cluster else {}
             writer = Writer(self._engine, self._catalog, self._layout, self._counters, settings, self._series)
             if not getattr(self._engine, "clean", True):
@@ -312,6 +316,35 @@ class ClickHouseStorage:
             await self._in(self._writers, self._names.learn, dictionary, names, valid_from_s)
         except ClickHouseError as error:
             raise as_storage_error(error, self._engine.place) from error
+
+    async def retag(self, table: str, start_s: int, end_s: int, tags: Tags) -> int:
+        """Puts tags that came late on rows; see :class:`metaflow_core.api.LateTagsKeeper`. On a cluster nothing is changed.
+
+        :raises StorageError: they could not be stored.
+        """
+        lanes, writers, readers = self._lanes, self._writers, self._readers
+        if lanes is None or writers is None or readers is None:
+            raise StorageError("the storage is not started")
+        if self._config.cluster:
+            return 0
+        known, total = self._catalog.table(table), 0
+        try:
+            for subject in subjects_of(known):
+                # Rows are read and taggers asked while others write; only the change itself keeps these waiting.
+                ends = await self._in(readers, self._retagger.ends, subject, start_s, end_s)
+                found = await retold(subject, ends.rows, tags) if ends.numbers else None
+                if found is not None:
+                    async with lanes.alone(known):
+                        total += await self._in(writers, self._put, subject, start_s, end_s, ends, found)
+        except ClickHouseError as error:
+            raise as_storage_error(error, self._engine.place) from error
+        return total
+
+    def _put(self, subject: Subject, start_s: int, end_s: int, ends: OpenEnds, found: Retold) -> int:
+        assert self._writer is not None
+        changed = self._retagger.put(subject, start_s, end_s, ends, found)
+        self._writer.roll_up_again(subject.table, start_s, end_s)
+        return changed
 
     async def health(self) -> Mapping[str, Any]:
         """State, rows and bytes of every table that has rows, space on disk, version, what start did."""

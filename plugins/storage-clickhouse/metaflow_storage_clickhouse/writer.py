@@ -181,6 +181,14 @@ class Writer:
                 max(span[1] for span in spans),
             )
 
+    def roll_up_again(self, table: Table, first_s: int, last_s: int) -> None:
+        """Make what is rolled up from the rows between two moments again, after these were changed.
+
+        :raises ClickHouseError: something could not be made.
+        """
+        for rollup in self._rollups.get(table.name, ()):
+            rebuild_rollup(self._engine, rollup, table, self._layout, first_s, last_s)
+
     def recover(self, recent_s: int = 600) -> list[str]:
         """After a process that did not close the store: rollups of what came last are made again.
 

@@ -63,14 +63,18 @@ class Templates:
 
     def open(self, path: Path, **options: Any) -> Store:
         """A store in a directory, new if there is none in it."""
-        if not (path / "clickhouse").exists():
-            retention = str(options.get("retention", "default"))
-            if retention not in self._made:
-                made = self._factory.mktemp("template")
-                Store(made, retention=retention).close()
-                self._made[retention] = made
-            shutil.copytree(self._made[retention], path, symlinks=True, dirs_exist_ok=True)
+        self.copy(path, str(options.get("retention", "default")))
         return Store(path, **options)
+
+    def copy(self, path: Path, retention: str = "default") -> None:
+        """The files of a new store, where there is none."""
+        if (path / "clickhouse").exists():
+            return
+        if retention not in self._made:
+            made = self._factory.mktemp("template")
+            Store(made, retention=retention).close()
+            self._made[retention] = made
+        shutil.copytree(self._made[retention], path, symlinks=True, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")

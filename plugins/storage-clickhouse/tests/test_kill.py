@@ -20,7 +20,7 @@ from metaflow_core.model.expression import Ref
 from metaflow_core.query import Aggregate, Fold, Named, Scan
 
 HERE = Path(__file__).parent
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "4"))
 
 
 def _batch(number: int) -> Any:
@@ -85,7 +85,10 @@ def _check(store: Any, log: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(tmp_path: Path, stores: Callable[..., Any]) -> None:
+def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(
+    tmp_path: Path, templates: Any, stores: Callable[..., Any]
+) -> None:
+    templates.copy(tmp_path, "forever")
     log = tmp_path / "log"
     chance = random.Random(4)
     for _ in range(ROUNDS):
@@ -105,8 +108,11 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; it kills at a chosen system call")
 @pytest.mark.parametrize("nth", [3, 14])
-def test_killed_while_parts_are_put_in_place(tmp_path: Path, stores: Callable[..., Any], nth: int) -> None:
+def test_killed_while_parts_are_put_in_place(
+    tmp_path: Path, templates: Any, stores: Callable[..., Any], nth: int
+) -> None:
     """Parts become visible by a rename. A kill between two of them leaves a batch in some partitions, or a table without its rollup."""
+    templates.copy(tmp_path, "forever")
     log = tmp_path / "log"
     _run(tmp_path, log, 3)
     before = len(_numbers(log, "stored"))

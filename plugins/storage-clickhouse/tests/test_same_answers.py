@@ -179,7 +179,7 @@ def _expressions() -> tuple[st.SearchStrategy[Expr], st.SearchStrategy[Expr], st
 
 CONDITIONS, NUMBER_EXPRESSIONS, TEXT_EXPRESSIONS = _expressions()
 MANY = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "40")),
+    max_examples=int(os.environ.get("EXAMPLES", "20")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -167,8 +167,8 @@ def test_limits_are_sentences(shared: Any) -> None:
 
 def test_a_cancelled_query_is_stopped(shared: Any) -> None:
     shared.clear(TABLE)
-    shared.write(TABLE, messages(0, 100_000))
-    # A pattern that must look at every character of 60 MB of text, forty times: seconds of work.
+    shared.write(TABLE, messages(0, 50_000))
+    # A pattern that must look at every character of 30 MB of text, forty times: seconds of work.
     heavy = Call("concat", tuple(Ref("request_resource") for _ in range(60)))
     tests = [Regexp(heavy, f"([0-9/]|x){{{20 + number}}}[q-w]") for number in range(40)]
     plan = Aggregate(Scan(TABLE), (), tuple(Fold(f"x{i}", "count", where=test) for i, test in enumerate(tests)))

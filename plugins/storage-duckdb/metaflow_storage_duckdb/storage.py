@@ -18,13 +18,14 @@ from metaflow_core.errors import ParseError, QueryError, StartError, StorageErro
 from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.model.catalog.arrow import arrow_field
 from metaflow_core.model.catalog.conform import conform
-from metaflow_core.query import Plan, Told, labels_of, late, prepare
+from metaflow_core.query import Plan, Retold, Subject, Tags, Told, labels_of, late, prepare, retold, subjects_of
 from metaflow_storage_duckdb import literals
 from metaflow_storage_duckdb.compiler import Compiler
 from metaflow_storage_duckdb.config import DuckdbConfig
 from metaflow_storage_duckdb.database import MEMORY, Database, Running
 from metaflow_storage_duckdb.naming import Known, keep_names
 from metaflow_storage_duckdb.relation import Relation
+from metaflow_storage_duckdb.retagging import open_ends, put_tags
 from metaflow_storage_duckdb.schema import BATCHES_TABLE, prepare_table, stored, table_sql
 from metaflow_storage_duckdb.types import restore, stored_array
 
@@ -209,6 +210,33 @@ class DuckdbStorage:
 
         with self._writing:
             histories.learn(dictionary, names, valid_from_s, keep)
+
+    async def retag(self, table: str, start_s: int, end_s: int, tags: Tags) -> int:
+        """Puts tags that came late on rows; see :class:`metaflow_core.api.LateTagsKeeper`.
+
+        :raises StorageError: they could not be stored, with the reason.
+        """
+        known, total = self._catalog.table(table), 0
+        for subject in subjects_of(known):
+            if not set(subject.columns) <= self._database.tables.get(known.name, frozenset()):
+                # Nothing was written to it, or nothing since the catalogue has these columns.
+                continue
+            ends = await asyncio.to_thread(self._reading, subject, start_s, end_s)
+            found = await retold(subject, ends, tags) if ends.num_rows else None
+            if found is not None:
+                total += await asyncio.to_thread(self._put, subject, ends, found)
+        return total
+
+    def _reading(self, subject: Subject, start_s: int, end_s: int) -> pa.RecordBatch:
+        try:
+            with self._database.cursor() as cursor:
+                return open_ends(cursor, subject, start_s, end_s)
+        except duckdb.Error as error:
+            raise StorageError(f"{self._database.path}: rows without tags cannot be read: {error}") from error
+
+    def _put(self, subject: Subject, ends: pa.RecordBatch, found: Retold) -> int:
+        with self._writing:
+            return int(self._transaction(lambda writer: put_tags(writer, subject, ends, found)))
 
     async def execute(self, plan: Plan) -> pa.Table:
         """Answers a plan in a worker thread; whoever stops waiting stops the question too.

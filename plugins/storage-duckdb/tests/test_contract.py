@@ -11,10 +11,10 @@ from metaflow_storage_duckdb.plugin import metaflow_storages
 from metaflow_storage_duckdb.storage import DuckdbStorage
 
 from metaflow_core.api import Kind, Resource
-from metaflow_core.testing import NamesContract, StorageContract, build_context
+from metaflow_core.testing import LateTagsContract, NamesContract, StorageContract, build_context
 
 
-class TestContract(NamesContract, StorageContract):
+class TestContract(LateTagsContract, NamesContract, StorageContract):
     """What every storage must do, in a file of the component's data directory."""
 
     factory = next(iter(metaflow_storages()))

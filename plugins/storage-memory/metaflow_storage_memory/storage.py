@@ -12,8 +12,9 @@ from metaflow_core.api import Counters, RecordBatch
 from metaflow_core.errors import ParseError, StorageError
 from metaflow_core.model.catalog import Catalog
 from metaflow_core.model.catalog.conform import conform
-from metaflow_core.query import Plan, late, prepare
+from metaflow_core.query import Plan, Tags, late, prepare, subjects_of
 from metaflow_storage_memory.names import Names
+from metaflow_storage_memory.retagging import retagged
 from metaflow_storage_memory.run import Runner
 from metaflow_storage_memory.series import Series
 from metaflow_storage_memory.store import Store
@@ -84,6 +85,19 @@ class MemoryStorage:
         if dropped:
             self._counters.add("dropped", dropped, reason="memory_full")
             self._series.tidy()
+
+    async def retag(self, table: str, start_s: int, end_s: int, tags: Tags) -> int:
+        """Puts tags that came late on rows; see :class:`metaflow_core.api.LateTagsKeeper`."""
+        known = self._catalog.table(table)
+        total = 0
+        for batch in self._store.batches(known.name):
+            new, count = batch, 0
+            for subject in subjects_of(known):
+                new, more = await retagged(new, subject, start_s, end_s, tags)
+                count += more
+            if count and self._store.exchange(known.name, batch, new):
+                total += count
+        return total
 
     async def execute(self, plan: Plan) -> pa.Table:
         """Answers a plan in a worker thread.

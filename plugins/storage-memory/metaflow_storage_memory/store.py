@@ -77,6 +77,17 @@ class Store:
         with self._lock:
             return list(self._batches.get(table, ()))
 
+    def exchange(self, table: str, old: pa.RecordBatch, new: pa.RecordBatch) -> bool:
+        """Puts a batch in the place of another one of as many rows; False where that is not there any more."""
+        with self._lock:
+            kept = self._batches.get(table, deque())
+            place = next((place for place, each in enumerate(kept) if each is old), None)
+            if place is None:
+                return False
+            kept[place] = new
+            self._bytes += new.nbytes - old.nbytes
+            return True
+
     def clear(self) -> None:
         """Forgets everything."""
         with self._lock:

@@ -16,13 +16,13 @@ from metaflow_core.errors import StorageError
 from metaflow_core.model.catalog import load_catalog
 from metaflow_core.model.catalog.conform import conform
 from metaflow_core.query import Scan, TimeRange
-from metaflow_core.testing import NamesContract, StorageContract, build_context
+from metaflow_core.testing import LateTagsContract, NamesContract, StorageContract, build_context
 
 CATALOG = load_catalog()
 TABLE = CATALOG.table("l7_message")
 
 
-class TestContract(NamesContract, StorageContract):
+class TestContract(LateTagsContract, NamesContract, StorageContract):
     """What every storage must do."""
 
     factory = next(iter(metaflow_storages()))
