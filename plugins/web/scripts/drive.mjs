@@ -1,29 +1,34 @@
 /**
  * Drives every screen in Chromium and prints what was found as JSON, for tests/test_pages.py.
- *   node scripts/drive.mjs screens|trace|use|hostile|follow|memory URL [FOLDER for pictures]
+ *   node scripts/drive.mjs screens|keyboard|trace|use|hostile|follow|memory URL [FOLDER for pictures]
  */
 
 import { launch, open, SCREENS, settled } from "./browser.mjs";
+import { faults, walk } from "./reach.mjs";
 
 const [task, base, folder] = process.argv.slice(2);
 const browser = await launch();
-const tasks = { screens, trace, use, hostile, follow, memory };
+const tasks = { screens, keyboard, trace, use, hostile, follow, memory };
 try {
   console.log(JSON.stringify(await tasks[task]()));
 } finally {
   await browser.close();
 }
 
-/** Every screen at two widths in both themes: what it says, what went wrong, whether it is wider than the window. */
+/** Every screen at two widths in both themes: what it says, what went wrong, whether it is wider than the window, who is left out. */
 async function screens() {
   const found = [];
-  for (const width of [1440, 800]) {
-    for (const theme of ["light", "dark"]) {
-      const { page, wrong, close } = await open(browser, base, { width, height: 900, theme });
-      for (const [name, path] of Object.entries(SCREENS)) {
-        wrong.length = 0;
-        await page.goto(base + path);
-        await settled(page);
+  const { page, wrong } = await open(browser, base, { width: 1440, height: 900, theme: "light" });
+  for (const [name, path] of Object.entries(SCREENS)) {
+    for (const width of [1440, 800]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme: "light" });
+      wrong.length = 0;
+      await page.goto(base + path);
+      await settled(page);
+      for (const theme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme: theme });
+        await page.waitForTimeout(100);
         if (folder) await page.screenshot({ path: `${folder}/${name}-${width}-${theme}.png` });
         found.push({
           name,
@@ -34,71 +39,106 @@ async function screens() {
           problems: await page.locator(".problem").allInnerTexts(),
           wider: await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
           background: await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
+          faults: await page.evaluate(faults),
           wrong: [...wrong],
         });
       }
-      await close();
     }
   }
   return found;
 }
 
+/** Every screen by Tab alone: which places it leads to. */
+async function keyboard() {
+  const found = [];
+  const { page, wrong } = await open(browser, base, { width: 1440, height: 900, theme: "light" });
+  for (const [name, path] of Object.entries(SCREENS)) {
+    await page.goto(base + path);
+    await settled(page);
+    await page.locator("select").nth(1).selectOption("0"); // what refreshes itself would move under the walker
+    found.push({ name, ...(await walk(page)) });
+  }
+  await page.goto(`${base}requests`);
+  await settled(page);
+  const out = { screens: found, wrong };
+  await page.keyboard.press("Tab");
+  out.first = await page.evaluate(() => document.activeElement?.textContent?.trim());
+  await page.keyboard.press("Enter");
+  out.skipped = await page.evaluate(() => document.activeElement?.id);
+  const grid = page.getByRole("grid", { name: "Requests" });
+  await grid.focus();
+  await page.keyboard.press("ArrowDown");
+  out.active = await grid.evaluate((element) => document.getElementById(element.getAttribute("aria-activedescendant"))?.getAttribute("aria-rowindex"));
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".side .facts");
+  out.selected = await page.locator("[role=row][aria-selected=true]").getAttribute("aria-rowindex");
+  await page.locator(".side").getByRole("button", { name: "Copy as" }).focus();
+  await page.keyboard.press("Enter");
+  out.menu = [await page.evaluate(() => document.activeElement?.textContent)];
+  await page.keyboard.press("ArrowDown");
+  out.menu.push(await page.evaluate(() => document.activeElement?.textContent));
+  await page.keyboard.press("Escape");
+  out.menu.push(await page.evaluate(() => document.activeElement?.textContent));
+  await page.locator(".side").waitFor();
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".side", { state: "detached" });
+  return out;
+}
+
 /** One trace at two widths in both themes: from the list to the waterfall, its evidence and the flame graph, by mouse and by keyboard. */
 async function trace() {
   const found = [];
-  for (const width of [1440, 800]) {
-    for (const theme of ["light", "dark"]) {
-      const { page, wrong, close } = await open(browser, base, { width, height: 900, theme });
-      const out = { width, theme, wrong };
-      const wider = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      const picture = (name) => folder && page.screenshot({ path: `${folder}/${name}-${width}-${theme}.png` });
+  for (const [width, theme] of [[1440, "light"], [800, "dark"]]) {
+    const { page, wrong, close } = await open(browser, base, { width, height: 900, theme });
+    const out = { width, theme, wrong };
+    const wider = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    const picture = (name) => folder && page.screenshot({ path: `${folder}/${name}-${width}-${theme}.png` });
 
-      await page.goto(`${base}trace`);
-      await settled(page);
-      out.listed = await page.getByRole("table", { name: "Traces" }).locator("tbody tr").count();
-      const box = page.getByRole("textbox", { name: "Only traces with a request for which this is true" });
-      await box.fill("request_resource = '/cart/1'");
-      await box.press("Enter");
-      await page.waitForURL(/where=/);
-      await settled(page);
-      out.cells = await page.getByRole("table", { name: "Traces" }).locator("tbody tr").first().locator("td").allInnerTexts();
-      await page.getByRole("table", { name: "Traces" }).getByRole("link").first().click();
-      const rows = page.getByRole("tree", { name: "Waterfall" }).getByRole("treeitem");
-      await rows.first().waitFor();
-      out.figures = await page.locator(".figures").innerText();
-      out.rows = await rows.evaluateAll((all) => all.map((row) => ({ level: Number(row.getAttribute("aria-level")), text: row.innerText, bar: row.querySelector("i").getBoundingClientRect().width })));
-      out.services = await page.getByRole("table", { name: "Services" }).innerText();
-      out.wider = [await wider()];
-      await picture("trace-waterfall");
+    await page.goto(`${base}trace`);
+    await settled(page);
+    out.listed = await page.getByRole("table", { name: "Traces" }).locator("tbody tr").count();
+    const box = page.getByRole("textbox", { name: "Only traces with a request for which this is true" });
+    await box.fill("request_resource = '/cart/1'");
+    await box.press("Enter");
+    await page.waitForURL(/where=/);
+    await settled(page);
+    out.cells = await page.getByRole("table", { name: "Traces" }).locator("tbody tr").first().locator("td").allInnerTexts();
+    await page.getByRole("table", { name: "Traces" }).getByRole("link").first().click();
+    const rows = page.getByRole("tree", { name: "Waterfall" }).getByRole("treeitem");
+    await rows.first().waitFor();
+    out.figures = await page.locator(".figures").innerText();
+    out.rows = await rows.evaluateAll((all) => all.map((row) => ({ level: Number(row.getAttribute("aria-level")), text: row.innerText, bar: row.querySelector("i").getBoundingClientRect().width })));
+    out.services = await page.getByRole("table", { name: "Services" }).innerText();
+    out.wider = [await wider()];
+    await picture("trace-waterfall");
 
-      await rows.first().focus();
-      await page.keyboard.press("Enter");
-      const evidence = page.getByRole("complementary", { name: "Evidence" });
-      await evidence.waitFor();
-      out.root = await evidence.innerText();
-      await rows.nth(1).click();
-      await page.waitForFunction(() => document.querySelectorAll(".hop.picked")[0] === document.querySelectorAll(".hop")[1]);
-      out.evidence = await evidence.innerText();
-      out.requests = await evidence.getByRole("link", { name: "Its requests" }).getAttribute("href");
-      out.wider.push(await wider());
-      await picture("trace-evidence");
+    await rows.first().focus();
+    await page.keyboard.press("Enter");
+    const evidence = page.getByRole("complementary", { name: "Evidence" });
+    await evidence.waitFor();
+    out.root = await evidence.innerText();
+    await rows.nth(1).click();
+    await page.waitForFunction(() => document.querySelectorAll(".hop.picked")[0] === document.querySelectorAll(".hop")[1]);
+    out.evidence = await evidence.innerText();
+    out.requests = await evidence.getByRole("link", { name: "Its requests" }).getAttribute("href");
+    out.wider.push(await wider());
+    await picture("trace-evidence");
 
-      await page.getByRole("button", { name: "Flame" }).click();
-      const flame = page.getByRole("group", { name: "Flame graph" });
-      await flame.waitFor();
-      out.flame = await flame.getByRole("button").count();
-      out.wider.push(await wider());
-      await picture("trace-flame");
-      const shared = page.url();
-      await evidence.getByRole("button", { name: "Close" }).click();
-      await evidence.waitFor({ state: "detached" });
-      await page.goto(shared);
-      await flame.waitFor();
-      out.shared = await evidence.innerText();
-      out.problems = await page.locator(".problem").allInnerTexts();
-      found.push({ ...out, wrong: [...wrong] });
-      await close();
-    }
+    await page.getByRole("button", { name: "Flame" }).click();
+    const flame = page.getByRole("group", { name: "Flame graph" });
+    await flame.waitFor();
+    out.flame = await flame.getByRole("button").count();
+    out.wider.push(await wider());
+    await picture("trace-flame");
+    const shared = page.url();
+    await evidence.getByRole("button", { name: "Close" }).click();
+    await evidence.waitFor({ state: "detached" });
+    await page.goto(shared);
+    await flame.waitFor();
+    out.shared = await evidence.innerText();
+    out.problems = await page.locator(".problem").allInnerTexts();
+    found.push({ ...out, wrong: [...wrong] });
+    await close();
   }
   return found;
 }
@@ -110,7 +150,7 @@ async function use() {
 
   await page.goto(base);
   await settled(page);
-  await page.getByRole("table", { name: "Services" }).getByRole("link").first().click();
+  await page.getByRole("grid", { name: "Services" }).getByRole("link").first().click();
   await settled(page);
   out.afterService = page.url();
   out.chips = await page.locator(".chip").allInnerTexts();
@@ -138,8 +178,7 @@ async function use() {
 
   await page.goto(`${base}requests`);
   await settled(page);
-  await page.getByRole("table", { name: "Requests" }).focus();
-  await page.keyboard.press("ArrowDown");
+  await page.getByRole("grid", { name: "Requests" }).focus();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".side .facts");
@@ -283,9 +322,9 @@ async function memory() {
       }
       await settled(page);
     };
-    await rounds(10);
+    await rounds(6);
     const before = await held();
-    await rounds(40);
+    await rounds(25);
     out[name] = { before, after: await held() };
   }
   return out;
@@ -305,7 +344,7 @@ async function hostile() {
       await page.waitForSelector(".side");
     }
     if (name === "requests") {
-      await page.getByRole("table", { name: "Requests" }).focus();
+      await page.getByRole("grid", { name: "Requests" }).focus();
       await page.keyboard.press("ArrowDown");
       await page.keyboard.press("Enter");
       await page.waitForSelector(".side .facts");

@@ -1,9 +1,9 @@
 /** Connections: how they were made, how they went, how they ended. */
 
 import { useMemo } from "preact/hooks";
-import { columnIndex, measured, number, records, type Table, text } from "../api/table";
+import { columnIndex, measured, number, records } from "../api/table";
+import { type Flow, readFlows } from "../data/flows";
 import { requestsOf } from "../data/links";
-import { serverName } from "../data/names";
 import * as queries from "../data/queries";
 import { parseFilters } from "../data/sql";
 import { bytes, clock, count, day, duration, percent, seconds } from "../format";
@@ -18,48 +18,6 @@ import { Facet, FilterBar } from "../ui/filters";
 import { Packets } from "../ui/packets";
 import { Panel } from "../ui/panel";
 import { type Field, VirtualTable } from "../ui/table";
-
-interface Flow {
-  id: string;
-  flow: string;
-  timeS: number;
-  client: string;
-  server: string;
-  transport: string;
-  protocol: string;
-  ended: string;
-  lasted: number | null;
-  rtt: number | null;
-  art: number | null;
-  packets: number;
-  bytes: number;
-  retrans: number;
-  zeroWindows: number;
-  requests: number;
-  errors: number;
-}
-
-function readFlows(table: Table): Flow[] {
-  return records(table).map((row) => ({
-    id: queries.identityOf("l4_flow_log", row),
-    flow: text(row["flow_id"]),
-    timeS: seconds(row["start_time"]) ?? 0,
-    client: serverName(text(row["auto_service_0"]), number(row["client_port"])),
-    server: serverName(text(row["auto_service_1"]), number(row["server_port"])),
-    transport: text(row["protocol"]),
-    protocol: text(row["l7_protocol"]),
-    ended: text(row["close_type"]),
-    lasted: measured(row["duration"]) || null,
-    rtt: measured(row["rtt"]) || null,
-    art: measured(row["art_max"]) || null,
-    packets: number(row["packet"]),
-    bytes: number(row["byte"]),
-    retrans: number(row["retrans"]),
-    zeroWindows: number(row["zero_win"]),
-    requests: number(row["l7_request"]),
-    errors: number(row["l7_error"]),
-  }));
-}
 
 const FINE = new Set(["finish", "forced_report", "tcp_fin_client_rst"]);
 
@@ -110,7 +68,7 @@ export function Flows() {
   const table = lines.data;
   const column = (name: string) => (table ? table.rows.map((row) => measured(row[columnIndex(table, name)])) : []);
   const times = table ? table.rows.map((row) => seconds(row[columnIndex(table, "t")]) ?? 0) : [];
-  const capped = rows.length >= queries.MOST_REQUESTS;
+  const capped = (answer.data?.rows.length ?? 0) >= queries.MOST_REQUESTS;
 
   return (
     <div class={`with-facets ${one ? "with-side" : ""}`}>
@@ -152,7 +110,7 @@ export function Flows() {
         <Panel
           title="Flows"
           class="tall"
-          note={capped ? `the first ${count(rows.length)}` : `${count(rows.length)} rows; one at the end of a flow, and one each minute`}
+          note={capped ? `the first ${count(rows.length)} flows` : `${count(rows.length)} flows, each with what it did in the time shown`}
           questions={[asked]}
           {...answer}
           empty={rows.length === 0}

@@ -146,7 +146,7 @@ export function Chart(props: Props) {
         })}
         <span class="note">{props.times[index] === undefined ? "" : clock(props.times[index] ?? 0)}</span>
       </figcaption>
-      <div class="chart-box" ref={box} />
+      <div class="chart-box" role="img" aria-label={`${props.label}: ${props.series.map((series) => series.label).join(", ")}`} ref={box} />
     </figure>
   );
 }

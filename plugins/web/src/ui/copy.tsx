@@ -12,8 +12,12 @@ export function Copy({ questions }: { questions: (Question | null)[] }) {
   const asked = questions.filter((question): question is Question => question !== null);
   useEffect(() => {
     if (!open) return;
+    menu.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
     const close = (event: Event) => {
-      if (!(event instanceof KeyboardEvent) ? !menu.current?.contains(event.target as Node) : event.key === "Escape") setOpen(false);
+      const isKey = event instanceof KeyboardEvent;
+      if (isKey ? event.key !== "Escape" : menu.current?.contains(event.target as Node)) return;
+      setOpen(false);
+      if (isKey) menu.current?.querySelector("button")?.focus();
     };
     document.addEventListener("mousedown", close);
     document.addEventListener("keydown", close);
@@ -39,7 +43,7 @@ export function Copy({ questions }: { questions: (Question | null)[] }) {
         Copy as…
       </button>
       {open && (
-        <div class="menu" role="menu">
+        <div class="menu" role="menu" aria-label="Copy as" onKeyDown={walk}>
           <button type="button" role="menuitem" onClick={() => take(asked.map((q) => q.sql).join(";\n\n"), "SQL")}>
             SQL
           </button>
@@ -58,6 +62,16 @@ export function Copy({ questions }: { questions: (Question | null)[] }) {
       )}
     </div>
   );
+}
+
+/** Arrows, Home and End walk through a menu; Tab leaves it. */
+function walk(event: KeyboardEvent): void {
+  const items = [...(event.currentTarget as Element).querySelectorAll<HTMLElement>("[role=menuitem]")];
+  const at = items.indexOf(document.activeElement as HTMLElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1 + items.length, Home: 0, End: items.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  items[to % items.length]?.focus();
 }
 
 /** Copies by the clipboard's interface; on plain http beyond loopback there is only the old command. */

@@ -1,6 +1,6 @@
 /** Every field of one row, the telling ones first; then why its protocol was recognised. */
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { records, text, type Value } from "../api/table";
 import type { Asked } from "../state/live";
 import type { Table } from "../api/table";
@@ -36,6 +36,15 @@ const isNothing = (value: Value): boolean => value === null || value === "" || v
 
 export function Detail({ title, first, question, answer, flow, children }: Props) {
   const [all, setAll] = useState(false);
+  useEffect(() => {
+    const leave = (event: KeyboardEvent) => {
+      // in a box Escape is the box's, and an open menu is closed first
+      const isElsewhere = (event.target as Element).closest("input, textarea, select") || document.querySelector("[role=menu]");
+      if (event.key === "Escape" && !isElsewhere) setParams({ row: "" });
+    };
+    document.addEventListener("keydown", leave);
+    return () => document.removeEventListener("keydown", leave);
+  }, []);
   const row = answer.data ? records(answer.data)[0] : undefined;
   const names = row ? [...first.filter((name) => name in row), ...Object.keys(row).filter((name) => !first.includes(name))] : [];
   const kept = names.filter((name) => all || !isNothing(row?.[name] ?? null));

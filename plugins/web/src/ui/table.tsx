@@ -1,7 +1,7 @@
 /** A table of any length: only the rows that are seen are in the page. Rows have one height; arrows, Home and End walk through them. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 export interface Field<Row> {
   key: string;
@@ -32,6 +32,7 @@ const SPARE = 8;
 export function VirtualTable<Row>(props: Props<Row>) {
   const { fields, rows, height } = props;
   const body = useRef<HTMLDivElement>(null);
+  const id = useId();
   const [top, setTop] = useState(0);
   const [seen, setSeen] = useState(height ?? 480);
   const [cursor, setCursor] = useState(-1);
@@ -52,7 +53,9 @@ export function VirtualTable<Row>(props: Props<Row>) {
     const page = Math.max(1, Math.floor(seen / ROW) - 1);
     const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -rows.length, End: rows.length };
     const step = steps[event.key];
-    if (event.key === "Enter") {
+    if ((event.target as Element).closest("a, button")) return; // the cell has its own meaning
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
       const row = rows[cursor];
       if (row !== undefined) props.onPick?.(row);
     } else if (step !== undefined && rows.length > 0) {
@@ -69,13 +72,15 @@ export function VirtualTable<Row>(props: Props<Row>) {
   return (
     <div
       class="table"
-      role="table"
+      role={props.onPick ? "grid" : "table"}
       aria-label={props.label}
+      aria-activedescendant={props.onPick && cursor >= first && cursor < last ? `${id}-${cursor}` : undefined}
       aria-rowcount={rows.length + 1}
       style={height === undefined ? {} : { height: `${Math.min(height, (rows.length + 1) * ROW + 4)}px` }}
       ref={body}
       tabIndex={0}
       onKeyDown={walk}
+      onFocus={(event) => event.target === event.currentTarget && cursor < 0 && rows.length > 0 && setCursor(Math.min(rows.length - 1, Math.ceil(top / ROW)))}
       onScroll={(event) => setTop((event.currentTarget as HTMLElement).scrollTop)}
     >
       <div class="table-head" role="row" style={{ gridTemplateColumns: tracks, minWidth: least }}>
@@ -94,7 +99,9 @@ export function VirtualTable<Row>(props: Props<Row>) {
             <div
               key={key}
               role="row"
+              id={`${id}-${index}`}
               aria-rowindex={index + 2}
+              aria-selected={props.onPick ? key === props.picked : undefined}
               class={`table-row ${props.onPick ? "can-pick" : ""} ${state}`}
               style={{ gridTemplateColumns: tracks, top: `${index * ROW}px` }}
               onClick={(event) => {
@@ -104,7 +111,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
               }}
             >
               {fields.map((field) => (
-                <div role="cell" key={field.key} class={field.right ? "right" : ""} title={field.whole?.(row)}>
+                <div role={props.onPick ? "gridcell" : "cell"} key={field.key} class={field.right ? "right" : ""} title={field.whole?.(row)}>
                   {field.cell(row)}
                 </div>
               ))}
