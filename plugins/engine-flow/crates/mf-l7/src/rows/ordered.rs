@@ -70,15 +70,41 @@ impl<R> OrderedTable<R> {
     pub fn sorted(&mut self) -> &mut Table {
         self.settle();
         if self.mixed && self.table.rows() == self.keys.len() {
-            let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
-            order.sort_by_key(|&row| self.keys.get(row as usize).copied());
+            let order = in_order(&self.keys);
             self.table.reorder(&order);
-            self.keys.sort();
+            self.keys = order.iter().filter_map(|&row| self.keys.get(row as usize).copied()).collect();
             self.before = Repeats::default();
         }
         self.mixed = false;
         &mut self.table
     }
+}
+
+/// The order in which the keys go up; equal ones as they stand. Mostly few rows are late: they are sorted alone, and merged into
+/// the others, which are in order.
+fn in_order<K: Ord>(keys: &[K]) -> Vec<u32> {
+    let (mut in_time, mut late) = (Vec::with_capacity(keys.len()), Vec::new());
+    let mut newest = keys.first();
+    for (row, key) in keys.iter().enumerate() {
+        if newest.is_some_and(|newest| key < newest) {
+            late.push(row as u32);
+        } else {
+            newest = Some(key);
+            in_time.push(row as u32);
+        }
+    }
+    let place = |row: &u32| (keys.get(*row as usize), *row);
+    late.sort_unstable_by_key(place);
+    let mut order = Vec::with_capacity(keys.len());
+    let mut late = late.into_iter().peekable();
+    for row in in_time {
+        while let Some(earlier) = late.next_if(|late| place(late) < place(&row)) {
+            order.push(earlier);
+        }
+        order.push(row);
+    }
+    order.extend(late);
+    order
 }
 
 /// Where a row is written to.
@@ -90,4 +116,27 @@ pub struct RowOf<'a, R> {
     pub recent: &'a mut Vec<R>,
     /// What the table's last row said.
     pub before: &'a mut Repeats,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_order;
+
+    #[test]
+    fn late_rows_find_their_place_and_equal_ones_keep_their_order() {
+        let mut seed = 1_u32;
+        for length in 0..200 {
+            for spread in [1, 3, 50, 1000] {
+                let keys: Vec<u32> = (0..length)
+                    .map(|row| {
+                        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        (row + (seed >> 16) % spread) / 3
+                    })
+                    .collect();
+                let mut expected: Vec<u32> = (0..length).collect();
+                expected.sort_by_key(|row| keys[*row as usize]);
+                assert_eq!(in_order(&keys), expected, "{keys:?}");
+            }
+        }
+    }
 }
