@@ -3,7 +3,8 @@
 The captures are those of real servers that the plugins keep in ``tests/captures``; each is played many times, with new connections
 each time. Times are CPU time of this process while the parser has a batch (of tshark: of its process, less that of a run on the
 capture played once). Inference: the first payload of both sides of every connection is shown to every parser, whatever its port, which
-is more than an engine does; how much that is of the whole depends on how long connections are.
+is more than an engine does; how much that is of the whole depends on how long connections are. What it costs an engine is measured on
+mixed traffic of all protocols and of none (``bench/_mixed.py``).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 from metaflow_engine_flow.parser_library import load as load_native
 from metaflow_loader_wasm.loader import WasmLoader
 
+from bench._mixed import Cost, Service, cost
 from bench._segments import Segment, batches, segments
 from bench.machine import machine
 from metaflow_core.api import ParserFactory, ParserRuntime
@@ -55,9 +57,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=1.0, help="CPU time for each parser and runtime (default 1)")
     parser.add_argument("--parsers", nargs="*", help="which (default all that have a capture)")
     parser.add_argument("--no-tshark", action="store_true", help="without tshark")
+    parser.add_argument("--mixed", action="store_true", help="only what inference costs on mixed traffic")
     options = parser.parse_args(arguments)
     slow = []
     every = list(loads(options.parsers))
+    if options.mixed:
+        print(mixed(every), machine(), sep="\n")
+        return 0
     print(f"{'capture':<34}{'messages':>9}{'bytes':>9}{'native/s':>12}{'wasm/s':>12}{'tshark/s':>11}")
     for load in every:
         rates = [rate(load, runtime, options.seconds) for runtime in runtimes(load.factory)]
@@ -71,6 +77,7 @@ def main(arguments: list[str]) -> int:
         if native < FLOOR and size / max(count, 1) < 200:
             slow.append(f"{load.name} ({load.file.stem})")
     print(inference(every))
+    print(mixed(every))
     print(machine())
     for name in slow:
         print(f"{name}: slower than {FLOOR:,} small messages a second", file=sys.stderr)
@@ -160,6 +167,11 @@ def inference(every: list[Load]) -> str:
         f"for parsing a message: 10 % of the parsers' time at {9 * each_check / each_message:.0f} messages a connection; "
         f"{taken} conversations claimed by a parser of another protocol"
     )
+
+
+def mixed(every: list[Load]) -> Cost:
+    """What the engine spends on finding out, over all captures at once and over traffic that nobody knows."""
+    return cost([Service(load.name, load.found) for load in every], {load.name: load.factory for load in every})
 
 
 def verdicts(result: bytes) -> bytes:
