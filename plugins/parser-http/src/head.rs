@@ -199,6 +199,7 @@ fn coding(value: &[u8]) -> Coding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use metaflow_parser_sdk::http::options::HeaderNames;
 
     fn read<'a>(bytes: &'a [u8], fields: &Fields) -> (Head<'a>, Trace) {
         let mut trace = Trace::default();
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn fields_are_found_in_any_case_and_with_any_line_end() {
-        let fields = Fields::default();
+        let fields = Fields::from(&HeaderNames::default());
         let bytes = b"hOsT:  a.example \r\nX-REQUEST-ID:7\nUser-Agent: one\r\n two\r\n\tthree\r\nno colon\r\n: none\r\nReferer:r\r\n\r\nHost: body";
         let (head, _) = read(bytes, &fields);
         assert_eq!((head.host, head.request_id()), (&b"a.example"[..], &b"7"[..]));
@@ -220,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_length_of_a_body() {
-        let fields = Fields::default();
+        let fields = Fields::from(&HeaderNames::default());
         for (value, expected) in [
             ("Content-Length: 12\r\n", ContentLength::Bytes(12)),
             ("Content-Length: 12, 12\r\ncontent-length: 12\r\n", ContentLength::Bytes(12)),
@@ -239,8 +240,8 @@ mod tests {
 
     #[test]
     fn the_first_name_of_a_list_wins_whatever_the_order_on_the_wire() {
-        let mut fields = Fields::default();
-        fields.set_client_ip(&["x-real-ip".to_owned(), "x-forwarded-for".to_owned()]);
+        let client_ip = vec!["x-real-ip".to_owned(), "x-forwarded-for".to_owned()];
+        let fields = Fields::from(&HeaderNames { client_ip, ..HeaderNames::default() });
         let (head, _) = read(b"X-Forwarded-For: 10.0.0.1, 10.0.0.2\r\nX-Real-IP: 192.0.2.7\r\n", &fields);
         assert_eq!(head.client_ip(), b"192.0.2.7");
         let (head, _) = read(b"X-Forwarded-For: 10.0.0.1, 10.0.0.2\r\n", &fields);

@@ -1,6 +1,7 @@
 //! The first line of a message (RFC 9112, 3 and 4): strict enough that other protocols of the same look are refused.
 
 use crate::scan;
+use metaflow_parser_sdk::http::options::is_token;
 
 /// The methods that need no further proof: RFC 9110, PATCH, WebDAV's and the two link methods.
 const VERBS: [&[u8]; 15] = [
@@ -55,15 +56,6 @@ pub(crate) struct StatusLine<'a> {
 pub(crate) enum StartLine<'a> {
     Request(RequestLine<'a>),
     Status(StatusLine<'a>),
-}
-
-/// A character of a token (RFC 9110, 5.6.2).
-pub(crate) const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        )
 }
 
 pub(crate) fn is_verb(method: &[u8]) -> bool {
