@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from metaflow_querier.config import QuerierConfig
 from metaflow_querier.service import QuerierService
 
 from metaflow_core.api import Kind, QueryResult
+from metaflow_core.cli.root import run_cli
 from metaflow_core.errors import QuerySyntaxError, StorageError, UnsupportedQuery
 from metaflow_core.hooks.host import PluginHost
 from metaflow_core.testing import build_context
@@ -70,6 +73,22 @@ class FakeApp:
 
     def stats(self) -> list[Any]:
         return []
+
+
+class Said:
+    """What a command printed, and its exit code."""
+
+    def __init__(self, *arguments: str) -> None:
+        out, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            self.returncode = run_cli(arguments)
+        self.stdout, self.stderr = (each.buffer.getvalue().decode() for each in (out, errors))  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def mflow() -> Callable[..., Said]:
+    """Runs ``mflow`` as a person would, in this process: a new one costs two seconds of imports, and there are forty."""
+    return Said
 
 
 @pytest.fixture

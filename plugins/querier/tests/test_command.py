@@ -22,7 +22,7 @@ ROWS = [
 ]
 
 
-def mflow(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+def process(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "metaflow_core", "query", *arguments],
         capture_output=True,
@@ -34,18 +34,18 @@ def mflow(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProc
 
 
 def test_capture() -> None:
-    result = mflow("--pcap", str(CAPTURE), QUESTION)
+    result = process("--pcap", str(CAPTURE), QUESTION)
     assert result.returncode == 0, result.stderr
     assert [json.loads(line) for line in result.stdout.splitlines()] == ROWS
 
 
-def test_formats(tmp_path: Path) -> None:
-    result = mflow("--pcap", str(CAPTURE), QUESTION, "--format", "csv")
+def test_formats(mflow: Any, tmp_path: Path) -> None:
+    result = mflow("query", "--pcap", str(CAPTURE), QUESTION, "--format", "csv")
     assert result.stdout.splitlines()[:2] == ["l7_protocol,n", "HTTP,48"]
-    table = mflow("--pcap", str(CAPTURE), "-", "--format", "table", stdin=QUESTION)
+    table = process("--pcap", str(CAPTURE), "-", "--format", "table", stdin=QUESTION)
     assert table.stdout.split()[:2] == ["l7_protocol", "n"]
     target = tmp_path / "x.parquet"
-    written = mflow("--pcap", str(CAPTURE), QUESTION, "--out", str(target))
+    written = mflow("query", "--pcap", str(CAPTURE), QUESTION, "--out", str(target))
     assert "4 rows written" in written.stderr
     assert pq.read_table(target).to_pylist() == ROWS
 
@@ -67,23 +67,23 @@ def test_formats(tmp_path: Path) -> None:
         (["--pcap", str(CAPTURE), "SHOW TABLES", "--out", "x.xyz"], 1, "suffixes are"),
     ],
 )
-def test_mistakes(arguments: list[str], code: int, part: str) -> None:
-    result = mflow(*arguments)
+def test_mistakes(mflow: Any, arguments: list[str], code: int, part: str) -> None:
+    result = mflow("query", *arguments)
     assert result.returncode == code
     assert part in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
 
 
-async def test_server(serve: Any) -> None:
+async def test_server(mflow: Any, serve: Any) -> None:
     """The command asks a server; the server's warnings, units and refusals arrive."""
     client = await serve(token="geheim")
     url = str(client.base_url)
-    result = await asyncio.to_thread(mflow, "--url", url, "--token", "geheim", "ok", "--format", "jsonl")
+    result = await asyncio.to_thread(mflow, "query", "--url", url, "--token", "geheim", "ok", "--format", "jsonl")
     assert json.loads(result.stdout.splitlines()[0])["t"] == "2023-11-14T22:13:20Z"
     assert "something was cut" in result.stderr
-    wrong = await asyncio.to_thread(mflow, "--url", url, "--token", "geheim", "wrong", "--json")
+    wrong = await asyncio.to_thread(mflow, "query", "--url", url, "--token", "geheim", "wrong", "--json")
     assert json.loads(wrong.stderr)["message"] == "column 7: there is no column 'x'"
-    refused = await asyncio.to_thread(mflow, "--url", url, "ok")
+    refused = await asyncio.to_thread(mflow, "query", "--url", url, "ok")
     assert (refused.returncode, "a token is needed" in refused.stderr) == (1, True)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,14 +15,8 @@ CAPTURE = Path(__file__).resolve().parents[3] / "tests" / "captures" / "shop.pca
 COUNT = "SELECT Count(row) AS n, Uniq(endpoint) AS e FROM l7_flow_log"
 
 
-def mflow(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "metaflow_core", *arguments], capture_output=True, text=True, check=False, timeout=240
-    )
-
-
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(mflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The capture in a store: DuckDB's, which is made in no time."""
     pytest.importorskip("metaflow_storage_duckdb", reason="the store of this test is DuckDB's")
     place = tmp_path_factory.mktemp("store") / "rows.duckdb"
@@ -33,19 +26,25 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def rows(place: Path, *question: str) -> list[dict[str, object]]:
-    done = mflow("query", "--data", str(place), "--storage", "duckdb", *question)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+@pytest.fixture(scope="module")
+def rows(mflow: Any) -> Any:
+    """Asks a store."""
+
+    def asked(place: Path, *question: str) -> list[dict[str, object]]:
+        done = mflow("query", "--data", str(place), "--storage", "duckdb", *question)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return asked
 
 
-def test_a_capture_is_stored_once(store: Path) -> None:
+def test_a_capture_is_stored_once(mflow: Any, rows: Any, store: Path) -> None:
     again = mflow("read", str(CAPTURE), "--into", str(store), "--storage", "duckdb")
     assert again.returncode == 0, again.stderr
     assert rows(store, COUNT) == [{"n": 136, "e": 13}]
 
 
-def test_rows_go_out_and_in(store: Path, tmp_path: Path) -> None:
+def test_rows_go_out_and_in(mflow: Any, rows: Any, store: Path, tmp_path: Path) -> None:
     whole, part = tmp_path / "whole.parquet", tmp_path / "part.parquet"
     done = mflow("export", "l7_flow_log", "--data", str(store), "--storage", "duckdb", "--out", str(whole))
     assert (done.returncode, "136 rows of flow_log.l7_flow_log" in done.stderr) == (0, True), done.stderr
@@ -76,7 +75,7 @@ def test_rows_go_out_and_in(store: Path, tmp_path: Path) -> None:
         (["query", "--url", "http://127.0.0.1:1", "--promql", "up"], "cannot be asked"),
     ],
 )
-def test_mistakes_are_told(store: Path, tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_mistakes_are_told(mflow: Any, store: Path, tmp_path: Path, arguments: list[str], said: str) -> None:
     place = {"store": str(store), "other": str(tmp_path / "other.duckdb")}
     words = [word.format(**place) if "{" in word else word for word in arguments]
     if words[0] != "read" and "--url" not in words:
@@ -87,7 +86,7 @@ def test_mistakes_are_told(store: Path, tmp_path: Path, arguments: list[str], sa
     assert "Traceback" not in done.stderr
 
 
-def test_promql_of_a_store(store: Path) -> None:
+def test_promql_of_a_store(mflow: Any, rows: Any, store: Path) -> None:
     question = ["--promql", "sum(flow_metrics__application__request__1m)", "--at", "2026-11-21T07:28:00Z"]
     assert rows(store, *question)[0]["value"] == 272
     moments = ["--from", "2026-11-21T07:27:13Z", "--to", "2026-11-21T07:27:16Z", "--step", "1s", "--plot"]
