@@ -31,15 +31,16 @@ class CbpfCollector:
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._gone: asyncio.Queue[str] = asyncio.Queue()
+        self._refused: dict[str, str] = {}
 
     def resources(self) -> Iterable[Resource]:
         """Nothing exclusive: a packet socket takes copies."""
         return ()
 
     async def start(self) -> None:
-        """Open the rings.
+        """Open the rings. An interface that went away meanwhile, or has no ring for us, costs only itself; it is tried again.
 
-        :raises StartError: no interface matches. :raises UnavailableError: the privilege is missing.
+        :raises StartError: no interface matches, or none can be captured. :raises UnavailableError: the privilege is missing.
         """
         self._stopping.clear()
         present = list_interfaces()
@@ -49,12 +50,31 @@ class CbpfCollector:
             raise StartError(
                 f"no interface that is up matches {', '.join(self._config.interfaces)}; this machine has: {names}"
             )
+        last: StartError | None = None
         try:
             for interface in chosen:
-                self._open(interface)
+                last = self._try(interface) or last
+            if last is not None and not self._rings:
+                raise last
         except BaseException:
             await self.stop()
             raise
+        if last is not None:
+            self._context.report("degraded", f"{last}; it is tried again")
+
+    def _try(self, interface: Interface) -> StartError | None:
+        """Open the rings of an interface; gives why there are none. The same reason is logged once."""
+        try:
+            self._open(interface)
+        except StartError as error:
+            for ring in self._rings.pop(interface.name, ()):
+                ring.close()
+            if self._refused.get(interface.name) != str(error):
+                self._context.logger.warning("%s.", error)
+            self._refused[interface.name] = str(error)
+            return error
+        self._refused.pop(interface.name, None)
+        return None
 
     def _open(self, interface: Interface) -> None:
         program = compile_filter(self._expression, interface.link_type or 1)
@@ -146,14 +166,11 @@ class CbpfCollector:
         for interface in choose(self._config.interfaces, list_interfaces()):
             if interface.name in self._rings:
                 continue
-            try:
-                self._open(interface)
-            except StartError as error:
-                self._rings.pop(interface.name, None)
-                self._context.logger.warning("%s.", error)
+            if self._try(interface) is not None:
                 continue
             self._spawn(interface.name, emit, loop)
-            self._context.report("running", "")
+            if not self._refused:
+                self._context.report("running", "")
 
     async def stop(self) -> None:
         """End the threads and give the rings back. Idempotent."""

@@ -147,6 +147,21 @@ async def test_interface_that_goes_away_and_returns(veth: str) -> None:
     assert sum(len(list(packets(bytes(block.data)))) for block in blocks) == 3
 
 
+@needs_capture
+async def test_an_interface_that_went_away_before_its_ring_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    ghost = Interface("ghost0", 2**30, 1, False, True)
+    monkeypatch.setattr("metaflow_collector_cbpf.collector.list_interfaces", lambda: [ghost, *list_interfaces()])
+    async with capturing(interfaces=["ghost0", "lo"], filter="udp port 9") as (blocks, (_, reports)):
+        send(3, 9)
+        await asyncio.sleep(0.2)
+    assert b"".join(block.data for block in blocks).count(b"metaflow-") == 3
+    assert reports[0][0] == "degraded"
+    assert reports[0][1].startswith("interface ghost0: the capture ring cannot be set up: [Errno 19]")
+    with pytest.raises(StartError, match="ghost0"):
+        async with capturing(interfaces=["ghost0"]):
+            pass
+
+
 async def test_no_matching_interface_is_a_sentence() -> None:
     collector = CbpfCollector(build_context(Kind.COLLECTOR, "cbpf"), CbpfConfig(interfaces=["surely-not"]))
     with pytest.raises(StartError, match=r"no interface that is up matches surely-not; this machine has: .*lo"):
