@@ -1,9 +1,12 @@
 #!/bin/sh
 # Makes the tcp-*.pcap captures beside this file: a real nginx and real clients in two network namespaces (prefix e1ns), a third
-# one between them loses, delays and reorders frames (tcp-wire.py: `tc netem` in user space, for kernels without sch_netem).
+# one between them loses, delays, duplicates and reorders frames (tcp-wire.py: `tc netem` in user space, for kernels without sch_netem).
 # Needs root, nginx, curl, python3, tcpdump, iproute2, ethtool. Only headers are kept (snap length 96), which also makes every
 # data packet one cut by the capture. Run it from any directory; it cleans up after itself.
+# With a name (tcp-make.sh tcp-duplicate) it makes that capture alone.
 set -eu
+only=${1:-}
+want() { [ -z "$only" ] || [ "$only" = "$1" ]; }
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 a=e1ns-client b=e1ns-server w=e1ns-wire
@@ -65,21 +68,38 @@ end() {
 }
 get() { ip netns exec $a curl -s "$@" >/dev/null || true; }
 
+if want tcp-loss-server; then
 shape 0.04 10 0 0 0.04 10 0 0
 capture $b e1ns-vb tcp-loss-server.pcap
 for _ in 1 2 3 4 5 6; do get http://10.91.0.2:8080/40k http://10.91.0.2:8080/300 http://10.91.0.2:8080/40k; done
 end
+fi
+if want tcp-loss-client; then
+shape 0.04 10 0 0 0.04 10 0 0
 capture $a e1ns-va tcp-loss-client.pcap
 for _ in 1 2 3 4 5 6; do get http://10.91.0.2:8080/40k http://10.91.0.2:8080/300 http://10.91.0.2:8080/40k; done
 end
+fi
+if want tcp-reorder; then
 shape 0 5 0 0 0 10 0 0.2
 capture $a e1ns-va tcp-reorder.pcap
 for _ in 1 2 3 4; do get http://10.91.0.2:8080/40k http://10.91.0.2:8080/300; done
 end
+fi
+if want tcp-delay; then
 shape 0 15 5 0 0 5 0 0
 capture $a e1ns-va tcp-delay.pcap
 for _ in 1 2 3 4 5; do get http://10.91.0.2:8080/300 http://10.91.0.2:8080/300 http://10.91.0.2:8080/300; done
 end
+fi
+# Some frames arrive twice, the second copy later than those behind it.
+if want tcp-duplicate; then
+shape 0 5 0 0 0 5 0 0 0.1 0.15
+capture $a e1ns-va tcp-duplicate.pcap
+for _ in 1 2 3 4; do get http://10.91.0.2:8080/40k http://10.91.0.2:8080/300; done
+end
+fi
+if want tcp-zero-window; then
 # A client that does not read closes its window; then it reads everything.
 shape 0 2 0 0 0 2 0 0
 capture $a e1ns-va tcp-zero-window.pcap
@@ -90,6 +110,8 @@ s.sendall(b'GET /40k HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'); time.sl
 while s.recv(4096): time.sleep(0.01)
 "
 end
+fi
+if want tcp-ends; then
 # Nobody listens; nobody answers; a health check; an abrupt end.
 shape 0 2 0 0 0 2 0 0
 capture $a e1ns-va tcp-ends.pcap
@@ -112,4 +134,5 @@ try: socket.create_connection(('10.91.0.2', 8080), 4)
 except OSError: pass
 "
 end
+fi
 ls -l "$here"/tcp-*.pcap

@@ -115,6 +115,14 @@ fn reordering() {
 }
 
 #[test]
+fn duplicates() {
+    let log = run("tcp-duplicate.pcap");
+    // tshark: 31 retransmissions, of which one is a FIN without data; 2 of them are SYN-ACKs. Nothing out of order.
+    assert_eq!(numbers(&log), [334, 30, 0, 0, 4, 56_360, 4, 6, 9]);
+    assert_eq!(sum(&log, |c| c.retrans_synack.into()), 2);
+}
+
+#[test]
 fn zero_window() {
     let log = run("tcp-zero-window.pcap");
     assert_eq!(numbers(&log), [58, 1, 0, 3, 1, 6_137, 1, 1, 2]);
