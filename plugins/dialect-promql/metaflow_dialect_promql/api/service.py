@@ -23,6 +23,7 @@ from metaflow_dialect_promql.api.forms import (
     success,
     written,
 )
+from metaflow_dialect_promql.api.openapi import openapi
 from metaflow_dialect_promql.api.remote_read import remote_read
 from metaflow_dialect_promql.config import ApiConfig
 from metaflow_dialect_promql.dialect import milliseconds
@@ -96,6 +97,7 @@ class PrometheusApi:
         }
         routes = [Path(f"/api/v1/{path}", self._endpoint(each), methods=["GET", "POST"]) for path, each in both.items()]
         routes += [Path(f"/api/v1/{path}", self._endpoint(each), methods=["GET"]) for path, each in get.items()]
+        routes.append(Path("/api/v1/openapi.json", _described, methods=["GET"]))
         routes.append(Path("/api/v1/read", self._read, methods=["POST"]))
         routes += [Path(f"/-/{name}", _alive, methods=["GET", "HEAD"]) for name in ("healthy", "ready")]
         return Starlette(routes=routes, exception_handlers={404: _not_found})
@@ -264,6 +266,11 @@ class PrometheusApi:
         if answer.frames is not None:
             return StreamingResponse(answer.frames, media_type=answer.content_type)
         return Response(answer.body, media_type=answer.content_type, headers={"Content-Encoding": "snappy"})
+
+
+async def _described(request: Request) -> Response:
+    del request
+    return JSONResponse(openapi(_VERSION))
 
 
 async def _alive(request: Request) -> Response:

@@ -1,6 +1,6 @@
 """Asks MetaFlow and a running Prometheus the same, and lists every difference with its reason.
 
-``python plugins/dialect-promql/tests/compare/compare.py [count]``
+``python plugins/dialect-promql/tests/compare/compare.py [count [seed]]``
 """
 
 from __future__ import annotations
@@ -287,8 +287,9 @@ def main(arguments: list[str]) -> int:
         print(f"nothing to compare with: {why}")
         return 2
     count = int(arguments[0]) if arguments else 1000
+    seed = int(arguments[1]) if len(arguments) > 1 else 20
     with tempfile.TemporaryDirectory() as name:
-        total, found = run(count, Path(name))
+        total, found = run(count, Path(name), seed)
     for each in found:
         print(f"{each.expression}\n    {each.kind}; {each.reason}\n    ours:   {each.ours}\n    theirs: {each.theirs}")
     print(f"{total - len(found)} of {total} expressions give the same answer ({(total - len(found)) / total:.2%})")
