@@ -75,11 +75,11 @@ def agent(
     from metaflow_up import running
     from metaflow_up.assemble import LINK, agent_config
     from metaflow_up.choice import choose_capture, from_files
-    from metaflow_up.lean import without_frames
+    from metaflow_up.lean import slim
     from metaflow_up.looking import ebpf_refused
     from metaflow_up.place import Place, default_data
 
-    without_frames()
+    slim()
     wants = wanted(**asked)
     host = PluginHost()
     host.load()

@@ -17,7 +17,7 @@ __all__ = ["MODES", "Capture", "Wanted", "choose_capture", "first_installed", "f
 
 # best first
 STORAGES = ("clickhouse", "memory")
-_RINGS_MIB, _AGENT_RINGS_MIB, _LEAST_RING_MIB = 64, 32, 8
+_RINGS_MIB, _AGENT_RINGS_MIB, _LEAST_RING_MIB = 64, 16, 8
 MODES = ("auto", "packets", "ebpf", "both")
 _EBPF = "system calls and TLS plain text of this machine's processes through eBPF"
 

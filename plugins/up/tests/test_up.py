@@ -133,8 +133,8 @@ def test_the_memory_of_rings_is_shared_and_an_agent_has_little(tmp_path: Path) -
         return choice._rings(interfaces, command, tmp_path)["ring_mib"]
 
     assert ring_mib(("*",), "up") == 16
-    assert ring_mib(("eth*",), "agent") == 16
-    assert ring_mib(("lo",), "agent") == 32
+    assert ring_mib(("eth*",), "agent") == 8
+    assert ring_mib(("lo",), "agent") == 16
     for at in range(60):
         (tmp_path / f"veth{at}").mkdir()
     assert ring_mib(("*",), "agent") == 8
@@ -301,7 +301,7 @@ def test_what_works_badly_is_told_while_it_does() -> None:
 
 def test_an_agent_loads_no_data_frames() -> None:
     pytest.importorskip("pandas", reason="pandas is not installed, so nothing could load it")
-    words = "import sys, metaflow_up.lean as lean; lean.without_frames(); import pyarrow as pa; pa.array([1]); print('pandas' in sys.modules)"
+    words = "import sys, metaflow_up.lean as lean; lean.slim(); import pyarrow as pa; pa.array([1]); print('pandas' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout
     assert said == "False\n"
     again = f"{words}; import pandas; print(pandas.Series([1]).sum())"
