@@ -7,6 +7,6 @@ use metaflow_parser_sdk::testing::assert_cut_captures;
 fn what_was_cut_is_never_told_wrong() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine-flow/tests/captures");
     for most in [1024, 256, 128, 64] {
-        assert_eq!(assert_cut_captures::<HttpParser>(folder, &[8080], most, &[]), (199, 199), "{most}");
+        assert_eq!(assert_cut_captures::<HttpParser>(folder, &[8080], most, &[]), (215, 215), "{most}");
     }
 }
