@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from metaflow_core.api import BuildContext, Names, RecordBatch
 from metaflow_core.errors import QueryError, StorageError
 from metaflow_core.model.catalog import Table
-from metaflow_core.tagging.entries import Entry
+from metaflow_core.tagging.entries import LATEST, Entry
 from metaflow_core.tagging.filling import fill
 from metaflow_core.tagging.lookup import Knowledge, Lookup
 from metaflow_core.tagging.numberer import Numberer
@@ -89,7 +89,11 @@ class AddressTagger:
                 self._numberer.leave(entry, own)
             raise
         for entry, own, _ in added:
-            for dictionary, tags in entry.tags.items():
+            before = self._told.tagged(own)
+            # what holds for rows of the past only has the tags of then: they are told already, and are not those of now
+            is_past = entry.valid_to != LATEST and bool(before)
+            lost: Mapping[str, Mapping[str, str]] = {dictionary: {} for dictionary in before - entry.tags.keys()}
+            for dictionary, tags in () if is_past else (*entry.tags.items(), *lost.items()):
                 if self._told.tags(dictionary, own, tags, since_s):
                     told.setdefault(dictionary, []).append(own)
         slots = self._knowledge.slots
@@ -137,7 +141,11 @@ class AddressTagger:
         with self._lock:
             if not self._told.position:
                 return 0, ()
-            known = {} if self._told.is_remembered(after) else self._in_force()
+            known: Mapping[str, Sequence[int]] = {}
+            if not self._told.is_remembered(after):
+                known = self._in_force()
+            elif not after:
+                known = self.context.ids.past(self)
             return self._told.position, self._told.after(after, known)
 
     def _in_force(self) -> Mapping[str, Sequence[int]]:

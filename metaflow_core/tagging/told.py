@@ -6,6 +6,7 @@ import json
 from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from metaflow_core.api import IdBook, Names
 from metaflow_core.api.paged import Paged
@@ -16,6 +17,19 @@ __all__ = ["Told"]
 # kinds, so it needs no kind.
 _NO_OWNERS = frozenset({"region", "az", "vpc", "subnet", "pod_ns"})
 _ROOM = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Numbers of one dictionary that got names, or tags, at one time.
+
+    :ivar tags: what they were then; None for names, and for whatever they are now.
+    """
+
+    dictionary: str
+    numbers: array[int]
+    tags: tuple[Mapping[str, str], ...] | None
+    since_s: int | None
 
 
 class Told:
@@ -30,9 +44,10 @@ class Told:
         self._book = book
         self._tags: dict[str, Paged[Mapping[str, str]]] = {}
         self._since: dict[str, Paged[int]] = {}
-        self._log: deque[tuple[str, array[int]]] = deque()
+        self._log: deque[_Said] = deque()
         self._logged = 0
         self._first: int | None = None
+        self._is_whole = True
         self.position = 0
 
     def tags(self, dictionary: str, number: int, tags: Mapping[str, str], since_s: int | None) -> bool:
@@ -47,6 +62,10 @@ class Told:
             self._since[dictionary].drop(number)
         return True
 
+    def tagged(self, number: int) -> set[str]:
+        """The dictionaries that hold tags of a number."""
+        return {dictionary for dictionary, held in self._tags.items() if held.get(number)}
+
     def drop(self, dictionary: str, number: int) -> None:
         """Nothing that is known has this number any more."""
         for held in (self._tags.get(dictionary), self._since.get(dictionary)):
@@ -60,61 +79,64 @@ class Told:
         """
         if not self.position:
             self._first, self.position = since_s, 1
-        for dictionary, numbers in fresh.items():
-            self._log.append((dictionary, array("Q", dict.fromkeys(numbers))))
-            self._logged += len(self._log[-1][1])
+        for dictionary, found in fresh.items():
+            numbers = array("Q", dict.fromkeys(found))
+            held = self._tags.get(dictionary)
+            tags = None if held is None else tuple(held.get(number) or {} for number in numbers)
+            self._log.append(_Said(dictionary, numbers, tags, since_s))
+            self._logged += len(numbers)
             self.position += 1
         while self._logged > 2 * in_force + _ROOM and len(self._log) > 1:
-            self._logged -= len(self._log.popleft()[1])
+            self._logged -= len(self._log.popleft().numbers)
+            self._is_whole = False
 
     def after(self, position: int, known: Mapping[str, Sequence[int]]) -> Sequence[Names]:
         """What was told after a position.
 
-        :param known: all that is in force, by dictionary; asked for only where the position is older than what is remembered.
+        :param known: what is to be told besides: all that is in force, by dictionary, where :meth:`is_remembered` says no; of the past
+            for who asks for the first time.
         """
         begin = self.position - len(self._log)
-        if position < begin or not position:
-            return tuple(self._names(known))
-        found: dict[str, list[int]] = {}
-        for place, (dictionary, numbers) in enumerate(self._log, begin):
-            if place >= position:
-                found.setdefault(dictionary, []).extend(numbers)
-        return tuple(self._names(found))
+        told = [_Said(dictionary, array("Q", dict.fromkeys(each)), None, None) for dictionary, each in known.items()]
+        if self.is_remembered(position):
+            told += [each for place, each in enumerate(self._log, begin) if place >= position]
+        return tuple(self._names(told))
 
     def is_remembered(self, position: int) -> bool:
-        """Whether :meth:`after` needs not everything that is in force."""
-        return bool(position) and position >= self.position - len(self._log)
+        """Whether everything after a position is; else what is in force is told anew."""
+        return self._is_whole or (bool(position) and position >= self.position - len(self._log))
 
     def numbers(self) -> Iterator[tuple[str, list[int]]]:
         """Numbers that have custom tags, by dictionary."""
         for dictionary, held in self._tags.items():
             yield dictionary, [number for number, _ in held.items()]
 
-    def _names(self, wanted: Mapping[str, Sequence[int]]) -> Iterator[Names]:
-        """Those that always were first: they must not stand in place of what came later."""
+    def _names(self, said: Sequence[_Said]) -> Iterator[Names]:
+        """Those that always were come first: they must not stand in place of what came later."""
         groups: dict[tuple[bool, int, str], dict[int, str]] = {}
-        for kind, numbers in sorted(wanted.items()):
-            tags = self._tags.get(kind)
-            for number in dict.fromkeys(numbers):
-                if tags is not None:
-                    text, since = self._text(kind, tags, number)
-                    dictionaries: tuple[str, ...] = (kind,)
+        for each in said:
+            is_name = each.dictionary not in self._tags
+            dictionaries = _dictionaries(each.dictionary) if is_name else (each.dictionary,)
+            for place, number in enumerate(each.numbers):
+                if is_name:
+                    first = each.since_s if each.since_s is not None else self._first
+                    text, since = self._book.name(number), self._book.since(number, first)
+                elif each.tags is not None:
+                    text, since = _text(each.tags[place]), each.since_s
                 else:
-                    text, since = self._book.name(number), self._book.since(number, self._first)
-                    dictionaries = _dictionaries(kind)
-                if text:
-                    for name in dictionaries:
-                        groups.setdefault((since is not None, since or 0, name), {})[number] = text
+                    text, since = self._text(each.dictionary, number)
+                for name in dictionaries if text else ():
+                    groups.setdefault((since is not None, since or 0, name), {})[number] = text
         for (is_later, since_s, name), texts in sorted(groups.items(), key=lambda group: group[0]):
             yield Names(name, texts, since_s if is_later else None)
 
-    def _text(self, dictionary: str, held: Paged[Mapping[str, str]], number: int) -> tuple[str, int | None]:
-        tags = held.get(number)
-        if tags is None:
-            return "", None
+    def _text(self, dictionary: str, number: int) -> tuple[str, int | None]:
         since = self._since.get(dictionary)
-        text = json.dumps(dict(tags), ensure_ascii=False, sort_keys=True)
-        return text, since.get(number) if since is not None else None
+        return _text(self._tags[dictionary].get(number) or {}), since.get(number) if since is not None else None
+
+
+def _text(tags: Mapping[str, str]) -> str:
+    return json.dumps(dict(tags), ensure_ascii=False, sort_keys=True)
 
 
 def _dictionaries(kind: str) -> tuple[str, ...]:

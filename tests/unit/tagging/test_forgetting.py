@@ -95,6 +95,20 @@ def test_a_name_that_changed_is_told_with_its_moment() -> None:
     assert ("pod_label", 9) in whole
 
 
+def test_the_tags_of_the_past_are_not_those_of_now() -> None:
+    """A service gets another label while an endpoint leaves it: what is kept of the endpoint for older rows has the label of then."""
+    tagger = _tagger(Book(None))
+    tagger.learn([old := _pod("a", "10.0.0.1", tags={"pod_label": {"v": "1"}})], 5_000_000_000)
+    new = _pod("a", "10.0.0.1", tags={"pod_label": {"v": "2"}})
+    ended = _pod("a", "10.0.0.9", tags={"pod_label": {"v": "1"}}, valid_to=9_000_000_000)
+    tagger.revise([old], [new, ended], 9_000_000_000)
+    assert list(tagger.dictionaries()["pod_label"].values()) == ['{"v": "2"}']
+    tagger.revise([new], [_pod("a", "10.0.0.1")], 11_000_000_000)
+    assert list(tagger.dictionaries()["pod_label"].values()) == ["{}"], "all of them were taken away"
+    moments = [each.valid_from_s for each in tagger.names(0)[1] if each.dictionary == "pod_label"]
+    assert moments == [5, 9, 11], "a storage hears of each with its moment"
+
+
 def test_who_asks_late_is_told_everything_in_force() -> None:
     tagger = _tagger(Book(None, kept_s=0, most_idle=0))
     tagger.learn([_pod("stays", "10.0.0.1")])
