@@ -235,15 +235,19 @@ impl Session {
     fn go_on(&mut self, direction: Direction, next: Option<Next>, time_ns: u64, sink: &mut Sink) {
         match next {
             Some(Next::Request(..)) => self.sides.iter_mut().for_each(|side| side.doubt = Doubt::None),
+            // A client that sent nothing of its body may leave it out once it is answered (RFC 9110, 10.1.1).
             Some(Next::Response(_)) if direction == Direction::ServerToClient => self.sides[0].answered(),
             _ => {}
         }
+        let is_seen_alone = direction == Direction::ServerToClient && !self.is_started[0];
         let side = &mut self.sides[direction.index()];
         match next {
             None => side.lose_by_error("no first line of HTTP where one belongs", 0),
             Some(Next::Interim) => {}
             Some(Next::Request(_, body) | Next::Response(body)) => match body {
                 Body::None => {}
+                // It may answer a HEAD.
+                Body::Bytes(length) if is_seen_alone => side.doubt_body(length),
                 Body::Bytes(length) => side.skip_body(length),
                 Body::Chunked => side.phase = Phase::ChunkSize,
                 Body::UntilClose => side.skip_until_close(),

@@ -62,7 +62,8 @@ pub(crate) enum Doubt {
     TunnelClient,
     /// The same of the server, who does not speak first in HTTP.
     TunnelServer,
-    /// The rest of a body of so many bytes, which the client need not send any more: it was answered before.
+    /// A body of so many bytes, unless another message comes: a client that was answered before need not send it, and a
+    /// response to a HEAD that was not captured has none.
     Body(u64),
 }
 
@@ -155,7 +156,7 @@ impl Side {
                     }
                     match self.doubt {
                         Doubt::TunnelServer => return Progress::Foreign,
-                        Doubt::Body(_) if !start_line::begins_with_verb(bytes) => {
+                        Doubt::Body(_) if !start_line::begins_for_sure(bytes) => {
                             self.resolve_body();
                             continue;
                         }
@@ -260,13 +261,18 @@ impl Side {
         self.phase == Phase::Body && self.stream.skipping() == self.body && self.stream.is_empty()
     }
 
-    /// The request was answered: a client that sent nothing of its body may leave it out (RFC 9110, 10.1.1).
+    /// The request was answered: nothing of its body was sent, and it may be left out.
     pub fn answered(&mut self) {
         if self.is_untouched() && self.body > 0 {
-            self.doubt = Doubt::Body(self.body);
             self.stream.stop_skipping();
-            self.phase = Phase::Head;
+            self.doubt_body(self.body);
         }
+    }
+
+    /// A body of so many bytes comes next, or another message.
+    pub fn doubt_body(&mut self, length: u64) {
+        self.doubt = Doubt::Body(length);
+        self.phase = Phase::Head;
     }
 
     /// What came is that body, if there was a doubt.

@@ -62,8 +62,13 @@ pub(crate) fn is_verb(method: &[u8]) -> bool {
     VERBS.contains(&method)
 }
 
-/// Whether the bytes are the beginning of a request with a common method, as far as they go.
-pub(crate) fn begins_with_verb(bytes: &[u8]) -> bool {
+/// Whether the bytes are the beginning of a request with a common method or of a status line, as far as they go.
+pub(crate) fn begins_for_sure(bytes: &[u8]) -> bool {
+    const STATUS: &[u8] = b"HTTP/1.";
+    let known = bytes.len().min(STATUS.len());
+    if bytes[..known] == STATUS[..known] {
+        return true;
+    }
     VERBS.iter().any(|verb| match bytes.get(verb.len()) {
         Some(behind) => *behind == b' ' && bytes.starts_with(verb),
         None => verb.starts_with(bytes),

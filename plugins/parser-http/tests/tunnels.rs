@@ -1,4 +1,4 @@
-//! What comes through a tunnel, and bodies that a client leaves out: the same for every split.
+//! What comes through a tunnel, and bodies that do not come: the same for every split.
 
 use metaflow_parser_http::HttpParser;
 use metaflow_parser_sdk::testing::{Row, Script};
@@ -68,4 +68,15 @@ fn a_client_that_was_answered_before_its_body_may_leave_it_out() {
         assert_eq!(kinds(&rows), ["request", "response", "request"], "{body}");
         assert_eq!(rows[2].text("request_resource"), "/next");
     }
+}
+
+#[test]
+fn responses_to_head_are_told_apart_when_the_client_is_not_seen() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n";
+    let page = |body: &str| format!("HTTP/1.1 404 x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let alone = Script::new(80).server(head).server(head).server(page("no HTTP")).server(page("HTTP/1 is old"));
+    let rows = proven(&alone.server(page("")).server(page("gone")));
+    let codes: Vec<_> = rows.iter().filter_map(|row| row.number("code")).collect();
+    assert_eq!(codes, [200, 200, 404, 404, 404, 404]);
+    assert_eq!(kinds(&rows), ["response"; 6]);
 }
