@@ -50,9 +50,16 @@ def _refusal(status: int, body: bytes, base: str) -> Exception:
     if status == 401:
         return UnavailableError(f"{base} needs a token; give it with --token or METAFLOW_TOKEN")
     try:
-        return QueryError(str(json.loads(body)["DESCRIPTION"]))
+        said = json.loads(body)
+        code, sentence = said["error"], str(said["DESCRIPTION"])
     except (ValueError, KeyError, TypeError):
         return UnavailableError(f"{base} answers with status {status}; is metaflow-packets installed there?")
+    if code == "not-found":
+        # the path is not there at all
+        return UnavailableError(
+            f"{base} keeps no packets: mflow up keeps those of its own machine (--keep-packets), agents send rows only to mflow server"
+        )
+    return QueryError(sentence)
 
 
 def from_captures(files: Sequence[str], flow_id: int, capture_filter: str | None) -> tuple[bytes, str]:

@@ -25,7 +25,7 @@ export function Packets({ flow }: { flow: string }) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const isAbsent = error.status === 404 && /^(This server has no|there is nothing at) /.test(error.message);
-      setSaid(isAbsent ? `No packets are kept here. Of a capture: mflow read FILE --flow ${flow} --out flow.pcap` : error.message);
+      setSaid(isAbsent ? `No packets are kept here: mflow up keeps those of its own machine, agents send rows only. Of a capture: mflow read FILE --flow ${flow} --out flow.pcap` : error.message);
     } finally {
       setBusy(false);
     }
