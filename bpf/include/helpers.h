@@ -75,6 +75,12 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 #define CURRENT_TASK() bpf_get_current_task_btf()
 #define FOLLOW(to, from) ((to) = (from))
 #define CURRENT_CALL() ((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()))
+/* Members of a structure whose address is only a number are read without a call too where the kernel has bpf_rdonly_cast (since
+ * 6.2). The loader puts its number in place of the one here, and says in place of the other whether it is there. */
+static void *(*cast_call)(const void *address, u32 type) = (void *)0x7fff0001;
+static u64 (*can_cast_call)(void) = (void *)0x7fff0002;
+#define CAN_CAST() can_cast_call()
+#define CAST(address, type) ((type *)cast_call(address, __builtin_btf_type_id(*(type *)0, 1 /* in the running kernel */)))
 #define OFFSET(type, member) __builtin_preserve_field_info(((struct type *)0)->member, 0 /* BPF_FIELD_BYTE_OFFSET */)
 #define HAS_MEMBER(expression) __builtin_preserve_field_info(expression, 2 /* BPF_FIELD_EXISTS */)
 #define HAS_F_REF HAS_MEMBER(((struct file *)0)->f_ref)

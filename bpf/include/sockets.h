@@ -58,7 +58,15 @@ INLINE struct file *file_of(u32 fd)
 /* Ports, addresses of IPv4 and the state of a socket: they stand together in every kernel so far. */
 INLINE void ends_of(struct sock *sk, struct ends *to)
 {
-	if (OFFSET(sock_common, skc_daddr) == 0 && OFFSET(sock_common, skc_rcv_saddr) == 4 && OFFSET(sock_common, skc_dport) == 12 &&
+	if (CAN_CAST()) {
+		struct sock *known = CAST(sk, struct sock);
+		to->remote = known->__sk_common.skc_daddr;
+		to->local = known->__sk_common.skc_rcv_saddr;
+		to->remote_port = known->__sk_common.skc_dport;
+		to->local_port = known->__sk_common.skc_num;
+		to->family = known->__sk_common.skc_family;
+		to->state = known->__sk_common.skc_state;
+	} else if (OFFSET(sock_common, skc_daddr) == 0 && OFFSET(sock_common, skc_rcv_saddr) == 4 && OFFSET(sock_common, skc_dport) == 12 &&
 	    OFFSET(sock_common, skc_num) == 14 && OFFSET(sock_common, skc_family) == 16 && OFFSET(sock_common, skc_state) == 18) {
 		bpf_probe_read_kernel(to, sizeof(*to), sk);
 	} else {
@@ -85,6 +93,14 @@ INLINE int is_socket(struct config *conf, struct file *file, u64 operations)
 	return 1;
 }
 
+INLINE struct sock *held_of(u16 type, struct held *to)
+{
+	if (!to->sk) return 0;
+	to->protocol = type == SOCK_STREAM ? TCP : UDP;
+	ends_of(to->sk, &to->ends);
+	return to->ends.family == AF_INET || to->ends.family == AF_INET6 ? to->sk : 0;
+}
+
 /* The internet socket behind a file, 0 for anything else. */
 INLINE struct sock *socket_of(struct config *conf, struct file *file, struct held *to)
 {
@@ -93,6 +109,15 @@ INLINE struct sock *socket_of(struct config *conf, struct file *file, struct hel
 	u16 type = 0;
 
 	if (!file) return 0;
+	if (CAN_CAST()) {
+		struct file *known = CAST(file, struct file);
+		struct socket *owner;
+		if (!is_socket(conf, file, (u64)known->f_op)) return 0;
+		owner = CAST(known->private_data, struct socket);
+		type = owner->type;
+		to->sk = owner->sk;
+		return held_of(type, to);
+	}
 	if (OFFSET(file, private_data) - OFFSET(file, f_op) == 16) {
 		bpf_probe_read_kernel(parts, 24, &file->f_op);
 	} else {
@@ -109,10 +134,7 @@ INLINE struct sock *socket_of(struct config *conf, struct file *file, struct hel
 		PEEK(type, socket->type);
 		PEEK(to->sk, socket->sk);
 	}
-	if (!to->sk) return 0;
-	to->protocol = type == SOCK_STREAM ? TCP : UDP;
-	ends_of(to->sk, &to->ends);
-	return to->ends.family == AF_INET || to->ends.family == AF_INET6 ? to->sk : 0;
+	return held_of(type, to);
 }
 
 INLINE u8 protocol_of(struct sock *sk)
@@ -145,6 +167,10 @@ INLINE int is_last_reference(struct file *file)
 INLINE u32 sequence_of(struct sock *sk, u8 direction)
 {
 	u32 sequence = 0;
+	if (CAN_CAST()) {
+		struct tcp_sock *known = CAST(sk, struct tcp_sock);
+		return direction == OUT ? known->write_seq : known->copied_seq;
+	}
 	if (direction == OUT) PEEK(sequence, ((struct tcp_sock *)sk)->write_seq);
 	else PEEK(sequence, ((struct tcp_sock *)sk)->copied_seq);
 	return sequence;
@@ -153,6 +179,7 @@ INLINE u32 sequence_of(struct sock *sk, u8 direction)
 INLINE u32 rtt_of(struct sock *sk)
 {
 	u32 smoothed = 0; /* eight times the round trip, in microseconds */
+	if (CAN_CAST()) return CAST(sk, struct tcp_sock)->srtt_us >> 3;
 	PEEK(smoothed, ((struct tcp_sock *)sk)->srtt_us);
 	return smoothed >> 3;
 }

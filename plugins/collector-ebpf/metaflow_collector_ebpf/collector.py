@@ -18,6 +18,8 @@ from metaflow_core.api import BuildContext, Emit, Resource, SegmentBlock, TickBl
 __all__ = ["EbpfCollector"]
 
 _TICK_EVERY_S = 1.0
+# as many bytes are worth a block of their own at once; fewer wait for the next look
+_WORTH_A_BLOCK = 262_144
 # how long a pipeline that is full may keep the end waiting before its last block is given up
 _LAST_BLOCK_S = 2.0
 
@@ -120,7 +122,7 @@ class EbpfCollector:
         # waiting here is the back-pressure: the ring fills, and the kernel counts what it drops
         if not self._wait(asyncio.run_coroutine_threadsafe(_emit(emit, SegmentBlock(drained.data)), loop)):
             counters.add("dropped", drained.records, reason="stopping")
-        return session.records.queued() >= max(self._config.wakeup_bytes, 65_536)
+        return session.records.queued() >= _WORTH_A_BLOCK
 
     def _wait(self, handed: Future[None]) -> bool:
         """Until the pipeline has taken what was handed to it; False when it takes nothing while everybody waits for the end."""

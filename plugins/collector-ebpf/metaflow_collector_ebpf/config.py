@@ -62,9 +62,9 @@ class EbpfConfig(Config):
         16, ge=1, le=1024, description="Size of the ring buffer in MiB; a power of two is used, at least this."
     )
     wakeup_bytes: int = Field(
-        262_144,
+        1_048_576,
         ge=0,
-        description="The drain is woken when this much is queued, and looks every tick_ms anyway; 0: at each record.",
+        description="The drain is woken when this much is queued (at most a quarter of the ring), and looks every tick_ms anyway; 0: at each record.",
     )
     tick_ms: int = Field(100, ge=5, le=1000, description="How long a record may wait for others, in milliseconds.")
     tls: TlsConfig = Field(default_factory=TlsConfig, description="Plain text of TLS connections.")

@@ -92,7 +92,8 @@ class Session:
         self._programs = ProgramConfig(
             magic=secrets.randbits(30) | 1 << 30,
             capture=self._config.capture_bytes,
-            wakeup=self._config.wakeup_bytes,
+            # woken with room left for what comes meanwhile
+            wakeup=min(self._config.wakeup_bytes, self.ring_bytes // 4),
             # ids of this run follow those of any earlier one: 16 million a second is more than any machine makes
             id_base=(int(time.time()) & 0xFFFFFFFF) << 24,
             self_pid=os.getpid(),

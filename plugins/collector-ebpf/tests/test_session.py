@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -23,10 +24,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metaflow_collector_ebpf.attach import Place, Probes, close_all
 from metaflow_collector_ebpf.backends.bcc import source
-from metaflow_collector_ebpf.backends.core import object_path
+from metaflow_collector_ebpf.backends.core import load_core, object_path
 from metaflow_collector_ebpf.collector import EbpfCollector
 from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_collector_ebpf.kernel.btf import BadBtf, Btf
+from metaflow_collector_ebpf.kernel.casting import with_casts
 from metaflow_collector_ebpf.kernel.elf import BadElf, Elf
 from metaflow_collector_ebpf.plugin import metaflow_collectors, metaflow_examinations
 from metaflow_collector_ebpf.points import LIBRARIES
@@ -275,8 +277,6 @@ def _program_number(pid: int, fd: int) -> int:
 
 
 def _programs() -> set[int]:
-    import struct
-
     from metaflow_collector_ebpf.kernel import calls
 
     found: set[int] = set()
@@ -358,6 +358,38 @@ def test_what_the_verifier_said_is_kept(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(StartError, match="the kernel refused the program") as error, watching(backend="core"):
         pass
     assert "R0 !read_ok" in str(error.value) or "unreachable" in str(error.value)
+
+
+def test_casts_are_filled_in() -> None:
+    """A call of the kernel's function by its number, and whether it is there; everything else stays."""
+    cast, asks, other = (
+        struct.pack("<BBhi", 0x85, 0, 0, 0x7FFF0001),
+        struct.pack("<BBhi", 0x85, 0, 0, 0x7FFF0002),
+        b"\x95" + bytes(7),
+    )
+    assert with_casts(other + cast + asks, 77) == other + struct.pack("<BBhi", 0x85, 0x20, 0, 77) + struct.pack(
+        "<BBhi", 0xB7, 0, 0, 1
+    )
+    assert with_casts(asks, 0) == struct.pack("<BBhi", 0xB7, 0, 0, 0)
+
+
+@pytest.mark.root
+@needs_kernel
+def test_a_kernel_that_does_not_cast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says of the one way is no reason not to take the other: here by a number that is no such function."""
+    asked: list[int] = []
+
+    def numbered() -> int:
+        asked.append(1)
+        return 1
+
+    monkeypatch.setattr("metaflow_collector_ebpf.kernel.objects.casting_function", numbered)
+    loaded = load_core({})
+    try:
+        assert asked
+        assert "leave_buffer" in loaded.programs
+    finally:
+        loaded.close()
 
 
 @settings(max_examples=60, deadline=None)

@@ -95,6 +95,8 @@ _PREFIX = """
 #define PEEK(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
 #define CURRENT_TASK() ((struct task_struct *)bpf_get_current_task())
 #define FOLLOW PEEK
+#define CAN_CAST() 0
+#define CAST(address, type) ((type *)(address))
 #define CURRENT_CALL() ((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()))
 #define OFFSET(type, member) __builtin_offsetof(struct type, member)
 #define COMM_TO(to) bpf_get_current_comm(to, 16)

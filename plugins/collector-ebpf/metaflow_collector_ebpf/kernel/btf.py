@@ -129,13 +129,13 @@ class Btf:
 
     def find(self, kind: int, name: str) -> int:
         """The id of a named type, 0 when there is none."""
-        wanted = self._data.find(b"\0" + name.encode() + b"\0", self._texts)
-        if wanted < 0:
+        wanted = name.encode() + b"\0"
+        data, texts, unpack = self._data, self._texts, _TYPE.unpack_from
+        if data.find(b"\0" + wanted, texts) < 0:
             return 0
         for number in range(1, len(self._starts)):
-            at = self._starts[number]
-            offset, info, _ = _TYPE.unpack_from(self._data, at)
-            if info >> 24 & 31 == kind and self.text(offset) == name:
+            offset, info, _ = unpack(data, self._starts[number])
+            if info >> 24 & 31 == kind and data.startswith(wanted, texts + offset):
                 return number
         return 0
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from metaflow_collector_ebpf.kernel import btf as types
 from metaflow_collector_ebpf.kernel.btf import Btf
@@ -15,10 +16,12 @@ from metaflow_collector_ebpf.kernel.calls import (
     PROGRAM_TRACEPOINT,
     LoadedProgram,
     Map,
+    ProgramRefused,
     create_map,
     load_btf,
     load_program,
 )
+from metaflow_collector_ebpf.kernel.casting import casting_function, with_casts
 from metaflow_collector_ebpf.kernel.elf import BadElf, Elf, Relocation, Section
 
 __all__ = ["Loaded", "load_object"]
@@ -97,14 +100,29 @@ def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
 
 def _load_all(programs: Mapping[str, tuple[int, LoadedProgram]], loaded: dict[str, int]) -> None:
     """Load programs into ``loaded``; together, since the verifier takes a tenth of a second for each, on whichever processor."""
+    function = casting_function()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="metaflow-ebpf-load") as pool:
-        running = {name: pool.submit(load_program, kind, name, program) for name, (kind, program) in programs.items()}
+        running = {
+            name: pool.submit(_load, kind, name, program, function) for name, (kind, program) in programs.items()
+        }
         wait(running.values())
     for name, one in running.items():
         if one.exception() is None:
             loaded[name] = one.result()
     for one in running.values():
         one.result()
+
+
+def _load(kind: int, name: str, program: LoadedProgram, function: int) -> int:
+    """One program, with the reads that this kernel allows; without them where its verifier thinks otherwise."""
+
+    def made(number: int) -> LoadedProgram:
+        return replace(program, instructions=with_casts(program.instructions, number))
+
+    if function:
+        with contextlib.suppress(ProgramRefused):
+            return load_program(kind, name, made(function))
+    return load_program(kind, name, made(0))
 
 
 def _make_maps(
