@@ -143,7 +143,7 @@ class CbpfCollector:
             self._count(ring)
         except OSError as error:
             if not self._stopping.is_set():
-                self._context.report("degraded", f"{error}; it is taken up again when it returns")
+                self._context.report("degraded", f"{error.strerror or error}; it is taken up again when it returns")
                 loop.call_soon_threadsafe(self._gone.put_nowait, ring.interface.name)
         except (RuntimeError, asyncio.CancelledError):
             # the loop or the pipeline has ended; there is nobody left to hand blocks to
