@@ -50,6 +50,30 @@ def test_what_is_run(text: str, run: str) -> None:
     assert checked(text).text.replace(" (", "(") == run.replace(" (", "(")
 
 
+@pytest.mark.parametrize(
+    "call",
+    ["hasAll(groupArray(number), range(1000000))", "hasAny(x, y)", "hasSubstr(range(1000000), range(1000000))",
+     f"hasAny(x, [{', '.join(['1'] * 1001)}])", "hasAll([number], x)", "arrayMap(z -> hasAny(z, z), [range(1000000)])"],
+)  # fmt: skip
+def test_two_long_lists_are_not_compared_element_by_element(call: str) -> None:
+    with pytest.raises(QuerySyntaxError, match="at most 1000 constants"):
+        checked(f"SELECT {call} FROM numbers(10)")
+
+
+@pytest.mark.parametrize(
+    "call", ["hasAny(attribute_names, ['a', 'b'])", "hasAll([1, -2], x)", "hasSubstr(x, array(1, 2))", "has(x, y)"]
+)
+def test_a_list_is_compared_with_a_short_one(call: str) -> None:
+    assert checked(f"SELECT {call} FROM l7_flow_log").text
+
+
+def test_a_list_is_compared_with_that_of_a_parameter() -> None:
+    text = "SELECT hasAny(attribute_names, {a:Array(String)}) FROM l7_flow_log"
+    assert "hasAny" in checked(text, variables={"a": "['x','y']"}).text
+    with pytest.raises(QuerySyntaxError, match="at most 1000 constants"):
+        checked(text, variables={"a": str(["x"] * 2000)})
+
+
 def test_form_and_settings_are_taken_off() -> None:
     found = checked("SELECT 1 SETTINGS max_threads = 2, date_time_output_format = 'iso' FORMAT JSONCompact")
     assert (found.text, found.form) == ("SELECT 1", "JSONCompact")

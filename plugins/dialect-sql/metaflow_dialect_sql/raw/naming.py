@@ -15,6 +15,9 @@ _TYPED = frozenset(
     ["cast", "_cast", "accuratecast", "accuratecastornull", "accuratecastordefault", "reinterpret", "jsonextract"]
 )  # fmt: skip
 """Functions whose last argument may be a type as a text."""
+_PAIRWISE = frozenset(["hasall", "hasany", "hassubstr"])
+"""Functions that compare every element of one list with every element of another, and cannot be stopped meanwhile."""
+_MOST_PAIRED = 1000
 _STATES = re.compile(r"(?<!simple)aggregatefunction", re.IGNORECASE)
 _DICTIONARY = re.compile(r"flow_tag\.[A-Za-z0-9_]+\Z")
 
@@ -96,8 +99,32 @@ def check_call(node: exp.Expr) -> None:
         first = node.expressions[0] if node.expressions else node.this
         if not (isinstance(first, exp.Literal) and first.is_string and _DICTIONARY.match(first.name)):
             raise QuerySyntaxError("dictionaries are named by a text: 'flow_tag.NAME'", at(node))
+    elif name in _PAIRWISE:
+        _check_pairs(node)
     elif name in _TYPED or isinstance(node, exp.Cast | exp.CastToStrType):
         _check_types(node)
+
+
+def _check_pairs(node: exp.Func) -> None:
+    """One of the lists is written out, and short: two of a million elements each would take minutes, whatever the limit of time is."""
+    given = [each for each in (node.this, *node.expressions) if isinstance(each, exp.Expr)]
+    if not any(_is_short(each) for each in given):
+        raise QuerySyntaxError(
+            f"{node.name or type(node).__name__} is taken with a list of at most {_MOST_PAIRED} constants, as in hasAny(x, ['a', 'b']); "
+            "for two lists that are computed ask notEmpty(arrayIntersect(x, y)), or length(arrayIntersect(x, y))",
+            at(node),
+        )
+
+
+def _is_short(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Cast | exp.CastToStrType) and isinstance(node.this, exp.Literal):
+        # A parameter: {name:Array(String)} has become a text by now.
+        return node.this.name.count(",") < _MOST_PAIRED
+    return (
+        isinstance(node, exp.Array)
+        and len(node.expressions) <= _MOST_PAIRED
+        and all(isinstance(each, exp.Literal | exp.Boolean | exp.Null | exp.Neg) for each in node.expressions)
+    )
 
 
 def _check_types(node: exp.Func) -> None:
