@@ -93,8 +93,9 @@ fn answer(data: &[u8]) -> Verdict {
             Some(err) if (1000..5000).contains(&err.code) && err.message.is_ascii() => Verdict::Response,
             _ => NO,
         },
-        // A result set: the number of columns, then the first of them, of the catalog "def".
-        [count] if *count > 0 => match rest {
+        // A result set: the number of columns (MariaDB says behind it that they follow), then the first of them, of the
+        // catalog "def".
+        [count] | [count, 1] if *count > 0 => match rest {
             [_, _, 0, 2, 3, b'd', b'e', b'f', ..] => Verdict::Response,
             _ => NO,
         },

@@ -256,7 +256,10 @@ impl Response {
         let flag_first = agreed.caps & caps::OPTIONAL_METADATA != 0 && packet.total > 1;
         let before = if flag_first { cursor.int(1) } else { None };
         let Some(columns) = cursor.lenenc() else { return Step::Wrong("no column count where one is expected") };
-        let after = if agreed.caps & caps::CACHE_METADATA != 0 { cursor.int(1) } else { None };
+        // Where the login was not seen, a byte behind the count can be nothing else.
+        let may_follow =
+            agreed.caps & caps::CACHE_METADATA != 0 || (agreed.caps == 0 && matches!(cursor.rest(), [0 | 1]));
+        let after = if may_follow { cursor.int(1) } else { None };
         if columns == 0 || columns > MAX_COLUMNS || !cursor.rest().is_empty() {
             return Step::Wrong("no column count where one is expected");
         }

@@ -436,6 +436,14 @@ fn a_server_whose_client_is_not_seen_tells_its_responses() {
     ];
     assert_eq!(shown(&script), expected);
     script.assert_survives_damage::<MysqlParser>();
+    // MariaDB, whose clients keep descriptions of columns: a byte behind their number says whether they follow.
+    let described = packets(1, &[&[1, 1], COLUMN, b"\x01a", &end(2)]);
+    let kept = packets(1, &[&[1, 0], b"\x01a", b"\x01b", &end(2)]);
+    let mariadb = Script::new(1).mid_stream().server(described).server(kept).server(ok(1, 3, 2));
+    assert_eq!(
+        lines(&mariadb.run::<MysqlParser>()),
+        ["response ok rows=1", "response ok rows=2", "response ok affected=3"]
+    );
     // From the middle on: what follows an unseen beginning is found by its number.
     let middle = Script::new(1).mid_stream().server(&result_set(&["a", "b"], true, 2)[20..]).server(ok(1, 3, 2));
     assert_eq!(lines(&middle.run::<MysqlParser>()).last().map(String::as_str), Some("response ok affected=3"));
