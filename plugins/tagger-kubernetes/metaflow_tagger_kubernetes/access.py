@@ -5,6 +5,7 @@ model objects in time and memory.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,11 @@ def connect(kubeconfig: Path | None, context: str) -> tuple[Access, str]:
             f"no access to a Kubernetes cluster by {where}: {error}; give the options kubeconfig and context, or run in the cluster "
             "with a service account"
         ) from error
+    if not configuration.verify_ssl:
+        import urllib3
+
+        # whoever wrote insecure-skip-tls-verify is told once, not with every request
+        warnings.filterwarnings("once", category=urllib3.exceptions.InsecureRequestWarning)
     return Access(client.ApiClient(configuration)), context or str(current.get("name", ""))
 
 
