@@ -19,7 +19,7 @@ from metaflow_top.server import Server
 
 __all__ = ["Child"]
 
-_STARTS_WITHIN_S = 60.0
+_STARTS_WITHIN_S = 120.0
 _ENDS_WITHIN_S = 15.0
 _LOOKS_EVERY_S = 0.2
 _SAID_LINES = 6

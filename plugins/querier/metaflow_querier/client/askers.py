@@ -166,7 +166,9 @@ class RemoteAsker:
             raise _refusal(error.read(), error.code, self._url) from None
         except (URLError, OSError) as error:
             reason = getattr(error, "reason", error)
-            raise UnavailableError(f"{self._url}: cannot be asked: {reason}") from None
+            raise UnavailableError(
+                f"{self._url}: cannot be asked: {reason}; is mflow up running there? --url asks another server, --pcap a capture, --data a store"
+            ) from None
 
     def close(self) -> None:
         """Nothing is held."""

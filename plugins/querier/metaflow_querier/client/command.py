@@ -32,7 +32,8 @@ class _Promql:
     plot: bool | None
 
 
-_DEFAULT_URL = "http://127.0.0.1:20416"
+_DEFAULT_URL = "http://127.0.0.1:8088"
+"""Where mflow up and mflow server answer."""
 
 
 @click.command()
@@ -45,7 +46,7 @@ _DEFAULT_URL = "http://127.0.0.1:20416"
     type=click.Path(),
     help="Ask a capture; may be repeated. '-' is standard input.",
 )
-@click.option("--url", metavar="URL", help=f"Ask a running server (default {_DEFAULT_URL}).")
+@click.option("--url", metavar="URL", help=f"Ask a running server (default METAFLOW_URL, or {_DEFAULT_URL}).")
 @click.option(
     "--data", metavar="DIR", type=click.Path(path_type=Path), help="Ask a store in a directory, without a server."
 )
@@ -151,7 +152,7 @@ def query(
         params = parameters(at, start, end, step)
     token = token or os.environ.get("METAFLOW_TOKEN")
     if promql is not None and not captures and data is None:
-        return _show(ask_api(url or _DEFAULT_URL, token, promql, params, timeout_s), layout, out, asked)
+        return _show(ask_api(url or _default_url(), token, promql, params, timeout_s), layout, out, asked)
     asker = _asker(captures, url, data, storage=storage, token=token, dialect=dialect)
     try:
         if promql is not None:
@@ -171,7 +172,11 @@ def _asker(
         return CaptureAsker(captures, dialect)
     if data is not None:
         return StoreAsker(data, storage, dialect)
-    return RemoteAsker(url or _DEFAULT_URL, token)
+    return RemoteAsker(url or _default_url(), token)
+
+
+def _default_url() -> str:
+    return os.environ.get("METAFLOW_URL") or _DEFAULT_URL
 
 
 def _show(result: QueryResult, layout: str | None, out: str | None, asked: _Promql) -> int:
