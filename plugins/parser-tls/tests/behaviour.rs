@@ -177,10 +177,7 @@ fn gaps_end_a_handshake_and_cut_hellos_are_told() {
     let script = Script::new(443).client(&hello).gap(ServerToClient, 500).server(data(9));
     assert_eq!(shown(&script)[2], "response unknown part of the handshake was lost in a gap of the capture");
     let script = Script::new(443).cut(ClientToServer, &hello, 110).server(record(21, [2, 40]));
-    assert_eq!(
-        shown(&script),
-        ["request Client Hello shop.example", "response client_error handshake_failure"]
-    );
+    assert_eq!(shown(&script), ["request Client Hello shop.example", "response client_error handshake_failure"]);
     let script = full().gap(ClientToServer, 70_000).client(data(5));
     assert_eq!(shown(&script).len(), 2);
 }
