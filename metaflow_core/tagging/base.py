@@ -22,12 +22,15 @@ class AddressTagger:
     """See :class:`metaflow_core.api.Tagger`. A tagger of one's own inherits it, and calls :meth:`learn` whenever it knows something new.
 
     :param unknown_is_internet: addresses that nothing is known of are on the Internet.
+    :param is_hearsay: services are names that others used (a client writes what it likes into ``Host``): they are told where nobody
+        knows better, and never take the place of a workload or a process.
     :ivar version: grows with every change of what is known.
     """
 
-    def __init__(self, context: BuildContext, *, unknown_is_internet: bool = False) -> None:
+    def __init__(self, context: BuildContext, *, unknown_is_internet: bool = False, is_hearsay: bool = False) -> None:
         self.context = context
         self._unknown_is_internet = unknown_is_internet
+        self._is_hearsay = is_hearsay
         self._lock = threading.Lock()
         self._lookup: Lookup | None = None
         self._numberer = Numberer(context.ids)
@@ -124,7 +127,14 @@ class AddressTagger:
         if lookup is None or table is None or not batch.data.num_rows:
             return batch
         now = self.context.clock.time_ns()
-        data = fill(batch.data, table, lookup, now, unknown_is_internet=self._unknown_is_internet)
+        data = fill(
+            batch.data,
+            table,
+            lookup,
+            now,
+            unknown_is_internet=self._unknown_is_internet,
+            is_hearsay=self._is_hearsay,
+        )
         if data is None:
             return batch
         self.context.counters.add("tagged", batch.data.num_rows)

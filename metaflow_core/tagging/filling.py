@@ -42,11 +42,17 @@ class _Rows:
 
 
 def fill(
-    batch: pa.RecordBatch, table: Table, lookup: Lookup, now_ns: int, *, unknown_is_internet: bool
+    batch: pa.RecordBatch,
+    table: Table,
+    lookup: Lookup,
+    now_ns: int,
+    *,
+    unknown_is_internet: bool,
+    is_hearsay: bool = False,
 ) -> pa.RecordBatch | None:
     """The batch with more numbers in it; None where nothing is known of any row.
 
-    :param now_ns: the time of rows that have none.
+    :param now_ns: the time of rows that have none. :param is_hearsay: services take the place of nothing.
     """
     rows = _Rows(table, dict(zip(batch.schema.names, batch.columns, strict=True)), batch.num_rows)
     ends = {"two": ("_0", "_1"), "one": ("",)}.get(table.ends, ())
@@ -56,7 +62,7 @@ def fill(
         owners = _owners(rows, end, lookup, moments)
         if owners is None or not (owners.any() or unknown_is_internet):
             continue
-        _numbers(rows, end, owners, lookup, out)
+        _numbers(rows, end, owners, lookup, is_hearsay, out)
         if unknown_is_internet:
             _internet(rows, end, owners, out)
         if table.signal in _STATED and not end:
@@ -140,7 +146,9 @@ def _plain(rows: _Rows, name: str, type_: pa.DataType) -> NDArray[np.generic] | 
     return values
 
 
-def _numbers(rows: _Rows, end: str, owners: NDArray[np.int32], lookup: Lookup, out: dict[str, pa.Array]) -> None:
+def _numbers(
+    rows: _Rows, end: str, owners: NDArray[np.int32], lookup: Lookup, is_hearsay: bool, out: dict[str, pa.Array]
+) -> None:
     ports = _plain(rows, "server_port", pa.uint16()) if end != "_0" else None
     if ports is not None and not end:
         role = rows.sent("role")
@@ -159,7 +167,7 @@ def _numbers(rows: _Rows, end: str, owners: NDArray[np.int32], lookup: Lookup, o
     for pair in _PAIRS:
         number, kind = (rows.table.by_name.get(f"{pair}_{part}{end}") for part in ("id", "type"))
         if isinstance(number, Column) and isinstance(kind, Column):
-            _pair(rows, number, kind, found[f"{pair}_id"], found[f"{pair}_type"], out)
+            _pair(rows, number, kind, found[f"{pair}_id"], found[f"{pair}_type"], is_hearsay, out)
 
 
 def _merged(rows: _Rows, column: Column, values: NDArray[np.generic], name: str, owners: NDArray[np.int32]) -> pa.Array:
@@ -183,6 +191,7 @@ def _pair(
     kind: Column,
     numbers: NDArray[np.generic],
     kinds: NDArray[np.generic],
+    is_hearsay: bool,
     out: dict[str, pa.Array],
 ) -> None:
     """Number and kind go together: where there is a number already, or a kind that is more than an address, both stay.
@@ -198,7 +207,7 @@ def _pair(
         taken |= present != 0
     if present_kind is not None:
         taken |= (present_kind != 0) & ((present_kind != _IP) | (kinds == 0))
-        if number.name.startswith("auto_service"):
+        if number.name.startswith("auto_service") and not is_hearsay:
             taken &= ~(np.isin(kinds, _SERVICES) & ~np.isin(present_kind, _SERVICES))
         elif number.name.startswith("l3_device"):
             taken &= ~((present_kind == _HOST) & (kinds != _HOST) & (kinds != 0))

@@ -31,7 +31,7 @@ class SeenTagger(AddressTagger):
     """
 
     def __init__(self, context: BuildContext, config: SeenTaggerConfig) -> None:
-        super().__init__(context)
+        super().__init__(context, is_hearsay=True)
         self._config = config
         self._book = NameBook(int(config.hold_s * 1e9), config.max_names)
         self._taken_ns = -(1 << 62)

@@ -13,7 +13,7 @@ const PICTURES = [
   ["ui-requests", "requests", "light"],
   ["ui-flows", "flows", "dark"],
   ["ui-promql", `explore?lang=promql&q=${encodeURIComponent("sum by (server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)")}`, "light"],
-  ["ui-trace", `trace?where=${encodeURIComponent("endpoint = '/order' AND response_status = 'ok'")}`, "light"],
+  ["ui-trace", `trace?where=${encodeURIComponent("endpoint = '/orders' and response_status = 'ok'")}`, "light"],
   ["ui-health", "health", "dark"],
 ];
 

@@ -121,6 +121,15 @@ def test_a_service_that_stands_is_not_overruled(taggers: Taggers) -> None:
     assert (row["service_id_1"], row["auto_service_id_1"], row["auto_service_type_1"]) == ("mine", "mine", _SERVICE)
 
 
+def test_hearsay_takes_the_place_of_nothing(taggers: Taggers) -> None:
+    said = Entry(section=Section.SERVICES, name="evil.test", networks=(network("10.1.0.5"), network("10.1.0.7")))
+    taggers.add("seen", said, is_hearsay=True)
+    for order in ("kubernetes seen", "registry kubernetes seen"):
+        assert taggers.row(order, "10.1.0.5")["auto_service_id_1"] != "evil.test", "a client wrote it into Host"
+    assert taggers.row("kubernetes seen", "10.1.0.5")["auto_service_type_1"] == _DEPLOYMENT
+    assert taggers.row("kubernetes seen", "10.1.0.7")["auto_service_id_1"] == "evil.test", "nobody knows better"
+
+
 def test_a_bare_host_carries_another_device(taggers: Taggers) -> None:
     row = taggers.row("registry cloud", "10.1.0.9")
     assert (row["host_id_1"], row["l3_device_id_1"], row["l3_device_type_1"]) == ("machine", "vm", _CHOST)
