@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.ebpf import free_port, running
+from bench.ebpf import running
+from metaflow_core.testing import free_port
 
 TIERS = Path(__file__).parent / "tiers"
 _ID = re.compile(r"id-[0-9a-f]{12}")

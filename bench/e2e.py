@@ -10,7 +10,6 @@ import http.server
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,18 +25,12 @@ from typing import Any
 import yaml
 
 from bench.machine import machine
+from metaflow_core.testing import free_port
 
 ROOT = Path(__file__).parent.parent
 SHOP = ROOT / "tests" / "captures" / "shop.pcap"
 MFLOW = [sys.executable, "-m", "metaflow_core"]
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def cpu_s(pid: int) -> float:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import machine
+from metaflow_core.testing import free_port
 
 ROOT = Path(__file__).parent.parent
 STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -32,13 +33,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer): daemon_threads = True
 Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

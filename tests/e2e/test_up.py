@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from metaflow_core.testing import free_port
+
 REQUESTS = 40
 
 
@@ -40,12 +42,6 @@ class Shop(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

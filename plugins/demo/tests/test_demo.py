@@ -24,6 +24,7 @@ from metaflow_demo.network import why_no_network
 from metaflow_demo.run import CAPTURES
 
 import metaflow_core as mf
+from metaflow_core.testing import free_port
 
 HERE = Path(__file__).parent
 COMMAND = [sys.executable, "-m", "metaflow_core", "demo"]
@@ -36,12 +37,6 @@ def may_watch() -> str:
     except (PermissionError, AttributeError) as error:
         return f"needs CAP_NET_RAW and AF_PACKET: {error}"
     return why_no_network()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def did(log: Path) -> Seen:

@@ -22,6 +22,7 @@ from metaflow_core.api import Examination, Finding, FindingState, Surroundings
 from metaflow_core.hooks.examine import examine
 from metaflow_core.hooks.host import PluginHost
 from metaflow_core.hooks.markers import hookimpl
+from metaflow_core.testing import free_port
 
 RUNNING = {
     "components": [
@@ -90,12 +91,6 @@ def test_this_machine_as_it_is(tmp_path: Path) -> None:
     for each in document["findings"]:
         if each["state"] in ("missing", "problem"):
             assert each["remedy"], f"{each} names no remedy"
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 def test_people_read_it_and_mistakes_are_usage_errors() -> None:

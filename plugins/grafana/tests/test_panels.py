@@ -6,7 +6,6 @@ import asyncio
 import datetime
 import json
 import re
-import socket
 import threading
 import urllib.error
 import urllib.parse
@@ -25,6 +24,7 @@ from metaflow_core import App, read_pcap
 from metaflow_core.api import Kind, RecordBatch
 from metaflow_core.cli.root import run_cli
 from metaflow_core.model.catalog import load_catalog
+from metaflow_core.testing import free_port
 
 SHOP = Path(__file__).resolve().parents[3] / "tests" / "captures" / "shop.pcap"
 END = int(datetime.datetime(2026, 11, 21, 7, 30, tzinfo=datetime.UTC).timestamp())
@@ -46,12 +46,6 @@ def seen_by_processes(batch: pa.RecordBatch, point: str) -> pa.RecordBatch:
     columns["observation_point"] = pa.array([point] * batch.num_rows, pa.string())
     columns["gprocess_id_1"] = pa.array([7 if point == "s-p" else 0] * batch.num_rows, pa.uint32())
     return pa.record_batch(columns)
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

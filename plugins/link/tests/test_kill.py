@@ -10,7 +10,6 @@ import importlib.util
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import pytest
 import yaml
 
 import metaflow_core as mf
+from metaflow_core.testing import free_port
 
 HERE = Path(__file__).parent
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "2"))
@@ -31,12 +31,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("chdb") is None, reason="chdb is not installed; it is the store"),
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from metaflow_core.testing import free_port
+
 Answer = tuple[int, Any, dict[str, str]]
 
 
@@ -131,12 +133,6 @@ class ConsulDouble(HttpDouble):
         with self.changed:
             self.changed.wait_for(lambda: self.index > index, wait)
             return 200, {name: [] for name in self.services}, {"X-Consul-Index": str(self.index)}
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from urllib.parse import quote
 import pytest
 import urllib3
 
+from metaflow_core.testing import free_port
+
 _HERE = Path(__file__).parent
 
 
@@ -35,7 +37,7 @@ started, row, until = suite.started, suite.row, suite.until
 @contextmanager
 def running(what: Callable[[Path, int], Any], folder: Path, ready: Callable[[int], bool]) -> Iterator[int]:
     folder.mkdir(exist_ok=True)
-    port = doubles.free_port()
+    port = free_port()
     command = what(folder, port)
     if isinstance(command, str):
         pytest.skip(command)

@@ -24,13 +24,6 @@ def no_packets() -> str:
     return ""
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def program(words: Sequence[str], port: int = 0) -> Iterator[subprocess.Popen[str]]:
     """A program that says a line when it is ready, and listens on a port or on any."""

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from programs import free_port, no_packets
+from programs import no_packets
 from tracing_peers import REQUESTS, Peers, at_once, tiers, way
+
+from metaflow_core.testing import free_port
 
 pytestmark = pytest.mark.root
 

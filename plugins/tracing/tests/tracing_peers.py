@@ -13,11 +13,12 @@ from metaflow_tracing.assembly.assemble import assemble_all
 from metaflow_tracing.assembly.trace import Node, Trace
 from metaflow_tracing.rules.load import load_rules
 from metaflow_tracing.spans import spans_of
-from programs import APPS, ask_all, free_port, program
+from programs import APPS, ask_all, program
 
 import metaflow_core as mf
 from metaflow_core.api import Kind
 from metaflow_core.query import Scan
+from metaflow_core.testing import free_port
 
 REQUESTS = 6
 

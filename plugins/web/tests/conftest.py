@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from metaflow_web.assets import BUILT, load_assets
 from metaflow_web.pages import Pages
 
 from metaflow_core import App
+from metaflow_core.testing import free_port
 
 ROOT = Path(__file__).parents[3]
 CAPTURE = ROOT / "tests" / "captures" / "shop.pcap"
@@ -74,12 +74,6 @@ class Front:
         await send({"type": "http.response.body", "body": self.change(answer.text).encode()})
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Running:
     """An app with a capture in it and the front, in a thread of its own.
 
@@ -87,7 +81,7 @@ class Running:
     """
 
     def __init__(self) -> None:
-        port, front_port = _free_port(), _free_port()
+        port, front_port = free_port(), free_port()
         self.querier = f"http://127.0.0.1:{port}"
         self.url = f"http://127.0.0.1:{front_port}/"
         self.front = Front(self.querier)

@@ -26,6 +26,7 @@ import pytest
 
 import metaflow_core as mf
 from metaflow_core.sdk import Rows
+from metaflow_core.testing import free_port
 
 HERE = Path(__file__).parent
 PLUGINS = HERE.parents[2] / "plugins"
@@ -84,12 +85,6 @@ def _running(words: list[str], options: dict[str, Any]) -> Iterator[subprocess.P
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int) -> None:

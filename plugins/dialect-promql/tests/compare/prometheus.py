@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -14,19 +13,14 @@ from typing import Any
 
 import cramjam
 
+from metaflow_core.testing import free_port
+
 
 def missing() -> str | None:
     """Why there is no Prometheus to compare with; None when there is one."""
     return (
         None if shutil.which("prometheus") else "the program 'prometheus' is not installed (apt-get install prometheus)"
     )
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Prometheus:
