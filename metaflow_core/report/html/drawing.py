@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from metaflow_core.report.html.graph import Graph, Line, Node
@@ -21,8 +22,11 @@ def draw_map(graph: Graph) -> Markup:
     most = max((line.requests for line in graph.lines), default=1)
     shifts = _shifts(graph)
     drawn = [element("g", *(_line(graph, line, most, shifts[index]) for index, line in enumerate(graph.lines)))]
+    into = Counter(line.target for line in graph.lines)
     labels = (
-        _label(graph, line, shifts[index]) for index, line in enumerate(graph.lines) if line.source != line.target
+        _label(graph, line, shifts[index], is_alone=into[line.target] == 1)
+        for index, line in enumerate(graph.lines)
+        if line.source != line.target
     )
     drawn.append(element("g", *labels))
     drawn.extend(_box(node) for node in graph.nodes.values())
@@ -95,15 +99,17 @@ def _line(graph: Graph, line: Line, most: int, shift: float) -> Markup:
     )
 
 
-def _label(graph: Graph, line: Line, shift: float) -> Markup:
-    x0, _, x1, y1 = _ends(graph, line, shift)
+def _label(graph: Graph, line: Line, shift: float, *, is_alone: bool) -> Markup:
+    x0, y0, x1, y1 = _ends(graph, line, shift)
     failed = f", {100 * line.errors / line.requests:.2g} % failed" if line.errors and line.requests else ""
     forward = x1 >= x0
+    # Above its line, except where the line comes down from above and no other label could be below.
+    is_below = is_alone and y0 < y1 - 1
     return element(
         "text",
         cut(f"{line.protocol} {line.requests:,}{failed}", 28),
         x=f"{x1 - 14 if forward else x1 + 14:.1f}",
-        y=f"{y1 - 4:.1f}",
+        y=f"{y1 + 13 if is_below else y1 - 4:.1f}",
         text_anchor="end" if forward else "start",
         class_="edge-label bad" if line.errors else "edge-label",
     )
