@@ -13,6 +13,8 @@ from bench.captures import Capture
 from bench.namespaces import Wire
 
 ROOT = Path(__file__).parent.parent
+LOOPS = 30
+"""How often the capture is sent: far more bytes than the ring holds, so that an engine that is too slow would drop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Live:
     seen: int
     dropped: int
     exchanges: int
+    true_exchanges: int
     cpu_s: float
     rss_mib: float
 
@@ -32,7 +35,7 @@ class Live:
         return (
             f"asked for {self.wanted_rate / 1e6:.2f} Mpkt/s: sent {self.sent} packets in {self.seconds:.2f} s "
             f"({self.sent / self.seconds / 1e6:.3f} Mpkt/s), engine saw {self.seen}, kernel dropped {self.dropped}, "
-            f"{self.exchanges} exchanges, {self.cpu_s:.2f} s of processor time, {self.rss_mib:.0f} MiB"
+            f"{self.exchanges} of {self.true_exchanges} exchanges, {self.cpu_s:.2f} s of processor time, {self.rss_mib:.0f} MiB"
         )
 
 
@@ -40,7 +43,7 @@ def live(capture: Capture, rate: int, core: int) -> Live:
     """Replay a capture at ``rate`` packets a second (0: as fast as it goes) towards the collector, which runs on ``core``.
 
     The wire's addresses are not those of the capture, so that no kernel answers. The packets are in memory before the first
-    one is sent.
+    one is sent; each of the :data:`LOOPS` rounds has addresses of its own, so that its flows are new.
 
     :raises RuntimeError: tcpreplay or the capture failed.
     """
@@ -55,7 +58,8 @@ def live(capture: Capture, rate: int, core: int) -> Live:
                 raise RuntimeError(f"the live capture did not start: {process.communicate()[1].strip()[-2000:]}")
             speed = [f"--pps={rate}", "--pps-multi=512"] if rate else ["--topspeed"]
             other = 0 if core else 1
-            sender = ["taskset", "-c", str(other), "tcpreplay", "--preload-pcap", *speed, "-i", wire.client.interface]
+            sender = ["taskset", "-c", str(other), "tcpreplay", "--preload-pcap", "--no-flow-stats", *speed]
+            sender += [f"--loop={LOOPS}", "--unique-ip", "-i", wire.client.interface]
             replay = subprocess.run(
                 wire.client.command(*sender, str(capture.path)), capture_output=True, text=True, check=False
             )
@@ -71,5 +75,6 @@ def live(capture: Capture, rate: int, core: int) -> Live:
     found = json.loads(output.splitlines()[-1])
     lost = sum(number for name, number in found["counters"].items() if name.startswith("dropped"))
     return Live(
-        rate, int(sent[1]), float(sent[2]), found["packets"], lost, found["exchanges"], found["cpu_s"], found["rss_mib"]
-    )
+        rate, int(sent[1]), float(sent[2]), found["packets"], lost, found["exchanges"], LOOPS * capture.exchanges,
+        found["cpu_s"], found["rss_mib"],
+    )  # fmt: skip
