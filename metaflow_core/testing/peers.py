@@ -30,7 +30,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-__all__ = ["Peer", "find_program", "free_port", "peers_missing", "recorded", "running"]
+__all__ = ["Peer", "capture_refused", "find_program", "free_port", "peers_missing", "recorded", "running"]
 
 # Debian keeps servers of PostgreSQL, and what only root starts, off the path of a user.
 _MORE = ("/usr/sbin", "/sbin", *(str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)))
@@ -52,6 +52,15 @@ def peers_missing(*programs: str, modules: Sequence[str] = (), root: bool = Fals
     if missing:
         return f"not installed: {', '.join(missing)}"
     return "capturing on loopback needs root" if root and os.geteuid() != 0 else ""
+
+
+def capture_refused() -> str:
+    """Why this process cannot capture packets; empty when it can."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except (OSError, AttributeError) as error:
+        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
+    return ""
 
 
 def free_port() -> int:

@@ -6,7 +6,6 @@ import http.client
 import http.server
 import json
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,17 +17,9 @@ from typing import Any
 
 import pytest
 
-from metaflow_core.testing import free_port
+from metaflow_core.testing import capture_refused, free_port
 
 REQUESTS = 40
-
-
-def may_capture() -> str:
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (PermissionError, AttributeError) as error:
-        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
-    return ""
 
 
 class Shop(http.server.BaseHTTPRequestHandler):
@@ -101,7 +92,7 @@ def sql(port: int, text: str) -> list[list[Any]]:
 
 
 @pytest.mark.root
-@pytest.mark.skipif(bool(may_capture()), reason=may_capture())
+@pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 def test_what_the_machine_did_is_there_to_ask_for(port: int, shop: int) -> None:
     time.sleep(1)
     connection = http.client.HTTPConnection("127.0.0.1", shop)

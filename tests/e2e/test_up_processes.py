@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from metaflow_core.testing import capture_refused
+
 CALLS = 8
 # a threaded server: asks the database, then what is behind it
 TIER = """
@@ -42,11 +44,10 @@ def may_watch() -> str:
     """Why processes and packets cannot be watched here, empty when they can."""
     try:
         from metaflow_collector_ebpf.probe import examine
-
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (ImportError, OSError, AttributeError) as error:
-        return f"needs metaflow-collector-ebpf and CAP_NET_RAW: {error}"
-    missing = "; ".join(item.sentence for item in examine() if item.needed and not item.ok)
+    except ImportError as error:
+        return f"needs metaflow-collector-ebpf: {error}"
+    missing = capture_refused()
+    missing = missing or "; ".join(item.sentence for item in examine() if item.needed and not item.ok)
     return missing or ("" if shutil.which("redis-server") else "redis-server is not installed")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import http.server
-import socket
 import threading
 from collections.abc import Iterator
 
@@ -13,16 +12,9 @@ import pytest
 
 import metaflow_core as mf
 from metaflow_core.query import Scan
+from metaflow_core.testing import capture_refused
 
 REQUESTS = 200
-
-
-def may_capture() -> str:
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (PermissionError, AttributeError) as error:
-        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
-    return ""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -56,7 +48,7 @@ def ask(port: int) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.skipif(bool(may_capture()), reason=may_capture())
+@pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 async def test_every_exchange_of_a_live_server_is_stored(port: int) -> None:
     config = {
         "collectors": {"cbpf": {"interfaces": ["lo"], "filter": f"tcp port {port}", "ring_mib": 8, "retire_ms": 5}},

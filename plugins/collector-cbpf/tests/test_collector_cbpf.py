@@ -21,21 +21,12 @@ from metaflow_collector_cbpf.plugin import metaflow_collectors
 
 from metaflow_core.api import BlockFormat, CollectorFactory, Kind
 from metaflow_core.errors import ConfigError, StartError, UnavailableError
-from metaflow_core.testing import CollectorContract, build_context
+from metaflow_core.testing import CollectorContract, build_context, capture_refused
 
 [FACTORY] = metaflow_collectors()
 
 
-def may_capture() -> str:
-    """Why packets cannot be captured here, empty when they can."""
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (PermissionError, AttributeError) as error:
-        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
-    return ""
-
-
-needs_capture = pytest.mark.skipif(bool(may_capture()), reason=may_capture())
+needs_capture = pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 pytestmark = pytest.mark.root
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,7 +23,7 @@ from metaflow_demo.network import why_no_network
 from metaflow_demo.run import CAPTURES
 
 import metaflow_core as mf
-from metaflow_core.testing import free_port
+from metaflow_core.testing import capture_refused, free_port
 
 HERE = Path(__file__).parent
 COMMAND = [sys.executable, "-m", "metaflow_core", "demo"]
@@ -32,11 +31,7 @@ Seen = Counter[tuple[str, str, str, bool]]
 
 
 def may_watch() -> str:
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (PermissionError, AttributeError) as error:
-        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
-    return why_no_network()
+    return capture_refused() or why_no_network()
 
 
 def did(log: Path) -> Seen:

@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from packets_of_shop import FLOW, SHOP
 
 from metaflow_core import App
 from metaflow_core.api import Kind
+from metaflow_core.testing import capture_refused
 
 COMMAND = [sys.executable, "-m", "metaflow_core"]
 
@@ -135,16 +135,8 @@ def test_a_server_of_agents_says_where_packets_are() -> None:
     assert "status 502" in str(_refusal(502, b"<html>", "http://x"))
 
 
-def _refused() -> str:
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (PermissionError, AttributeError, OSError) as error:
-        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
-    return ""
-
-
 @pytest.mark.root
-@pytest.mark.skipif(bool(_refused()), reason=_refused())
+@pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 async def test_packets_of_now_beside_the_rows_of_now(tmp_path: Path) -> None:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
     port = server.server_address[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -13,15 +12,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 APPS = Path(__file__).parent / "apps"
-
-
-def no_packets() -> str:
-    """Why packets cannot be captured here, empty when they can."""
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (PermissionError, AttributeError) as error:
-        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
-    return ""
 
 
 @contextmanager

@@ -15,15 +15,14 @@ from metaflow_tracing.gather.limits import Limits
 from metaflow_tracing.rules.load import load_rules
 from metaflow_tracing.spans import Span, spans_of
 from metaflow_tracing.tracer import Tracer
-from programs import no_packets
 
 import metaflow_core as mf
 from metaflow_core.api import Kind
 from metaflow_core.model.catalog import load_catalog
 from metaflow_core.query import Scan
-from metaflow_core.testing import free_port, peers_missing
+from metaflow_core.testing import capture_refused, free_port, peers_missing
 
-NEEDS = peers_missing("dnsmasq", root=True) or no_packets()
+NEEDS = peers_missing("dnsmasq", root=True) or capture_refused()
 pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 # one socket that is connected and one that is not; the same id three times; and asked again before the answer was read

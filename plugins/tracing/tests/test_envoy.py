@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from programs import no_packets
 from tracing_peers import REQUESTS, Peers, at_once, tiers, way
 
-from metaflow_core.testing import free_port
+from metaflow_core.testing import capture_refused, free_port
 
 pytestmark = pytest.mark.root
 
@@ -91,7 +90,7 @@ def envoy(folder: Path, behind: int) -> Iterator[int]:
         process.wait(20)
 
 
-@pytest.mark.skipif(bool(no_packets()), reason=no_packets())
+@pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 async def test_envoy_and_two_services_are_one_trace(tmp_path: Path) -> None:
     pytest.importorskip("metaflow_collector_cbpf", reason="the plugin metaflow-collector-cbpf is not installed")
     with tiers(["tier.py", "x-request-id"], ["tier.py", "none"]) as (front, leaf), envoy(tmp_path, front) as port:

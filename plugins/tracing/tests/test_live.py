@@ -20,11 +20,12 @@ from metaflow_tracing.assembly.assemble import assemble_all
 from metaflow_tracing.assembly.trace import Trace
 from metaflow_tracing.rules.load import load_rules
 from metaflow_tracing.spans import spans_of
-from programs import ask_all, no_packets, three_tiers
+from programs import ask_all, three_tiers
 
 import metaflow_core as mf
 from metaflow_core.api import Kind
 from metaflow_core.query import Scan
+from metaflow_core.testing import capture_refused
 
 pytestmark = pytest.mark.root
 
@@ -169,7 +170,7 @@ def tcpdump(path: Path, interface: str, ports: tuple[int, ...], namespace: str =
             process.communicate(timeout=20)
 
 
-@pytest.mark.skipif(bool(no_packets()), reason=no_packets())
+@pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 @pytest.mark.parametrize("headers", ["b3", "traceparent", "x-request-id", "none"])
 def test_packets_on_loopback(tmp_path: Path, headers: str) -> None:
     """On a loopback all hosts are one, so only headers that name the parent link; nothing is guessed."""

@@ -11,15 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from programs import no_packets
 from tracing_peers import REQUESTS, Peers, at_once, tiers, way
 
-from metaflow_core.testing import free_port
+from metaflow_core.testing import capture_refused, free_port
 
 pytestmark = pytest.mark.root
 
 
-@pytest.mark.skipif(bool(no_packets()), reason=no_packets())
+@pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 async def test_spans_of_the_sdk_and_packets_are_one_tree() -> None:
     """Two instrumented tiers before one that is not: the wire stands between the span that sent and the span that received."""
     for name in ("metaflow_receiver_otlp", "metaflow_collector_cbpf", "opentelemetry.sdk", "opentelemetry.exporter"):
@@ -85,7 +84,7 @@ def nginx(folder: Path, behind: int, identity: str) -> Iterator[int]:
         process.wait(10)
 
 
-@pytest.mark.skipif(bool(no_packets()), reason=no_packets())
+@pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 @pytest.mark.parametrize(
     ("identity", "headers"),
     [("$request_id", "none"), ("$http_x_request_id", "x-request-id")],

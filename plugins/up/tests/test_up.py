@@ -28,17 +28,10 @@ from metaflow_core import App
 from metaflow_core.api import RecordBatch
 from metaflow_core.errors import StartError
 from metaflow_core.model.catalog import load_catalog
+from metaflow_core.testing import capture_refused
 
 SHOP = Path(__file__).resolve().parents[3] / "tests" / "captures" / "shop.pcap"
 COMMAND = [sys.executable, "-m", "metaflow_core", "up"]
-
-
-def may_capture() -> str:
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (PermissionError, AttributeError) as error:
-        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
-    return ""
 
 
 def batch(table: str, **columns: Any) -> RecordBatch:
@@ -187,7 +180,7 @@ def test_a_capture_is_shown_until_the_time_is_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.skipif(bool(may_capture()), reason=may_capture())
+@pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 def test_live_until_it_is_told_to_stop(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "--interface", "lo", "--filter", "udp port 1", "--data", str(tmp_path), "--port", "18998"],
