@@ -64,13 +64,13 @@ for number in range(5):
 """
 
 
-async def rows_of(app: mf.App, ports: set[int], enough: int) -> list[dict[str, Any]]:
-    """Rows of the request log about these ports, when there are as many."""
+async def rows_of(app: mf.App, ports: set[int], enough: int, of: str = "flow_log.l7_flow_log") -> list[dict[str, Any]]:
+    """Rows of the request log, or of another table, about these ports, when there are as many."""
     memory = next(unit.component for key, unit in app._runtime.generation.units.items() if key[0] is mf.Kind.STORAGE)
     found: list[dict[str, Any]] = []
     for _ in range(200):
         await asyncio.sleep(0.1)
-        table = await memory.execute(Scan(table="flow_log.l7_flow_log"))
+        table = await memory.execute(Scan(table=of))
         found = [row for batch in table.to_batches() for row in plain_rows(batch) if row["server_port"] in ports]
         if len(found) >= enough:
             break
@@ -131,8 +131,12 @@ async def test_tls_is_readable(tmp_path: Path) -> None:
                 subprocess.run, [sys.executable, "-c", CLIENT, str(port), str(certificate)], check=True, timeout=60
             )
             rows = [row for row in await rows_of(app, {port}, 10) if row["request_resource"].startswith("/item")]
+            counted = await rows_of(app, {port}, 4, "flow_metrics.application_map.1s")
     assert sorted((row["observation_point"], row["request_resource"]) for row in rows) == sorted(
         (place, f"/item/{number}") for place in ("c-p", "s-p") for number in range(5)
     )
     assert {row["is_tls"] for row in rows} == {True}
+    # what came from inside is told apart in the metrics too: from the handshakes, which both processes' calls show
+    assert {(row["is_tls"], row["l7_protocol"]) for row in counted} == {(True, 20), (False, 121)}
+    assert {row["observation_point"] for row in counted if row["is_tls"]} == {"c-p", "s-p"}
     assert {row["process_id_1"] for row in rows if row["observation_point"] == "s-p"} == {pid}

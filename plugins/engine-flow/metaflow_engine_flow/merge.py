@@ -33,7 +33,7 @@ _PATH = (
     "tunnel_type",
     "nat_source",
 )
-_APPLICATION = ("l7_protocol", "biz_type", "app_service", "app_instance", "endpoint")
+_APPLICATION = ("l7_protocol", "biz_type", "is_tls", "app_service", "app_instance", "endpoint")
 _TAGS = frozenset((*_COMMON, *_END, *_PATH, *_APPLICATION))
 
 

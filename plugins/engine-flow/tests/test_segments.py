@@ -115,10 +115,34 @@ def test_plaintext_of_tls_is_read_and_ciphertext_is_not(kind: str) -> None:
     (row,) = found["l7_flow_log"].to_pylist()
     assert (row["is_tls"], row["response_code"], row["syscall_trace_id_request"]) == (True, 200, 5)
     assert {message["is_tls"] for message in found["l7_message"].to_pylist()} == {True}
+    for table in ("application.1m", "application_map.1m", "application_map.1s"):
+        assert [
+            (counted["is_tls"], counted["request"], counted["response"]) for counted in found[table].to_pylist()
+        ] == [(True, 1, 1)], table
     assert engine.counters()["segment", "ciphertext_bytes"] == len(hello) + 5 + 69
     steps = engine.explain(row["flow_id"])
     assert any("confirm\thttp" in line for line in steps)
     assert all("\t0\t" in line for line in steps if "check" in line), steps
+
+
+def test_what_was_read_inside_tls_is_counted_apart_from_plain_calls_of_the_same_path() -> None:
+    """Whatever else is the same, and whichever thread saw it."""
+    records = []
+    for number in range(1, 5):
+        socket, flags = client(number), PLAINTEXT if number % 2 else 0
+        records += [
+            socket.opened(),
+            socket.send(REQUEST, flags=flags),
+            socket.receive(RESPONSE, flags=flags),
+            socket.closed(),
+        ]
+    factory, create = native_parser("http")
+    sharded = ShardedEngine(NativeEngine, 2)
+    sharded.add_parser(factory.description, create)
+    for engine in (build("native", ["http"]), build("wasm", ["http"]), sharded):
+        rows = run(engine, [segment_block(records)])["application_map.1m"].to_pylist()
+        assert sorted((row["is_tls"], row["request"], row["response"]) for row in rows) == [(False, 2, 2), (True, 2, 2)]
+    sharded.close()
 
 
 def test_a_cut_tail_and_a_lost_call_are_gaps() -> None:

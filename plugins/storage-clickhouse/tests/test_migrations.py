@@ -65,6 +65,45 @@ def test_a_store_of_version_2_compresses_numbers_as_a_new_one(store: Any) -> Non
     assert store.sql(asked) == [{"c": "CODEC(T64, ZSTD(1))"}]
 
 
+def test_a_new_tag_of_metrics_joins_the_key_of_their_rollups(store: Any) -> None:
+    engine = store.storage._engine
+    tables = [f"flow_metrics.application_map.{step}" for step in ("1d", "1h", "1m")]
+    for table in tables:
+        database, _, name = table.partition(".")
+        (row,) = store.sql(
+            f"SELECT sorting_key AS k FROM system.tables WHERE database = '{database}' AND name = '{name}'"
+        )
+        quoted = f"`{database}`.`{name}`"
+        if table.endswith(("1h", "1d")):
+            # as a store was made before there was the tag
+            (made,) = store.sql(f"SHOW CREATE TABLE {quoted}")
+            engine.command(f"DROP TABLE IF EXISTS `{database}`.`{name}_fill` SYNC")
+            engine.command(f"DROP TABLE {quoted} SYNC")
+            lines = [
+                line for line in str(next(iter(made.values()))).splitlines() if not line.strip().startswith("`is_tls`")
+            ]
+            assert "is_tls" in row["k"]
+            engine.command("\n".join(lines).replace(", is_tls", ""))
+        else:
+            engine.command(f"ALTER TABLE {quoted} DROP COLUMN is_tls")
+    engine.command(
+        "ALTER TABLE metaflow_system.schema_version DELETE WHERE kind = 'catalogue' SETTINGS mutations_sync = 2"
+    )
+    assert {f"{table}: column is_tls added" for table in tables} == {
+        line for line in bring_up(engine, CATALOG, Layout()) if "is_tls" in line
+    }
+    for flag in (False, True, True):
+        rows = {
+            "time": pa.array([7200], pa.uint32()),
+            "is_tls": pa.array([flag]),
+            "request": pa.array([1], pa.uint64()),
+        }
+        store.write("flow_metrics.application_map.1m", pa.RecordBatch.from_pydict(rows), f"of-tls-{flag}")
+    engine.command("OPTIMIZE TABLE `flow_metrics`.`application_map.1h` FINAL")
+    asked = "SELECT is_tls, sum(request) AS n FROM `flow_metrics`.`application_map.1h` GROUP BY is_tls ORDER BY is_tls"
+    assert store.sql(asked) == [{"is_tls": False, "n": 1}, {"is_tls": True, "n": 1}]
+
+
 def test_what_cannot_be_changed_in_place_is_told(store: Any) -> None:
     with pytest.raises(StartError, match=r"'reason' of flow_log.explain holds String.*must become UInt32"):
         bring_up(store.storage._engine, _with_type("reason", "u32"), Layout())

@@ -21,7 +21,8 @@ from metaflow_storage_duckdb.storage import DuckdbStorage
 from metaflow_core.api import Counters, RecordBatch
 from metaflow_core.errors import MetaFlowError, StartError, StorageError
 from metaflow_core.model.catalog import load_catalog
-from metaflow_core.query import Aggregate, Fold, Scan
+from metaflow_core.model.expression import Ref
+from metaflow_core.query import Aggregate, Fold, Named, Scan
 
 CATALOG = load_catalog()
 TABLE = "flow_log.l7_message"
@@ -65,9 +66,6 @@ def opened(path: Path, **options: object) -> DuckdbStorage:
 
 
 def rows_by_batch(storage: DuckdbStorage) -> dict[int, int]:
-    from metaflow_core.model.expression import Ref
-    from metaflow_core.query import Named
-
     plan = Aggregate(Scan(TABLE), (Named("flow_id", Ref("flow_id")),), (Fold("n", "count"),))
     return {row["flow_id"]: row["n"] for row in storage.query(plan).to_pylist()}
 
@@ -173,6 +171,33 @@ def test_read_only(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="is opened read_only; nothing can be stored"):
         reader.add(batch(2))
     reader.close()
+
+
+def test_a_file_of_an_older_catalogue_is_read_and_gains_the_column(tmp_path: Path) -> None:
+    """Also where nobody may write: the rows of before say what rows without the column mean."""
+    table, path = "flow_metrics.application_map.1m", tmp_path / "kept.duckdb"
+
+    def counted(storage: DuckdbStorage) -> dict[bool, int]:
+        plan = Aggregate(Scan(table), (Named("tls", Ref("is_tls")),), (Fold("n", "count"),))
+        return {row["tls"]: row["n"] for row in storage.query(plan).to_pylist()}
+
+    def written(number: int, **columns: pa.Array) -> RecordBatch:
+        times = pa.array([60, 120], pa.uint32())
+        return RecordBatch(table, pa.RecordBatch.from_pydict({"time": times, **columns}), f"agent-1/{number}")
+
+    storage = opened(path)
+    storage.add(written(1))
+    storage.close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f'ALTER TABLE "{table}" DROP COLUMN is_tls')
+    reader = opened(path, read_only=True)
+    assert counted(reader) == {False: 2}
+    reader.close()
+    storage = opened(path)
+    assert counted(storage) == {False: 2}
+    storage.add(written(2, is_tls=pa.array([True, False])))
+    assert counted(storage) == {False: 3, True: 1}
+    storage.close()
 
 
 UNSHARE = ("unshare", "--mount", "--map-root-user")

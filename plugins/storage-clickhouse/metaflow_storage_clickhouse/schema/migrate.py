@@ -149,7 +149,7 @@ def _catalogue(engine: Engine, catalog: Catalog, layout: Layout, version: int) -
             statements = create_statements(table, layout)
             note = "made"
         else:
-            statements, note = _changes(table, columns, layout)
+            statements, note = _changes(table, columns, layout, _sorting(engine, table, layout))
             for statement in _expiry(table, layout, expiring):
                 engine.command(statement)
         for statement in statements:
@@ -202,14 +202,33 @@ def _expiry(table: Table, layout: Layout, expiring: set[tuple[str, str]]) -> lis
     return [f"{alter} MODIFY SETTING {settings}", *gone]
 
 
-def _changes(table: Table, found: Mapping[str, str], layout: Layout) -> tuple[list[str], str]:
-    """Statements that add and widen columns. A column that no plugin knows any more stays: its rows are there."""
+def _sorting(engine: Engine, table: Table, layout: Layout) -> str:
+    """What rows of a rollup become one by, as the store has it; empty for other tables."""
+    if not table.rolled_from:
+        return ""
+    name = table.short + ("_local" if layout.cluster else "")
+    asked = (
+        f"SELECT sorting_key AS k FROM system.tables WHERE database = {text(table.database)} AND name = {text(name)}"
+    )
+    return "".join(str(row["k"]) for row in engine.query(asked).to_pylist())
+
+
+def _changes(table: Table, found: Mapping[str, str], layout: Layout, sorting: str) -> tuple[list[str], str]:
+    """Statements that add and widen columns. A column that no plugin knows any more stays: its rows are there.
+
+    A new tag of a rollup joins its key, or rows that differ in it alone would become one; ClickHouse takes it in the statement that
+    adds the column, and at the key's end.
+    """
     statements, notes = [], []
     alter = f"ALTER TABLE {layout.physical(table.name)}{layout.on_cluster()}"
     for name, type_ in layout.columns(table).items():
         quoted = identifier(name)
         if name not in found:
-            statements.append(f"{alter} ADD COLUMN IF NOT EXISTS {quoted} {type_} CODEC({layout.codec_of(type_)})")
+            added = f"ADD COLUMN IF NOT EXISTS {quoted} {type_} CODEC({layout.codec_of(type_)})"
+            if table.rolled_from and quoted in layout.order_by(table):
+                sorting = f"{sorting}, {quoted}"
+                added += f", MODIFY ORDER BY ({sorting})"
+            statements.append(f"{alter} {added}")
             notes.append(f"column {name} added")
         elif found[name] != type_:
             if not widened(found[name], type_) or quoted in layout.order_by(table):

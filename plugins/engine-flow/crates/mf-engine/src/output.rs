@@ -382,6 +382,7 @@ impl L7Sink for Output {
             tags: AppTags {
                 l7_protocol: event.protocol,
                 biz_type: event.biz_type,
+                is_tls: event.is_tls,
                 app_service: clip(event.app_service),
                 app_instance: clip(event.app_instance),
                 endpoint: clip(event.endpoint),

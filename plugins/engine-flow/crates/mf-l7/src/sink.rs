@@ -22,6 +22,8 @@ pub struct ExchangeEvent<'a> {
     pub app_instance: &'a str,
     /// `biz_type` number.
     pub biz_type: u8,
+    /// The message was read from inside an encrypted connection.
+    pub is_tls: bool,
     /// 1 when a request is counted.
     pub request: u8,
     /// 1 when a response is counted.

@@ -18,6 +18,8 @@ pub struct AppTags<T = Box<str>> {
     pub l7_protocol: u8,
     /// `biz_type` number
     pub biz_type: u8,
+    /// read from inside an encrypted connection
+    pub is_tls: bool,
     /// the parser's `app_service`
     pub app_service: T,
     /// the parser's `app_instance`
@@ -86,6 +88,7 @@ impl<T: AsRef<str>> AppTags<T> {
     fn is(&self, other: &AppTags<&str>) -> bool {
         self.l7_protocol == other.l7_protocol
             && self.biz_type == other.biz_type
+            && self.is_tls == other.is_tls
             && same(self.endpoint.as_ref(), other.endpoint)
             && same(self.app_service.as_ref(), other.app_service)
             && same(self.app_instance.as_ref(), other.app_instance)
@@ -95,6 +98,7 @@ impl<T: AsRef<str>> AppTags<T> {
         AppTags {
             l7_protocol: self.l7_protocol,
             biz_type: self.biz_type,
+            is_tls: self.is_tls,
             app_service: self.app_service.as_ref().into(),
             app_instance: self.app_instance.as_ref().into(),
             endpoint: self.endpoint.as_ref().into(),
@@ -102,7 +106,7 @@ impl<T: AsRef<str>> AppTags<T> {
     }
 
     fn write(&self, mut to: Writer<'_>) {
-        to.u8(self.l7_protocol).u8(self.biz_type);
+        to.u8(self.l7_protocol).u8(self.biz_type).bool(self.is_tls);
         to.str(self.app_service.as_ref()).str(self.app_instance.as_ref()).str(self.endpoint.as_ref());
     }
 }
@@ -119,7 +123,7 @@ fn hash_tags<T: AsRef<str>>(tags: &AppTags<T>, path_hash: u64) -> u64 {
     let hash = hash_text(Mixer::new(path_hash), tags.endpoint.as_ref());
     let hash = hash_text(hash, tags.app_service.as_ref());
     let hash = hash_text(hash, tags.app_instance.as_ref());
-    hash.word(u64::from(tags.l7_protocol) | u64::from(tags.biz_type) << 8).finish()
+    hash.word(u64::from(tags.l7_protocol) | u64::from(tags.biz_type) << 8 | u64::from(tags.is_tls) << 16).finish()
 }
 
 impl EdgeKey for AppKey {

@@ -42,7 +42,8 @@ pub const PATH_TAGS: &[Field] = fields! {
     DictUtf8 { observation_point } U32 { capture_nic } U8 { capture_nic_type tunnel_type nat_source }
 };
 /// Further tags of application documents.
-pub const APP_TAGS: &[Field] = fields! { U8 { l7_protocol biz_type } DictUtf8 { app_service app_instance endpoint } };
+pub const APP_TAGS: &[Field] =
+    fields! { U8 { l7_protocol biz_type } Bool { is_tls } DictUtf8 { app_service app_instance endpoint } };
 
 /// Meters of network documents.
 pub const NETWORK_METERS: &[Field] = fields! {

@@ -1,7 +1,7 @@
 //! Events and flow totals: every message is counted once, at its own time.
 
 use super::core::Core;
-use crate::abi::ids::{status, text};
+use crate::abi::ids::{flag, status, text};
 use crate::abi::Texts;
 use crate::pair::Half;
 use crate::session::Session;
@@ -29,6 +29,7 @@ fn event<'a>(session: &'a Session, half: Half<'a>, other: &Texts<'a>) -> Exchang
             "" => 0,
             number => number.parse().unwrap_or(0),
         },
+        is_tls: half.message.flags & flag::TLS != 0,
         request: 0,
         response: 0,
         client_error: 0,
