@@ -4,6 +4,7 @@ use mf_packet::transport::flags::{ACK, FIN, PSH, RST, SYN};
 
 use crate::counts::Period;
 use crate::perf::Perf;
+use crate::table::SECOND;
 use crate::{CloseType, FlowReport, FlowView, Key, ReportKind, State};
 
 /// The order of the fields is that of their use: with many flows each packet finds its flow in no cache, and what a packet
@@ -26,6 +27,8 @@ pub(crate) struct Flow<E> {
     pub flags: [u8; 2],
     pub timeout_ns: u64,
     pub last_ns: u64,
+    /// When its newest packet came, where the packet was older than the clock by then: silence is counted from here.
+    pub came_ns: u64,
     /// The second its timer entry is in.
     pub timer_at: u64,
     pub tick_start_ns: u64,
@@ -47,6 +50,15 @@ pub(crate) struct Flow<E> {
 impl<E> Flow<E> {
     pub fn is_tcp(&self) -> bool {
         matches!(self.perf, Perf::Tcp(_))
+    }
+
+    /// The second in which its patience ends.
+    #[inline]
+    pub fn deadline(&self) -> u64 {
+        self.last_ns
+            .max(self.came_ns)
+            .saturating_add(self.timeout_ns)
+            .div_ceil(SECOND)
     }
 
     /// The connection is over: reset, or closed by both sides.

@@ -490,7 +490,7 @@ fn time_that_steps_back_starts_over() {
 }
 
 #[test]
-fn packets_that_are_long_late_close_their_flow_once() {
+fn packets_that_are_long_late_are_one_flow_that_waits_as_any_other() {
     let mut talk = Talk::with(Config {
         max_flows: 10,
         ..Config::default()
@@ -498,11 +498,21 @@ fn packets_that_are_long_late_close_their_flow_once() {
     talk.handshake(100_000);
     talk.ports.0 = 40001;
     for i in 0..20 {
-        // each one's deadline has passed when it comes
+        // By its own time each one's flow would have been given up before it came: its silence counts from then on.
         talk.c(50_000 + i, ACK, 1, 1, b"late");
     }
-    talk.wait(102_000);
-    assert_eq!(talk.log.closed.len(), 1);
+    talk.wait(104_900);
+    assert_eq!(talk.log.closed.len(), 0);
+    talk.c(50_100, ACK, 5, 1, b"later");
+    talk.wait(108_900);
+    assert_eq!(
+        talk.log.closed.len(),
+        0,
+        "what comes late goes on in its flow"
+    );
+    talk.wait(110_000);
+    assert_eq!(talk.log.closed.len(), 1, "and ends once");
+    assert_eq!(talk.log.closed[0].total_packet_tx, 21);
     assert_eq!(talk.table.len(), 1);
     for port in 2000..2009 {
         talk.ports.0 = port;

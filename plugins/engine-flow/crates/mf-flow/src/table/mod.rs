@@ -19,7 +19,7 @@ use crate::{
     TimeoutClass, Way,
 };
 
-const SECOND: u64 = 1_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 const MINUTE: u64 = 60 * SECOND;
 /// This many packets in a row that are older than the clock by more than [`STEP_BACK`] mean that time really stepped back
 /// (files that were not merged by time, or one packet with a wild timestamp before them).
@@ -219,6 +219,7 @@ impl<E: Default> FlowTable<E> {
             first_rst: None,
             timeout_ns: 0,
             last_ns: packet.time_ns,
+            came_ns: 0,
             timer_at: u64::MAX,
             view,
             tick: Period::default(),
@@ -342,12 +343,12 @@ impl<E: Default> FlowTable<E> {
                 });
             }
         }
-        let deadline = flow
-            .last_ns
-            .saturating_add(flow.timeout_ns)
-            .div_ceil(SECOND);
+        if now < self.newest_ns {
+            // Of a packet that is long late the deadline would have passed before it came.
+            flow.came_ns = self.second.unwrap_or(0).saturating_mul(SECOND);
+        }
+        let deadline = flow.deadline();
         if deadline < flow.timer_at {
-            // of a packet that is late the deadline has passed: every further one would come to the same second again
             let due = self.wheel.slot_for(deadline);
             if due != flow.timer_at {
                 flow.timer_at = due;

@@ -147,10 +147,7 @@ impl<E: Default> FlowTable<E> {
                 if flow.generation != generation || !flow.alive || flow.timer_at != due {
                     continue;
                 }
-                let deadline = flow
-                    .last_ns
-                    .saturating_add(flow.timeout_ns)
-                    .div_ceil(SECOND);
+                let deadline = flow.deadline();
                 if deadline > due {
                     flow.timer_at = self.wheel.slot_for(deadline);
                     self.wheel.enter(flow.timer_at, (slot, generation));
@@ -213,11 +210,7 @@ impl<E: Default> FlowTable<E> {
             if flow.generation != generation || !flow.alive {
                 continue;
             }
-            let deadline = self.wheel.slot_for(
-                flow.last_ns
-                    .saturating_add(flow.timeout_ns)
-                    .div_ceil(SECOND),
-            );
+            let deadline = self.wheel.slot_for(flow.deadline());
             if deadline > flow.timer_at {
                 flow.timer_at = deadline;
                 self.wheel.enter(deadline, (slot, generation));
