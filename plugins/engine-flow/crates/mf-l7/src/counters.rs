@@ -1,6 +1,8 @@
 //! What was done and what was dropped, by stage and reason.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hasher};
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident => $stage:literal, $reason:literal;)*) => {
@@ -80,7 +82,21 @@ counts! {
 #[derive(Debug)]
 pub struct Counters {
     fixed: Vec<u64>,
-    reasons: BTreeMap<(&'static str, String), u64>,
+    reasons: Vec<Reason>,
+    /// Places in `reasons` by the hash of what they were made of.
+    known: HashMap<u64, Vec<u32>>,
+    hasher: RandomState,
+}
+
+/// A reason made at run time. Flows that nobody wants are refused by every parser, so its text is made once.
+#[derive(Debug)]
+struct Reason {
+    stage: &'static str,
+    /// As it was given.
+    raw: String,
+    /// As it is shown.
+    text: String,
+    value: u64,
 }
 
 /// Different texts kept per engine; a hostile parser can name more, they are counted together.
@@ -88,7 +104,7 @@ const MAX_REASONS: usize = 1024;
 
 impl Default for Counters {
     fn default() -> Self {
-        Counters { fixed: vec![0; NAMES.len()], reasons: BTreeMap::new() }
+        Counters { fixed: vec![0; NAMES.len()], reasons: Vec::new(), known: HashMap::new(), hasher: RandomState::new() }
     }
 }
 
@@ -104,24 +120,71 @@ impl Counters {
         self.fixed[count as usize]
     }
 
-    /// Adds to a counter whose reason is made at run time (a parser's name and words).
-    pub fn add_reason(&mut self, stage: &'static str, reason: &str, n: u64) {
-        let full = self.reasons.len() >= MAX_REASONS;
-        let reason = clean(reason);
-        if let Some(value) = self.reasons.get_mut(&(stage, reason.clone())) {
-            *value += n;
-        } else {
-            let reason = if full { "other".to_string() } else { reason };
-            *self.reasons.entry((stage, reason)).or_insert(0) += n;
+    /// Adds to a counter whose reason is made at run time (a parser's name and words), of `parts` in a row. Returns the reason.
+    pub fn add_reason(&mut self, stage: &'static str, parts: &[&str], n: u64) -> &str {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(stage.as_bytes());
+        for part in parts {
+            hasher.write(part.as_bytes());
         }
+        let places = self.known.entry(hasher.finish()).or_default();
+        let same = |&&at: &&u32| {
+            self.reasons.get(at as usize).is_some_and(|reason| reason.stage == stage && is_joined(&reason.raw, parts))
+        };
+        let place = match places.iter().find(same) {
+            Some(&at) => at as usize,
+            None if self.reasons.len() < MAX_REASONS => {
+                let raw = parts.concat();
+                places.push(self.reasons.len() as u32);
+                self.reasons.push(Reason { stage, text: clean(&raw), raw, value: 0 });
+                self.reasons.len() - 1
+            }
+            None => {
+                if places.is_empty() {
+                    self.known.remove(&hasher.finish());
+                }
+                self.other(stage)
+            }
+        };
+        match self.reasons.get_mut(place) {
+            Some(reason) => {
+                reason.value = reason.value.saturating_add(n);
+                &reason.text
+            }
+            None => "",
+        }
+    }
+
+    /// Where a stage's further reasons are counted.
+    fn other(&mut self, stage: &'static str) -> usize {
+        let further = self.reasons.get(MAX_REASONS..).unwrap_or_default();
+        let found = further.iter().position(|reason| reason.stage == stage);
+        found.map_or_else(
+            || {
+                let other = || "other".to_string();
+                self.reasons.push(Reason { stage, raw: other(), text: other(), value: 0 });
+                self.reasons.len() - 1
+            },
+            |at| at + MAX_REASONS,
+        )
     }
 
     /// `(stage, reason, value)` of every counter that is not zero, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         let fixed = NAMES.iter().zip(&self.fixed).map(|(&(stage, reason), &value)| (stage, reason, value));
-        let reasons = self.reasons.iter().map(|((stage, reason), &value)| (*stage, reason.as_str(), value));
+        let mut reasons = BTreeMap::new();
+        for reason in &self.reasons {
+            *reasons.entry((reason.stage, reason.text.as_str())).or_insert(0u64) += reason.value;
+        }
+        let reasons = reasons.into_iter().map(|((stage, reason), value)| (stage, reason, value));
         fixed.chain(reasons).filter(|&(_, _, value)| value != 0)
     }
+}
+
+/// Whether a text is these parts in a row.
+fn is_joined(text: &str, parts: &[&str]) -> bool {
+    let rest = parts.iter().try_fold(text, |rest, part| rest.strip_prefix(part));
+    rest.is_some_and(str::is_empty)
 }
 
 /// Counter lines are separated by tabs and newlines, so a reason has neither; it is cut at 120 bytes.

@@ -165,6 +165,32 @@ fn an_endpoint_known_to_be_unknown_is_looked_at_again_after_its_time() {
 }
 
 #[test]
+fn short_flows_that_nobody_wants_teach_their_endpoint_too() {
+    let mut told = Told::default();
+    let mut known = |from_start: bool| {
+        let mut engine = engine(vec![parser("a", 1, 80, b"")]);
+        let mut now = common::START;
+        for id in 0..130 {
+            let info = flow_info(id, 80);
+            let mut talk = Talk::open(&mut engine, &info);
+            now += if id < 128 { MS } else { 1100 * MS };
+            talk.now = now;
+            if from_start {
+                talk.handshake(&mut engine, &mut told);
+            }
+            talk.say(&mut engine, &mut told, 0, b"zz");
+            talk.say(&mut engine, &mut told, 1, b"zz");
+            engine.close(talk.flow, &mut told);
+            engine.flush_block(now, &mut told);
+        }
+        engine.count(Count::KnownUnknown)
+    };
+    assert_eq!(known(true), 2);
+    // The tails of connections that a capture begins in the middle of say nothing about the others.
+    assert_eq!(known(false), 0);
+}
+
+#[test]
 fn a_known_endpoint_is_asked_for_its_parser_first() {
     let mut engine = engine(vec![parser("a", 1, 80, b"@"), parser("b", 2, 81, b"")]);
     let mut told = Told::default();

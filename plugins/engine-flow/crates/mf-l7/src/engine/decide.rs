@@ -95,7 +95,7 @@ impl Core {
         });
         self.drop_pending(index);
         self.unparsed(index, waiting);
-        self.counters.add_reason("infer", &format!("given up: {reason}"), 1);
+        self.counters.add_reason("infer", &["given up: ", reason], 1);
         self.note(index, None, "give_up", "", 0, reason);
         if self.sessions.peek(index).closing {
             self.finalise(index, sink);
@@ -107,9 +107,8 @@ impl Core {
         self.counters.add(Count::Violations, 1);
         self.note(index, Some(parser), "violate", "", offset, reason);
         if let Some(slot) = self.parsers.get(usize::from(parser)) {
-            let words = format!("{} withdrew: {reason}", slot.description.name);
-            self.counters.add_reason("infer", &words, 1);
-            self.sessions.at(index).reason = words;
+            let words = self.counters.add_reason("infer", &[&slot.description.name, " withdrew: ", reason], 1);
+            self.sessions.at(index).reason = words.to_string();
         }
         self.flush_session(index, sink);
         // The parser is told to forget the session; that this is not its end is seen from the state below.

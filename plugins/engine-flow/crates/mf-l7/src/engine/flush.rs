@@ -192,7 +192,7 @@ impl Core {
                     self.counters.add(Count::Quarantines, 1);
                 }
             }
-            self.counters.add_reason("parser", &words, 1);
+            self.counters.add_reason("parser", &[&words], 1);
         }
         self.moment = self.arrival;
         // All its requests are left without the one that would find their answers.

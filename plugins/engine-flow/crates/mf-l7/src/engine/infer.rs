@@ -1,7 +1,7 @@
 //! The search for a flow's parser: ask, hear the verdict, confirm or go on to the next.
 
 use super::core::Core;
-use crate::abi::ids::{FLAG_MID_STREAM, KIND_DATA};
+use crate::abi::ids::{FLAG_MID_STREAM, FLAG_TRUNCATED, KIND_DATA};
 use crate::abi::Verdict;
 use crate::counters::Count;
 use crate::flow::TCP;
@@ -282,11 +282,10 @@ impl Core {
         let session = self.sessions.at(index);
         session.infer.tried |= 1 << (parser & 127);
         if let Some(slot) = self.parsers.get(usize::from(parser)) {
-            let words = format!("{} refused: {reason}", slot.description.name);
-            self.counters.add_reason("infer", &words, 1);
+            let words = self.counters.add_reason("infer", &[&slot.description.name, " refused: ", reason], 1);
             // What somebody with a claim to the flow said says more than what the others did.
             if session.infer.hinted && session.reason.is_empty() {
-                session.reason = words;
+                session.reason.push_str(words);
             }
         }
     }
@@ -306,6 +305,10 @@ impl Core {
         let Some(pending) = session.pending.as_mut() else {
             return;
         };
+        if session.infer.refused == 1 {
+            let whole = |item: &PendingItem| item.offset == 0 && item.flags & (FLAG_MID_STREAM | FLAG_TRUNCATED) == 0;
+            session.infer.begun = pending.items().first().is_some_and(whole);
+        }
         let before = pending.size();
         // Inside a long transfer the rest of it is dropped too.
         let dull = session.infer.in_a_row >= 4;

@@ -38,6 +38,14 @@ impl Core {
             return;
         }
         self.moment = self.moment.max(session.closed_at);
+        // A flow that is over before anybody despaired of it teaches its endpoint too, if it was seen from its beginning.
+        let (infer, closed_at) = (&session.infer, session.closed_at);
+        if session.state == State::Inferring && infer.begun && infer.violations == 0 {
+            let key = self.endpoint(index);
+            if self.is_cached(&key) {
+                self.endpoints.failed(key, closed_at);
+            }
+        }
         self.flush_session(index, sink);
         self.drop_pending(index);
         let session = self.sessions.at(index);
@@ -61,7 +69,7 @@ impl Core {
         let session = self.sessions.peek(index);
         if session.dropped > 0 {
             let reason = if session.reason.is_empty() { "no parser recognises it" } else { &session.reason };
-            self.counters.add_reason("unparsed", reason, session.dropped);
+            self.counters.add_reason("unparsed", &[reason], session.dropped);
         }
         sink.ended(&session.info, &session.stats, &session.domain);
         self.sessions.release(index);

@@ -65,8 +65,7 @@ impl Core {
                     stats.unparsed_bytes = stats.unparsed_bytes.saturating_add(bytes);
                     let reason = records.text(text::EXCEPTION, row);
                     if let Some(slot) = self.parsers.get(usize::from(parser)) {
-                        let words = format!("{} skipped: {reason}", slot.description.name);
-                        self.counters.add_reason("parser", &words, bytes);
+                        self.counters.add_reason("parser", &[&slot.description.name, " skipped: ", reason], bytes);
                     }
                 }
                 _ => self.counters.add(Count::BadRecords, 1),

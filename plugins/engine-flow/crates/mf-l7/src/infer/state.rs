@@ -45,6 +45,8 @@ pub struct Inference {
     pub decided: Stamp,
     /// Payloads that everybody refused.
     pub refused: u16,
+    /// The first of them began the flow, and all of it was captured.
+    pub begun: bool,
     /// How many of them in a row came from the same side.
     pub in_a_row: u8,
 }
