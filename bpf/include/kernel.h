@@ -46,9 +46,11 @@ struct inode { u16 i_mode; };
 struct count { s64 counter; };
 struct file_ref { struct count refcnt; };
 struct file { struct inode *f_inode; void *f_op; void *private_data; struct count f_count; struct file_ref f_ref; };
+/* any two words in a row, for the first of them */
+struct list_head { struct list_head *next; };
 struct fdtable { u32 max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
-struct task_struct { struct files_struct *files; struct task_struct *group_leader; u64 start_boottime; u64 real_start_time; char comm[16]; };
+struct task_struct { struct files_struct *files; void *stack; s32 pid; s32 tgid; struct task_struct *group_leader; u64 start_boottime; u64 real_start_time; char comm[16]; };
 /* structures: end */
 #pragma clang attribute pop
 #endif

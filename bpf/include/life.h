@@ -17,7 +17,7 @@ INLINE int state_changed(const void *pointer, s32 state)
 	struct scratch *s;
 
 	if (state != TCP_CLOSE) return 0;
-	c = MAP_GET(connections, &key);
+	c = known_connection(&key);
 	if (!c) return 0;
 	/* while a process holds the socket it may still read what has arrived */
 	PEEK(owner, sk->sk_socket);
@@ -28,7 +28,7 @@ INLINE int state_changed(const void *pointer, s32 state)
 		answered(c, 0, 0, bpf_ktime_get_ns());
 		emit_close(conf, s, c, (1 << IN) | (1 << OUT));
 	}
-	MAP_DELETE(connections, &key);
+	forget_connection(c);
 	return 0;
 }
 
@@ -37,7 +37,7 @@ INLINE int retransmitted(const void *pointer)
 	u32 zero = 0, sequence = 0;
 	struct socket_key key = { .sk = (u64)pointer };
 	struct sock *sk = (struct sock *)pointer;
-	struct connection *c = MAP_GET(connections, &key);
+	struct connection *c = known_connection(&key);
 	struct config *conf = configuration();
 	struct scratch *s = MAP_GET(scratches, &zero);
 

@@ -23,11 +23,12 @@ def _receiving(name: str, leave: str = "leave_buffer", *, needed: bool = False) 
     return (Tracepoint("syscalls", f"sys_exit_{name}", leave, needed),)
 
 
-def _sending(
-    name: str, leave: str = "leave_buffer", enter: str = "enter_send_call", *, needed: bool = False
-) -> tuple[Tracepoint, ...]:
+def _sending(name: str, leave: str = "leave_buffer", *, needed: bool = False) -> tuple[Tracepoint, ...]:
     """Its time is that of its beginning."""
-    return (*_receiving(name, leave, needed=needed), Tracepoint("syscalls", f"sys_enter_{name}", enter, needed))
+    return (
+        *_receiving(name, leave, needed=needed),
+        Tracepoint("syscalls", f"sys_enter_{name}", "enter_send_call", needed),
+    )
 
 
 TRACEPOINTS: tuple[Tracepoint, ...] = (
@@ -50,7 +51,7 @@ TRACEPOINTS: tuple[Tracepoint, ...] = (
     *_receiving("recvmsg", "leave_vector"),
     *_sending("sendmsg", "leave_vector"),
     *_sending("sendfile64", "leave_file"),
-    *_sending("splice", "leave_file", "enter_splice"),
+    *_sending("splice", "leave_file"),
     *_receiving("recvmmsg", "leave_messages_call"),
     *_sending("sendmmsg", "leave_messages_call"),
 )

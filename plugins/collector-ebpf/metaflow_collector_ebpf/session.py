@@ -92,8 +92,8 @@ class Session:
         self._programs = ProgramConfig(
             magic=secrets.randbits(30) | 1 << 30,
             capture=self._config.capture_bytes,
-            # woken with room left for what comes meanwhile
-            wakeup=min(self._config.wakeup_bytes, self.ring_bytes // 4),
+            # each processor counts by itself what it queues; woken with room left for what comes meanwhile
+            wakeup=min(self._config.wakeup_bytes, self.ring_bytes // 4) // len(_possible_processors()),
             # ids of this run follow those of any earlier one: 16 million a second is more than any machine makes
             id_base=(int(time.time()) & 0xFFFFFFFF) << 24,
             self_pid=os.getpid(),
@@ -137,7 +137,9 @@ class Session:
     def counters(self) -> list[int]:
         """Totals since the start, in the order of :data:`~metaflow_collector_ebpf.layout.COUNTERS`."""
         processors = len(_possible_processors())
-        one = len(COUNTERS) + 1  # and the last id that the processor gave out
+        one = (
+            len(COUNTERS) + 2
+        )  # and the last id that the processor gave out, and what it queued since the drain was woken
         raw = self.loaded.maps["counters"].lookup(_ZERO, 8 * one * processors) or b""
         values = [value for (value,) in struct.iter_unpack("<Q", raw)]
         return [sum(values[index::one]) for index in range(len(COUNTERS))]
