@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metaflow_core.api.asking import Answer, Answerer, Asker, Peer
 from metaflow_core.api.blocks import BlockFlag, BlockFormat, PacketBlock, SegmentBlock, TickBlock
 from metaflow_core.api.clock import Clock, SystemClock
 from metaflow_core.api.components import (
@@ -64,8 +65,11 @@ from metaflow_core.api.refining import Refinable, Refined, Refiner, json_prefix
 from metaflow_core.api.serving import HttpListener, host_and_port, is_bearer, is_loopback, joined
 
 __all__ = [
+    "Answer",
+    "Answerer",
     "AppView",
     "ArtifactLoader",
+    "Asker",
     "BlockFlag",
     "BlockFormat",
     "BuildContext",
@@ -116,6 +120,7 @@ __all__ = [
     "ParserLimits",
     "ParserManifest",
     "ParserRuntime",
+    "Peer",
     "QueryRequest",
     "QueryResult",
     "RecordBatch",

@@ -28,8 +28,18 @@ class KeeperConfig(Config):
 class PacketsConfig(Config):
     """Where the service finds packets."""
 
-    path: Path | None = Field(default=None, description="The directory that the engine 'packets' writes to.")
+    path: Path | None = Field(
+        default=None,
+        description="The directory that the engine 'packets' writes to; null where agents alone keep packets.",
+    )
     dialect: str = Field(default="sql", description="The dialect in which flows are looked up.")
     max_mib: int = Field(
         default=256, ge=1, description="MiB of one download; further packets are left out, and counted."
     )
+    agent_mib: int = Field(
+        default=64,
+        ge=1,
+        le=256,
+        description="The same for packets that an agent is asked for: they travel over its network.",
+    )
+    agent_timeout_s: float = Field(default=30.0, gt=0, le=300, description="Seconds that an agent has for its answer.")

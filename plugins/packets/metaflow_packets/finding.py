@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import datetime
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from metaflow_core.errors import InputError
 from metaflow_packets.files import listed
 from metaflow_packets.library import Raw, RawFlow, load_library
 
-__all__ = ["FOREVER_NS", "PROTOCOLS", "Flow", "Found", "find", "kept_since_s"]
+__all__ = ["FOREVER_NS", "PROTOCOLS", "Flow", "Found", "find", "kept_since_s", "why_none"]
 
 PROTOCOLS = {"ICMP": 1, "TCP": 6, "UDP": 17, "ICMPV6": 58, "SCTP": 132}
 """IP protocols by the names that rows have for them."""
@@ -33,6 +36,27 @@ class Flow:
     protocol: int
     from_ns: int = 0
     to_ns: int = FOREVER_NS
+
+    def to_json(self) -> dict[str, Any]:
+        """For another machine; :meth:`from_json` reads it there."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Flow:
+        """What another machine told.
+
+        :raises InputError: it is no flow.
+        """
+        numbers = ("one_port", "other_port", "protocol", "from_ns", "to_ns")
+        try:
+            found = {name: told[name] for name in ("one", "other", *numbers)}
+        except KeyError as error:
+            raise InputError(f"the question about packets lacks {error}") from None
+        limits = (65_535, 65_535, 255, FOREVER_NS, FOREVER_NS)
+        for name, most in zip(numbers, limits, strict=True):
+            if type(found[name]) is not int or not 0 <= found[name] <= most:
+                raise InputError(f"{name} is a number of 0 to {most} in a question about packets")
+        return cls(**{**found, "one": str(found["one"]), "other": str(found["other"])})
 
     def raw(self) -> RawFlow:
         """As the library takes it.
@@ -65,10 +89,10 @@ class Found:
     damaged: int
 
 
-def find(folder: Path, flow: Flow, max_bytes: int) -> Found:
+def find(folder: Path, flow: Flow, max_bytes: int, is_wanted: Callable[[], bool] = lambda: True) -> Found:
     """Look through the store. Blocks; call it in a thread.
 
-    :param max_bytes: of the capture file, about.
+    :param max_bytes: of the capture file, about. :param is_wanted: asked before each file; what was found so far is given when it is not.
     :raises UnavailableError: the native library is missing. :raises InputError: an address is none.
     """
     library = load_library()
@@ -78,6 +102,8 @@ def find(folder: Path, flow: Flow, max_bytes: int) -> Found:
     try:
         files = listed(folder)
         for file in files:
+            if not is_wanted():
+                break
             if file.written_s + _SLACK_S < flow.from_ns / 1e9:
                 continue
             try:
@@ -104,6 +130,17 @@ def kept_since_s(folder: Path) -> float | None:
             if len(head) == 24 and head.startswith(b"MFK1"):
                 return int.from_bytes(head[16:24], "little") / 1e9
     return None
+
+
+def why_none(folder: Path, flow: Flow) -> str:
+    """Why no packet of a flow is there, as a sentence."""
+    since = kept_since_s(folder)
+    if since is None:
+        return "no packet is kept yet"
+    kept = datetime.datetime.fromtimestamp(since, datetime.UTC).isoformat(sep=" ", timespec="seconds")
+    if flow.to_ns / 1e9 < since:
+        return f"the packets of {flow} are not kept any more: the oldest packet that is kept is of {kept}"
+    return f"no packet of {flow} is kept; the oldest that is kept is of {kept}. What only processes (eBPF) saw has no packets"
 
 
 def _packed(text: str) -> ctypes.Array[ctypes.c_uint8]:

@@ -13,7 +13,7 @@ __all__ = ["Ask", "flow_number", "look_up", "questions", "read_rows"]
 Ask: TypeAlias = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
 """Answers a question in SQL with rows."""
 
-_ENDS = "ip_0, ip_1, client_port, server_port, protocol, start_time, end_time"
+_ENDS = "agent_id, ip_0, ip_1, client_port, server_port, protocol, start_time, end_time"
 _MARGIN_NS = 1_000_000_000
 _UNREPORTED_NS = 120_000_000_000
 """A flow is told when it ends and each minute; of one that was not told yet, its requests say when it was there."""
@@ -40,12 +40,13 @@ def questions(flow_id: int) -> tuple[str, str]:
     )
 
 
-async def look_up(ask: Ask, flow_id: int) -> Flow | None:
-    """The flow; None when no row has this number."""
+async def look_up(ask: Ask, flow_id: int) -> tuple[Flow, int] | None:
+    """The flow and the number of the agent that saw it, 0 for this machine; None when no row has this number."""
     for question in questions(flow_id):
-        found = read_rows(await ask(question))
+        rows = await ask(question)
+        found = read_rows(rows)
         if found is not None:
-            return found
+            return found, next((int(row["agent_id"]) for row in rows if row.get("agent_id")), 0)
     return None
 
 

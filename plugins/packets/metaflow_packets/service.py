@@ -1,18 +1,20 @@
-"""The service: ``GET /v1/packets?flow_id=N`` gives a capture file."""
+"""The service: ``GET /v1/packets?flow_id=N`` gives a capture file, of this machine or of the agent that saw the flow."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from metaflow_core.api import BuildContext, Resource, Route
-from metaflow_core.errors import MetaFlowError
+from metaflow_core.api import Answer, BuildContext, Peer, Resource, Route
+from metaflow_core.errors import MetaFlowError, QueryError, UnavailableError
+from metaflow_packets.agents import KIND, AgentPackets, Asked, told
 from metaflow_packets.config import PacketsConfig
 from metaflow_packets.files import listed
-from metaflow_packets.finding import Flow, find, kept_since_s
+from metaflow_packets.finding import Flow, Found, find, kept_since_s, why_none
 from metaflow_packets.rows import flow_number, look_up
 
 __all__ = ["PacketsService"]
@@ -20,6 +22,9 @@ __all__ = ["PacketsService"]
 _MEDIA = "application/vnd.tcpdump.pcap"
 _SEARCHES = 2
 """At once: each reads all files that a flow may be in."""
+_QUESTIONS = 4
+"""To agents at once: each holds an answer in memory."""
+_NOT_KEPT = "no packets are kept here, and no agent is known that keeps some; start with --keep-packets headers (mflow up, mflow agent)"
 
 
 class PacketsService:
@@ -29,6 +34,8 @@ class PacketsService:
         self._context = context
         self._config = config
         self._searching = asyncio.Semaphore(_SEARCHES)
+        self._asking = asyncio.Semaphore(_QUESTIONS)
+        self._agents = AgentPackets(context)
 
     async def start(self) -> None:
         """Nothing to acquire."""
@@ -50,39 +57,78 @@ class PacketsService:
         response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 
+    def answers(self) -> Collection[str]:
+        """What a server may ask of this machine; see :class:`metaflow_core.api.Answerer`."""
+        return (KIND,) if self._folder is not None else ()
+
+    async def answer(self, kind: str, asked: Mapping[str, Any], max_bytes: int) -> Answer:
+        """The packets of a flow that this machine keeps, for a server.
+
+        :raises InputError: it is no question about a flow. :raises QueryError: no packets are kept here.
+        """
+        folder = self._folder
+        if folder is None:
+            raise QueryError(_NOT_KEPT)
+        flow = Flow.from_json(asked)
+        found = await self._find(folder, flow, min(max_bytes, self._config.max_mib << 20))
+        return told(found, "" if found.packets else await asyncio.to_thread(why_none, folder, flow))
+
+    @property
+    def _folder(self) -> Path | None:
+        folder = self._config.path
+        return folder if folder is not None and folder.is_dir() else None
+
+    async def _find(self, folder: Path, flow: Flow, max_bytes: int) -> Found:
+        """Look through the store; whoever is cancelled ends the thread too."""
+        unwanted = threading.Event()
+        async with self._searching:
+            try:
+                found = await asyncio.to_thread(find, folder, flow, max_bytes, lambda: not unwanted.is_set())
+            finally:
+                unwanted.set()
+        self._context.counters.add("found", found.packets, unit="packets")
+        return found
+
     async def _respond(self, request: Any) -> Any:
-        from starlette.responses import JSONResponse, Response
+        from starlette.responses import JSONResponse
 
         if request.method not in ("GET", "HEAD"):
             return _refusal(405, "method", f"{request.method} is not for {request.url.path}; allowed: GET")
-        folder = self._config.path
-        if folder is None or not folder.is_dir():
-            return _refusal(404, "not-kept", "no packets are kept here; start with mflow up --keep-packets headers")
+        folder, peers = self._folder, self._agents.peers()
+        if folder is None and not peers:
+            return _refusal(404, "not-kept", _NOT_KEPT)
         asked = request.query_params.get("flow_id")
         if asked is None:
-            return JSONResponse(await asyncio.to_thread(_about, folder))
+            return JSONResponse(await asyncio.to_thread(_about, folder, [peer for _, peer in peers]))
         try:
             number = flow_number(asked)
-            flow = await look_up(self._ask, number)
+            looked_up = await look_up(self._ask, number)
         except ValueError as error:
             return _refusal(400, "flow-id", str(error))
         except MetaFlowError as error:
             return _refusal(503, error.code, f"the flow cannot be looked up: {error}")
-        if flow is None:
+        if looked_up is None:
             return _refusal(
                 404, "no-such-flow", f"no row has flow_id {number}; one that began a moment ago may have none yet"
             )
-        async with self._searching:
-            found = await asyncio.to_thread(find, folder, flow, self._config.max_mib << 20)
-        self._context.counters.add("found", found.packets, unit="packets")
-        if not found.packets:
-            return _refusal(404, "no-packets", await asyncio.to_thread(_why_none, folder, flow))
-        headers = {
-            "content-disposition": f'attachment; filename="flow-{number}.pcap"',
-            "x-metaflow-packets": str(found.packets),
-            "x-metaflow-left-out": str(found.left_out),
-        }
-        return Response(found.pcap, headers=headers, media_type=_MEDIA)
+        try:
+            found, why, agent = await self._packets(folder, *looked_up)
+        except UnavailableError as error:
+            return _refusal(503, "agent-away", str(error))
+        except QueryError as error:
+            return _refusal(404, "no-packets", str(error))
+        return _capture(number, found, agent) if found.packets else _refusal(404, "no-packets", why)
+
+    async def _packets(self, folder: Path | None, flow: Flow, agent: int) -> Asked:
+        """:raises UnavailableError: the agent is not there. :raises QueryError: nobody keeps them."""
+        if agent:
+            config = self._config
+            async with self._asking:
+                return await self._agents.ask(flow, agent, config.agent_mib << 20, config.agent_timeout_s)
+        if folder is None:
+            raise QueryError(_NOT_KEPT)
+        found = await self._find(folder, flow, self._config.max_mib << 20)
+        return found, "" if found.packets else await asyncio.to_thread(why_none, folder, flow), ""
 
     async def _ask(self, sql: str) -> Sequence[Mapping[str, Any]]:
         app: Any = self._context.services.get("app")
@@ -93,24 +139,28 @@ class PacketsService:
         return rows
 
 
-def _about(folder: Path) -> dict[str, Any]:
-    files = listed(folder)
+def _about(folder: Path | None, peers: Sequence[Peer]) -> dict[str, Any]:
+    files = listed(folder) if folder is not None else []
     return {
         "files": len(files),
         "bytes": sum(file.size for file in files),
-        "since": kept_since_s(folder),
-        "directory": str(folder),
+        "since": kept_since_s(folder) if folder is not None else None,
+        "directory": str(folder) if folder is not None else None,
+        "agents": [{"id": peer.id, "name": peer.name, "can_be_asked": peer.is_there} for peer in peers],
     }
 
 
-def _why_none(folder: Path, flow: Flow) -> str:
-    since = kept_since_s(folder)
-    if since is None:
-        return "no packet is kept yet"
-    kept = datetime.datetime.fromtimestamp(since, datetime.UTC).isoformat(sep=" ", timespec="seconds")
-    if flow.to_ns / 1e9 < since:
-        return f"the packets of {flow} are not kept any more: the oldest packet that is kept is of {kept}"
-    return f"no packet of {flow} is kept; the oldest that is kept is of {kept}. What only processes (eBPF) saw has no packets"
+def _capture(number: int, found: Found, agent: str) -> Any:
+    from starlette.responses import Response
+
+    headers = {
+        "content-disposition": f'attachment; filename="flow-{number}.pcap"',
+        "x-metaflow-packets": str(found.packets),
+        "x-metaflow-left-out": str(found.left_out),
+        # a machine may call itself anything
+        **({"x-metaflow-agent": quote(agent)} if agent else {}),
+    }
+    return Response(found.pcap, headers=headers, media_type=_MEDIA)
 
 
 def _refusal(status: int, code: str, sentence: str) -> Any:

@@ -57,7 +57,7 @@ def _refusal(status: int, body: bytes, base: str) -> Exception:
     if code == "not-found":
         # the path is not there at all
         return UnavailableError(
-            f"{base} keeps no packets: mflow up keeps those of its own machine (--keep-packets), agents send rows only to mflow server"
+            f"{base} has no packets: mflow up and mflow agent keep those of their machine, where metaflow-packets is installed"
         )
     return QueryError(sentence)
 
@@ -78,8 +78,8 @@ def from_captures(files: Sequence[str], flow_id: int, capture_filter: str | None
         return list(capture.stream(table).where(f"flow_id = {flow_id}"))
 
     async def keep(folder: Path) -> Flow:
-        flow = await look_up(ask, flow_id)
-        if flow is None:
+        looked_up = await look_up(ask, flow_id)
+        if looked_up is None:
             raise QueryError(
                 f"no flow in {', '.join(files)} has flow_id {flow_id}; mflow read FILE --table l4_flow_log lists them"
             )
@@ -93,7 +93,7 @@ def from_captures(files: Sequence[str], flow_id: int, capture_filter: str | None
             "pipelines": {"keep": {"collectors": ["pcap"], "engine": "packets", "parsers": []}},
         }
         await App(config, autoload=True).run_until_complete()
-        return flow
+        return looked_up[0]
 
     with tempfile.TemporaryDirectory(prefix="mflow-packets-") as name:
         folder = Path(name)

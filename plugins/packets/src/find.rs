@@ -89,7 +89,7 @@ impl Finder {
             if !is_it {
                 return;
             }
-            if pcap.size() < *most_bytes && pcap.add(&frame) {
+            if pcap.size_with(&frame) <= *most_bytes && pcap.add(&frame) {
                 found += 1;
             } else {
                 *left_out += 1;

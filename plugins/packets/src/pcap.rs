@@ -4,6 +4,8 @@ use mf_packet::Frame;
 
 const NANOSECONDS: u32 = 0xa1b2_3c4d;
 const SNAP_LENGTH: u32 = 262_144;
+const FILE_HEADER: usize = 24;
+const FRAME_HEADER: usize = 16;
 const NS: u64 = 1_000_000_000;
 
 /// A file that is being written.
@@ -14,9 +16,9 @@ pub struct Pcap {
 }
 
 impl Pcap {
-    /// Bytes so far.
-    pub fn size(&self) -> usize {
-        self.bytes.len()
+    /// Bytes of the file when it has this frame too.
+    pub fn size_with(&self, frame: &Frame<'_>) -> usize {
+        self.bytes.len().max(FILE_HEADER) + FRAME_HEADER + frame.data.len()
     }
 
     /// Adds a frame; false when its link type is not that of the first one, which a classic file cannot hold.

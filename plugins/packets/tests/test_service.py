@@ -129,7 +129,7 @@ def test_a_flow_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_server_of_agents_says_where_packets_are() -> None:
     said = b'{"OPT_STATUS":"FAILED","DESCRIPTION":"there is nothing at /v1/packets; / lists what there is","error":"not-found"}'
-    assert "agents send rows only to mflow server" in str(_refusal(404, said, "http://x"))
+    assert "mflow up and mflow agent keep those of their machine" in str(_refusal(404, said, "http://x"))
     other = b'{"OPT_STATUS":"FAILED","DESCRIPTION":"no row has flow_id 7","error":"no-such-flow"}'
     assert str(_refusal(404, other, "http://x")) == "no row has flow_id 7"
     assert "status 502" in str(_refusal(502, b"<html>", "http://x"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaflow_up.keeping import Keeping, KeepingType
 from metaflow_up.wanted import capture_options, wanted
 
 if TYPE_CHECKING:
@@ -45,6 +46,14 @@ __all__ = ["agent"]
 )
 @click.option("--spool-mib", type=click.IntRange(1), default=1024, show_default=True, help="MiB that may wait on disk.")
 @click.option("--cluster", default="", help="Name of the Kubernetes cluster that this agent runs in, as rows show it.")
+@click.option(
+    "--keep-packets",
+    "keeping",
+    type=KeepingType(),
+    default="headers",
+    show_default=True,
+    help="What is kept on this machine's disk of recent packets, for the server to ask for those of a flow.",
+)
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def agent(
@@ -60,6 +69,7 @@ def agent(
     data: Path | None,
     spool_mib: int,
     cluster: str,
+    keeping: Keeping,
     seconds: float | None,
     print_config: bool,
     **asked: Any,
@@ -77,7 +87,7 @@ def agent(
     from metaflow_up.choice import choose_capture, from_files
     from metaflow_up.lean import slim
     from metaflow_up.looking import ebpf_refused
-    from metaflow_up.place import Place, default_data
+    from metaflow_up.place import Place, address, default_data
 
     slim()
     wants = wanted(**asked)
@@ -86,13 +96,12 @@ def agent(
     if LINK not in host.factories(Kind.STORAGE):
         raise UnavailableError("no installed plugin sends to a server; install metaflow-link")
     folder = (data or default_data("metaflow-agent")).absolute()
-    own_port = server.rpartition(":")[2]
+    server_host, server_port = address(server, "--server")
     if captures:
         capture = from_files(captures, wants.packet_filter)
     else:
-        ports = (int(own_port),) if own_port.isdecimal() else ()
         refused = ebpf_refused(host, folder) if wants.mode != "packets" else ""
-        capture = choose_capture(host.factories(Kind.COLLECTOR), wants, ports, "agent", refused)
+        capture = choose_capture(host.factories(Kind.COLLECTOR), wants, (server_port,), "agent", refused)
     if not capture.collector:
         raise UnavailableError(capture.why)
     link: dict[str, Any] = {
@@ -105,13 +114,13 @@ def agent(
         "tls_name": tls_name,
         "spool_bytes": spool_mib << 20,
     }
-    config = agent_config(host, capture, folder, link, cluster, keeps_values=wants.keeps_values)
+    config = agent_config(host, capture, folder, link, cluster, keeps_values=wants.keeps_values, keeping=keeping)
     if print_config:
         return running.print_config(config)
     place = Place(folder)
     notes = place.take()
     encrypted = tls or tls_ca is not None or tls_cert is not None
-    if not encrypted and not is_loopback(server.rpartition(":")[0].strip("[]")):
+    if not encrypted and not is_loopback(server_host):
         notes.append(f"what goes to {server} is not encrypted; --tls-ca FILE (or --tls) makes it so")
 
     def said(app: App) -> Iterator[tuple[str, str]]:
@@ -119,6 +128,7 @@ def agent(
         yield "server", f"{server} ({'TLS' if encrypted else 'not encrypted'}{', with a token' if token_file else ''})"
         forwarder: Any = app.components(Kind.STORAGE)[LINK]
         yield "agent", f"id {forwarder.agent_id}"
+        yield from keeping.said(config)
         yield "spool", f"{folder}, at most {spool_mib} MiB; then the oldest rows go, counted"
 
     try:

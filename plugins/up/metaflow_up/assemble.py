@@ -9,7 +9,7 @@ from typing import Any
 from metaflow_core.api import CollectorFactory, Kind
 from metaflow_core.hooks.host import PluginHost
 from metaflow_up.choice import STORAGES, Capture, first_installed
-from metaflow_up.keeping import Keeping, keep_packets
+from metaflow_up.keeping import KEEPER, Keeping, keep_packets
 from metaflow_up.looking import in_cluster
 from metaflow_up.masking import mask_values
 
@@ -66,12 +66,13 @@ def agent_config(
     cluster: str = "",
     *,
     keeps_values: bool = False,
+    keeping: Keeping | None = None,
 ) -> dict[str, Any]:
     """Capture, engine and what this machine alone can know of its rows; they go to a server, which tags by it. In a cluster one of all
     agents is elected to watch it.
 
     :param link: options of the sender. :param cluster: name of the Kubernetes cluster; its default when empty.
-    :param keeps_values: as of :func:`assemble`.
+    :param keeps_values: and :param keeping: as of :func:`assemble`; the server may ask for the packets of a flow.
     """
     config: dict[str, Any] = {
         "version": 1,
@@ -86,6 +87,8 @@ def agent_config(
     _tag(host, config, capture)
     if "kubernetes" in config.get("taggers", {}):
         config["taggers"]["kubernetes"] = _with(host, Kind.TAGGER, "kubernetes", elect=True, cluster=cluster)
+    if keeping is not None:
+        keep_packets(host, config, capture, keeping, data_dir)
     return config
 
 
@@ -104,6 +107,9 @@ def server_config(host: PluginHost, data_dir: Path, port: int, link: Mapping[str
         config["taggers"] = {LINK: {}}
         config["pipelines"]["agents"]["taggers"] = [LINK]
     _store_and_answer(host, config, data_dir, port)
+    if KEEPER in host.factories(Kind.SERVICE):
+        # it keeps none, and asks agents for theirs
+        config.setdefault("services", {})[KEEPER] = {}
     _receive(host, config, (LINK,))
     return config
 

@@ -12,20 +12,34 @@ import shutil
 import socket
 from pathlib import Path
 
-from metaflow_core.errors import StartError
+from metaflow_core.api import host_and_port
+from metaflow_core.errors import InputError, StartError
 
-__all__ = ["CLICKHOUSE_PORT", "Place", "clickhouse_port", "default_data", "free_port", "made_token"]
+__all__ = ["CLICKHOUSE_PORT", "Place", "address", "clickhouse_port", "default_data", "free_port", "made_token"]
 
 CLICKHOUSE_PORT = 8123
 """Where ClickHouse's clients ask when nobody says otherwise."""
 
 _LITTLE = 200 << 20
+_AGENTS_PORT = 20133
+"""For the sentence that says what an address looks like."""
 
 
 def default_data(name: str = "metaflow") -> Path:
     """Where data is kept when nobody says: the user's state directory."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / name
+
+
+def address(text: str, option: str) -> tuple[str, int]:
+    """Host and port that an option gives.
+
+    :raises InputError: it is none, with a sentence.
+    """
+    try:
+        return host_and_port(text, _AGENTS_PORT)
+    except ValueError as error:
+        raise InputError(f"{option}: {error}") from None
 
 
 class Place:

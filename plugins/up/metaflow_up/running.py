@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from metaflow_core.cli.exits import OK
@@ -79,13 +79,13 @@ async def run_app(
 @contextlib.asynccontextmanager
 async def _starting(app: App, place: Place) -> AsyncIterator[None]:
     """The app while it runs; a store that cannot be opened comes with what to do."""
-    from metaflow_core.errors import StartError
+    from metaflow_core.errors import StartError, UnwritableStore
 
     try:
         await app.start()
     except StartError as error:
-        # a full disk has damaged nothing, and says itself what to do
-        if not str(error).startswith("storages.") or ("disk" in str(error) and "full" in str(error)):
+        # a full or read-only disk has damaged nothing, and says itself what to do
+        if not str(error).startswith("storages.") or any(isinstance(each, UnwritableStore) for each in _causes(error)):
             raise
         raise StartError(
             f"{error}\nWhen what is kept there is damaged: move it away (mv {place.folder} {place.folder}.damaged) and start again, or "
@@ -95,6 +95,12 @@ async def _starting(app: App, place: Place) -> AsyncIterator[None]:
         yield
     finally:
         await app.stop()
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 async def _end(app: App, ended: asyncio.Event, seconds: float | None) -> None:

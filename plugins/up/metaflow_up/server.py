@@ -69,14 +69,16 @@ def server(
 
     Agents hear that rows arrived when they are stored. Listens on loopback unless told otherwise.
     """
-    from metaflow_core.api import Kind
+    from metaflow_core.api import Kind, is_loopback, joined
     from metaflow_core.errors import UnavailableError
     from metaflow_core.hooks.host import PluginHost
     from metaflow_up import running
     from metaflow_up.assemble import LINK, server_config
-    from metaflow_up.place import Place, default_data, free_port, made_token
+    from metaflow_up.place import Place, address, default_data, free_port, made_token
     from metaflow_up.show import storage_text
 
+    listen_host, _ = address(listen, "--listen")
+    is_private = is_loopback(listen_host)
     host = PluginHost()
     host.load()
     if LINK not in host.factories(Kind.COLLECTOR):
@@ -84,7 +86,7 @@ def server(
     folder = (data or default_data("metaflow-server")).absolute()
     place = Place(folder)
     notes = [] if print_config else place.take()
-    if token_file is None and tls_client_ca is None and not _is_loopback(listen):
+    if token_file is None and tls_client_ca is None and not is_private:
         token_file = folder / "agent-token"
         if not print_config:
             made_token(token_file)
@@ -101,16 +103,18 @@ def server(
     config = server_config(host, folder, chosen, link)
     if print_config:
         return running.print_config(config)
-    if tls_cert is None and not _is_loopback(listen):
+    if tls_cert is None and not is_private:
         notes.append("what agents send is not encrypted; --tls-cert and --tls-key make it so")
 
     def said(app: App) -> Iterator[tuple[str, str]]:
         receiver: Any = app.components(Kind.COLLECTOR)[LINK]
-        address = f"{listen.rpartition(':')[0]}:{receiver.port}"
         how = "TLS" if tls_cert else "not encrypted"
-        yield "agents", f"listened for on {address} ({how}{', with a token' if token_file else ''})"
+        yield (
+            "agents",
+            f"listened for on {joined(listen_host, receiver.port)} ({how}{', with a token' if token_file else ''})",
+        )
         yield "storage", storage_text(config)
-        words = f"sudo mflow agent --server {_seen_from_outside(listen)}:{receiver.port}"
+        words = f"sudo mflow agent --server {joined(_seen_from_outside(listen_host), receiver.port)}"
         words += f" --token-file {token_file}" if token_file else ""
         words += " --tls-ca CA.pem" if tls_cert else ""
         yield "connect", f"agents: {words}"
@@ -125,15 +129,8 @@ def server(
         place.release()
 
 
-def _is_loopback(listen: str) -> bool:
-    from metaflow_core.api import is_loopback
-
-    return is_loopback(listen.rpartition(":")[0].strip("[]"))
-
-
-def _seen_from_outside(listen: str) -> str:
-    host = listen.rpartition(":")[0]
-    return socket.gethostname() if host in ("0.0.0.0", "[::]") else host  # noqa: S104 - compared, not bound
+def _seen_from_outside(host: str) -> str:
+    return socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
 
 
 def _path(path: Path | None) -> str | None:

@@ -26,7 +26,7 @@ from metaflow_up.usable import usable
 
 from metaflow_core import App
 from metaflow_core.api import RecordBatch
-from metaflow_core.errors import StartError
+from metaflow_core.errors import StartError, UnwritableStore
 from metaflow_core.model.catalog import load_catalog
 from metaflow_core.testing import capture_refused
 
@@ -250,7 +250,8 @@ def test_a_store_that_is_none(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def start(self: object) -> None:
-        raise StartError("storages.clickhouse: the disk of /x is full; free some space")
+        told = "storages.clickhouse: the disk of /x is full; free some space"
+        raise StartError(told) from UnwritableStore("in whatever words")
 
     monkeypatch.setattr("metaflow_core.App.start", start)
 

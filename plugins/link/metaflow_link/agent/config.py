@@ -53,6 +53,10 @@ class SenderConfig(Config):
         default=20.0, gt=0, description="Seconds without any answer after which the server is gone."
     )
     report_s: float = Field(default=10.0, gt=0, description="Seconds between two reports of the agent's counters.")
+    answers: bool = Field(
+        default=True,
+        description="Answer what the server asks of what stays on this machine: packets of a flow, where they are kept.",
+    )
     flush_s: float = Field(
         default=3.0, ge=0, description="Seconds that stopping waits for the spool to empty; the rest stays in it."
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow_core.api import BuildContext, CounterSample, RecordBatch, Resource
 from metaflow_core.errors import StartError, StorageError, UnsupportedQuery
+from metaflow_link.agent.answering import Answering
 from metaflow_link.agent.config import SenderConfig
 from metaflow_link.agent.dial import Dialer
 from metaflow_link.agent.outbox import Outbox
@@ -96,7 +97,8 @@ class Forwarder:
             )
 
         reporter = Reporter(self._context, self.write)
-        self._sender = Sender(self._context, config, outbox, dialer, hello, self._stats, reporter.again)
+        answering = Answering(self._context, run_id) if config.answers else None
+        self._sender = Sender(self._context, config, outbox, dialer, hello, self._stats, reporter.again, answering)
         self._tasks = [
             asyncio.create_task(self._sender.run(), name="metaflow-sender"),
             asyncio.create_task(reporter.run(), name="metaflow-reporter"),

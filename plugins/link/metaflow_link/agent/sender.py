@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from metaflow_core.api import BuildContext, CounterSample
+from metaflow_link.agent.answering import Answering
 from metaflow_link.agent.config import SenderConfig
 from metaflow_link.agent.dial import Dialer
 from metaflow_link.agent.outbox import Outbox
@@ -32,7 +33,7 @@ class Sender:
     """Runs until cancelled; whatever the network does, it goes on.
 
     :param hello: makes the greeting. :param counters: the agent's counters, for reports.
-    :param connected: called on every connection.
+    :param connected: called on every connection. :param answering: answers what the server asks; None where it may ask nothing.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Sender:
         hello: Callable[[], Any],
         counters: Callable[[], Iterable[CounterSample]],
         connected: Callable[[], None],
+        answering: Answering | None = None,
     ) -> None:
         self._context = context
         self._config = config
@@ -52,6 +54,7 @@ class Sender:
         self._hello = hello
         self._all_counters = counters
         self._connected = connected
+        self._answering = answering
         self._flying: dict[int, int] = {}
         self._flying_bytes = 0
         self._landed = asyncio.Event()
@@ -109,8 +112,13 @@ class Sender:
         channel = self._dialer.channel()
         try:
             call = channel.stream_stream(METHOD)(metadata=self._dialer.metadata())
+            questions: asyncio.Task[None] | None = None
             try:
-                welcome = await self._greet(call)
+                hello = self._hello()
+                welcome = await self._greet(call, hello)
+                if self._answering is not None:
+                    answers = self._answering.run(channel, self._dialer.metadata(), hello.agent_id)
+                    questions = asyncio.create_task(answers, name="metaflow-answers")
                 await self._outbox.rewind()
                 self.is_connected = True
                 self._connected()
@@ -125,11 +133,14 @@ class Sender:
                 raise self._ended_with(code, await call.details() or str(error)) from None
             finally:
                 call.cancel()
+                if questions is not None:
+                    questions.cancel()
+                    await asyncio.gather(questions, return_exceptions=True)
         finally:
             await channel.close()
 
-    async def _greet(self, call: Any) -> Any:
-        frame = messages()["Frame"](hello=self._hello())
+    async def _greet(self, call: Any, hello: Any) -> Any:
+        frame = messages()["Frame"](hello=hello)
         try:
             async with asyncio.timeout(self._config.timeout_s):
                 await call.write(frame.SerializeToString())

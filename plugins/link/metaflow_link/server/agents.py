@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 __all__ = ["Agent", "Agents"]
+
+_MOST_NUMBER = 65_535
 
 
 @dataclass(slots=True)
@@ -18,10 +21,12 @@ class Agent:
 
     :ivar clock_offset_ns: how far the agent's clock is ahead of the server's, as its last words told.
     :ivar connections: open now; two at once are two machines with one data directory, or a broken connection that was not noticed.
+    :ivar number: stands in its rows as ``agent_id``; kept as long as the agent is remembered.
     :ivar dropped: rows and packets the agent lost since it started, ``stage reason unit`` -> number.
     """
 
     id: str
+    number: int = 0
     hostname: str = ""
     version: str = ""
     system: str = ""
@@ -46,6 +51,7 @@ class Agents:
     """A bounded list that survives restarts.
 
     :param path: file it is kept in; None keeps it in memory.
+    :ivar has_new_number: a number was given that the file does not have yet.
     """
 
     def __init__(self, path: Path | None, most: int) -> None:
@@ -53,6 +59,9 @@ class Agents:
         self._most = most
         self._agents: dict[str, Agent] = {}
         self._changed = False
+        self._last_number = 0
+        self._saving = threading.Lock()
+        self.has_new_number = False
 
     def load(self) -> str:
         """Read the file; returns a sentence when it could not be used, else nothing."""
@@ -64,6 +73,7 @@ class Agents:
         except (OSError, ValueError, KeyError, TypeError) as error:
             return f"the list of agents {self._path} cannot be read ({error}); it begins anew, agents tell of themselves again"
         self._agents = {agent.id: agent for agent in agents[: self._most]}
+        self._last_number = max((agent.number for agent in self._agents.values()), default=0)
         return ""
 
     def save(self) -> None:
@@ -71,14 +81,16 @@ class Agents:
 
         :raises OSError: it cannot be written.
         """
-        if self._path is None or not self._changed:
-            return
-        self._changed = False
-        text = json.dumps({"agents": [asdict(agent) for agent in self._agents.values()]})
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self._path)
+        # from several threads: a new agent's number must be kept before its first row is
+        with self._saving:
+            if self._path is None or not self._changed:
+                return
+            self._changed = self.has_new_number = False
+            text = json.dumps({"agents": [asdict(agent) for agent in tuple(self._agents.values())]})
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(self._path)
 
     def registered(self, hello: Any, address: str, now_ns: int) -> Agent:
         """An agent said hello; nothing has to be known of it."""
@@ -86,6 +98,9 @@ class Agents:
         if agent is None:
             agent = self._agents[hello.agent_id] = Agent(hello.agent_id, first_seen_ns=now_ns)
             self._forget()
+        if not agent.number:
+            agent.number = self._next_number()
+            self.has_new_number = True
         agent.hostname, agent.version, agent.system = hello.hostname[:255], hello.version[:64], hello.system[:255]
         agent.capabilities = [text[:128] for text in hello.capabilities[:256]]
         agent.address = address
@@ -94,6 +109,19 @@ class Agents:
         agent.connections += 1
         self.heard(agent, hello.now_ns, now_ns)
         return agent
+
+    def _next_number(self) -> int:
+        """One that no remembered agent has, the longest unused first; 0 when there is none."""
+        used = {agent.number for agent in self._agents.values()}
+        self._last_number = next(
+            (
+                number
+                for number in (*range(self._last_number + 1, _MOST_NUMBER + 1), *range(1, self._last_number + 1))
+                if number not in used
+            ),
+            0,
+        )
+        return self._last_number
 
     def heard(self, agent: Agent, its_now_ns: int, now_ns: int) -> None:
         """A sign of life that tells the agent's time."""
@@ -142,6 +170,10 @@ class Agents:
     def connected(self) -> int:
         """Agents that are connected."""
         return sum(bool(agent.connections) for agent in self._agents.values())
+
+    def all(self) -> Iterable[Agent]:
+        """Every agent that is remembered."""
+        return tuple(self._agents.values())
 
     def rows(self) -> Iterable[Mapping[str, Any]]:
         """Every agent as a mapping that can be printed, the connected ones first."""

@@ -13,7 +13,7 @@ from metaflow_core.errors import ParseError
 from metaflow_core.model.catalog import Table
 from metaflow_core.model.catalog.conform import conform
 from metaflow_link.server.reported import Reported
-from metaflow_link.server.stripping import stripped
+from metaflow_link.server.stripping import numbered, stripped
 from metaflow_link.wire.batches import unpack
 from metaflow_link.wire.messages import messages
 
@@ -69,6 +69,10 @@ class Intake:
             raise NeverStored("malformed", "the batch has no id, or one of more than 512 characters")
         return message
 
+    def name(self, number: int, hostname: str) -> None:
+        """Rows with this number are of that machine."""
+        self._reported.name_agent(number, hostname)
+
     async def learn(self, agent_id: str, message: Any) -> int:
         """Take in what an agent's taggers know; when this returns it is kept. Returns how many things that are.
 
@@ -83,16 +87,17 @@ class Intake:
         self._context.counters.add("learned", count, unit=message.table)
         return count
 
-    async def take(self, agent_id: str, message: Any, nbytes: int) -> int:
+    async def take(self, agent_id: str, message: Any, nbytes: int, number: int = 0) -> int:
         """Store a ``Batch``; returns its rows. Waits while too much is in work.
 
-        :param nbytes: of the message. :raises NeverStored: it never can be. :raises MetaFlowError: it was not, and may be sent again.
+        :param nbytes: of the message. :param number: of the agent, for its rows.
+        :raises NeverStored: it never can be. :raises MetaFlowError: it was not, and may be sent again.
         """
         name = f"{agent_id}/{message.id}"
         task = self._working.get(f"{message.table}/{name}")
         if task is None:
             size = max(min(message.size, self._max_batch_bytes), nbytes)
-            task = asyncio.create_task(self._work(name, message, size))
+            task = asyncio.create_task(self._work(name, message, size, number))
             self._working[f"{message.table}/{name}"] = task
             task.add_done_callback(lambda done: self._finished(f"{message.table}/{name}"))
         # whoever waits may go; the work goes on
@@ -104,13 +109,13 @@ class Intake:
             # nobody may be waiting any more
             task.exception()
 
-    async def _work(self, name: str, message: Any, size: int) -> int:
+    async def _work(self, name: str, message: Any, size: int, number: int) -> int:
         async with self._room:
             await self._room.wait_for(lambda: not self._bytes or self._bytes + size <= self._max_bytes)
             self._bytes += size
         try:
             async with self._unpacking:
-                ready = await asyncio.to_thread(self._ready, name, message)
+                ready = await asyncio.to_thread(self._ready, name, message, number)
             if ready.surplus:
                 self._context.counters.add("received", ready.surplus, reason="unknown_columns", unit="columns")
             await self._emit(ready.batch)
@@ -122,7 +127,7 @@ class Intake:
                 self._bytes -= size
                 self._room.notify_all()
 
-    def _ready(self, name: str, message: Any) -> _Ready:
+    def _ready(self, name: str, message: Any, number: int) -> _Ready:
         table = self._context.catalog.tables.get(message.table)
         if table is None:
             raise NeverStored(
@@ -131,7 +136,8 @@ class Intake:
         try:
             found = unpack(message, self._max_batch_bytes)
             data, surplus = _known(found.data, table)
-            return _Ready(RecordBatch(table.name, stripped(conform(data, table, fill=False)), name), surplus)
+            rows = conform(numbered(data, table, number), table, fill=False)
+            return _Ready(RecordBatch(table.name, stripped(rows), name), surplus)
         except ParseError as error:
             raise NeverStored("malformed", str(error)) from None
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metaflow_core.api import BuildContext, Emit, Resource, host_and_port
+from metaflow_core.api import Answer, BuildContext, Emit, Peer, Resource, host_and_port
 from metaflow_core.errors import StartError
 from metaflow_link.identity import kept_id
 from metaflow_link.port import PORT
 from metaflow_link.server.agents import Agents
 from metaflow_link.server.config import ReceiverConfig
 from metaflow_link.server.intake import Intake
+from metaflow_link.server.questions import Questions
 from metaflow_link.server.reported import Reported
-from metaflow_link.server.session import Aborted, Session
-from metaflow_link.wire.messages import METHOD
+from metaflow_link.server.session import Session
+from metaflow_link.server.trust import Aborted
+from metaflow_link.wire.messages import METHOD, QUESTIONS
 
 __all__ = ["Receiver"]
 
@@ -38,6 +40,7 @@ class Receiver:
         self._agents = Agents(None if folder is None else folder / "agents.json", config.remembered_agents)
         dictionaries = {tag.dictionary for table in context.catalog.tables.values() for tag in table.tags}
         self.reported = Reported(folder, context.counters, dictionaries)
+        self._questions = Questions(context, config)
         self._server: Any = None
         self._intake: Intake | None = None
         self._served = False
@@ -63,6 +66,24 @@ class Receiver:
     def agents(self) -> Iterable[Mapping[str, Any]]:
         """Every agent that was seen."""
         return self._agents.rows()
+
+    def peers(self) -> Sequence[Peer]:
+        """Every agent that was seen, as one to ask; see :class:`metaflow_core.api.Asker`."""
+        return [
+            Peer(
+                agent.id,
+                agent.hostname or agent.id,
+                agent.number,
+                self._questions.can_ask(agent.id),
+                agent.last_seen_ns,
+            )
+            for agent in self._agents.all()
+        ]
+
+    async def ask(self, peer: str, kind: str, asked: Mapping[str, Any], *, max_bytes: int, timeout_s: float) -> Answer:
+        """Ask an agent; see :class:`metaflow_core.api.Asker`."""
+        name = next((each.name for each in self.peers() if each.id == peer), peer)
+        return await self._questions.ask(peer, name, kind, asked, max_bytes=max_bytes, timeout_s=timeout_s)
 
     async def start(self) -> None:
         """Bind the port.
@@ -117,15 +138,14 @@ class Receiver:
     def _handlers(self) -> Any:
         from metaflow_link.grpcio import grpc
 
-        serve = self._serve
+        methods = {METHOD: self._serve, QUESTIONS: self._ask}
 
         class Handlers(grpc.GenericRpcHandler):
-            """The one method, with bytes on both sides."""
+            """The methods, with bytes on both sides."""
 
             def service(self, details: Any) -> Any:
-                if details.method != METHOD:
-                    return None
-                return grpc.stream_stream_rpc_method_handler(serve)
+                method = methods.get(details.method)
+                return None if method is None else grpc.stream_stream_rpc_method_handler(method)
 
         return Handlers()
 
@@ -137,10 +157,10 @@ class Receiver:
             await call.abort(grpc.StatusCode.UNAVAILABLE, "the server is starting or stopping")
         assert intake is not None
         session = Session(self._context, self._config, self._agents, intake, self._server_id, call)
-        try:
-            await session.run()
-        except Aborted as aborted:
-            await call.abort(getattr(grpc.StatusCode, aborted.code), str(aborted))
+        await _until_aborted(session.run(), call)
+
+    async def _ask(self, requests: Any, call: Any) -> None:
+        await _until_aborted(self._questions.serve(call), call)
 
     async def run(self, emit: Emit) -> None:
         """Serve until cancelled."""
@@ -182,6 +202,15 @@ class Receiver:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(server.stop(None), 5)
             await self._save()
+
+
+async def _until_aborted(served: Coroutine[Any, Any, None], call: Any) -> None:
+    from metaflow_link.grpcio import grpc
+
+    try:
+        await served
+    except Aborted as aborted:
+        await call.abort(getattr(grpc.StatusCode, aborted.code), str(aborted))
 
 
 def _content(path: Path, option: str) -> bytes:

@@ -21,6 +21,8 @@ from metaflow_link.wire.knowledge import ENTRIES, MADE_OF_NAMES, Op, key_of, nam
 
 __all__ = ["Reported", "Source"]
 
+_AGENTS = "agent"
+"""The dictionary that names agents."""
 _MOST_ENTRIES = 500_000
 _MOST_SOURCES = 20_000
 _MOST_NAMES = 200_000
@@ -59,6 +61,7 @@ class Reported:
         self._members: dict[str, set[str]] = {}
         self._names: list[Names] = []
         self._texts: dict[tuple[str, int], str] = {}
+        self._agents: dict[int, str] = {}
         self._opened = False
 
     def open(self) -> None:
@@ -178,6 +181,13 @@ class Reported:
         self._texts[dictionary, number] = text
         self._names.append(Names(dictionary, {number: text}, valid_from_s))
         return True
+
+    def name_agent(self, number: int, hostname: str) -> None:
+        """Rows with this number are of an agent on that machine."""
+        with self._lock:
+            if number and _AGENTS in self._dictionaries and self._agents.get(number) != hostname:
+                self._agents[number] = hostname
+                self._names.append(Names(_AGENTS, {number: hostname}))
 
     def _snapshot(self) -> list[Any]:
         """The same, in as few lines as it takes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from typing import Any
 
 from metaflow_core.api import BuildContext
@@ -11,18 +10,11 @@ from metaflow_link.identity import is_agent_id, product_version
 from metaflow_link.server.agents import Agent, Agents
 from metaflow_link.server.config import ReceiverConfig
 from metaflow_link.server.intake import Intake, NeverStored
+from metaflow_link.server.trust import Aborted, authorise
 from metaflow_link.wire.knowledge import KNOWLEDGE
 from metaflow_link.wire.messages import PROTOCOL, messages
 
-__all__ = ["Aborted", "Session"]
-
-
-class Aborted(Exception):
-    """The connection ends with a gRPC status. :ivar code: its name."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
+__all__ = ["Session"]
 
 
 class Session:
@@ -52,11 +44,12 @@ class Session:
 
         :raises Aborted: with the status that the agent is told.
         """
-        self._authorise()
+        authorise(self._config, self._context.counters, self._call)
         hello = await self._hello()
         agent = self._agents.registered(hello, self._call.peer(), self._context.clock.time_ns())
         self._context.logger.info("Agent %s (%s, MetaFlow %s) is here.", agent.id, agent.hostname, agent.version)
         self._tell()
+        await self._remember(agent)
         tasks = [asyncio.create_task(self._read(agent)), asyncio.create_task(self._answer())]
         try:
             await self._call.write(self._welcome())
@@ -71,21 +64,18 @@ class Session:
             self._agents.left(agent, self._context.clock.time_ns())
             self._tell()
 
+    async def _remember(self, agent: Agent) -> None:
+        """Before a row carries its number, the number is kept."""
+        self._intake.name(agent.number, agent.hostname)
+        if self._agents.has_new_number:
+            try:
+                await asyncio.to_thread(self._agents.save)
+            except OSError as error:
+                self._context.logger.warning("The list of agents was not written: %s.", error)
+
     def _tell(self) -> None:
         count = self._agents.connected
         self._context.report("running", f"{count} agent{'' if count == 1 else 's'} connected")
-
-    def _authorise(self) -> None:
-        token = self._config.token
-        if token is None:
-            return
-        given = next((value for name, value in self._call.invocation_metadata() or () if name == "authorization"), "")
-        given = given if isinstance(given, str) else ""
-        wanted = f"Bearer {token.get_secret_value()}"
-        if not hmac.compare_digest(given.encode(), wanted.encode()):
-            self._context.counters.add("refused", reason="token", unit="connections")
-            text = "its token is not this server's" if given else "this server wants a token, and it has none"
-            raise Aborted("UNAUTHENTICATED", f"{text} (mflow agent --token-file FILE)")
 
     async def _hello(self) -> Any:
         try:
@@ -171,7 +161,7 @@ class Session:
                 await self._intake.learn(agent.id, message)
                 rows = 0
             else:
-                rows = await self._intake.take(agent.id, message, len(parcel.batch))
+                rows = await self._intake.take(agent.id, message, len(parcel.batch), agent.number)
         except NeverStored as never:
             self._context.counters.add("refused", reason=never.reason, unit="batches")
             self._agents.refused(agent)

@@ -1,4 +1,4 @@
-"""Takes numbers off rows that only their agent can explain."""
+"""Takes numbers off rows that only their agent can explain, and puts on whose they are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metaflow_core.model.catalog import Table
 from metaflow_core.tagging import TAGS
 from metaflow_link.wire.knowledge import MADE_OF_NAMES
 
-__all__ = ["stripped"]
+__all__ = ["numbered", "stripped"]
 
+_AGENT = "agent_id"
 _KINDS = {
     "auto_instance_id": "auto_instance_type",
     "auto_service_id": "auto_service_type",
@@ -37,6 +39,15 @@ def stripped(data: pa.RecordBatch) -> pa.RecordBatch:
         if kind and kind in data.schema.names:
             data = _set(data, kind, own, 0 if kind.startswith("l3") else _IP)
     return data
+
+
+def numbered(data: pa.RecordBatch, table: Table, number: int) -> pa.RecordBatch:
+    """The rows with the number of their agent, in tables that have a column for it."""
+    if not number or all(column.name != _AGENT for column in table.columns):
+        return data
+    values = pa.repeat(pa.scalar(number, pa.uint16()), data.num_rows)
+    index = data.schema.get_field_index(_AGENT)
+    return data.append_column(_AGENT, values) if index < 0 else data.set_column(index, _AGENT, values)
 
 
 def _set(data: pa.RecordBatch, name: str, rows: np.ndarray, value: int) -> pa.RecordBatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-__all__ = ["METHOD", "PACKAGE", "PROTOCOL", "SERVICE", "messages"]
+__all__ = ["METHOD", "PACKAGE", "PROTOCOL", "QUESTIONS", "SERVICE", "messages"]
 
 PROTOCOL = 1
 """Version of the protocol that this package speaks."""
@@ -13,6 +13,7 @@ PROTOCOL = 1
 PACKAGE = "metaflow.agent.v1"
 SERVICE = f"{PACKAGE}.Ingest"
 METHOD = f"/{SERVICE}/Send"
+QUESTIONS = f"/{SERVICE}/Questions"
 
 
 @cache
