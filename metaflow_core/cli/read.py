@@ -168,6 +168,7 @@ def read(
                 return _report(capture, top=top or _TOP_OF_REPORT, out=out)
             _summary(capture, top=top or _TOP, as_json=as_json)
             return exits.OK
+        capture.expect(table)
         rows = capture.stream(table)
         if where:
             rows = rows.where(where)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow_core.api.components import RecordBatch
 from metaflow_core.api.counters import CounterSample
+from metaflow_core.api.factories import EngineFactory
+from metaflow_core.api.identity import Kind
 from metaflow_core.config import LoadedConfig
 from metaflow_core.errors import QueryError
 from metaflow_core.hooks.host import PluginHost
@@ -43,6 +45,7 @@ class Capture:
     _load: Callable[[bool, Collection[str] | None], LoadedConfig] = field(repr=False)
     _progress: Progress | None = field(default=None, repr=False)
     _total_bytes: int | None = field(default=None, repr=False)
+    _engine: str | None = field(default=None, repr=False)
     _kept: dict[str, list[pa.RecordBatch]] | None = field(default=None, repr=False)
     _counters: list[CounterSample] = field(default_factory=list, repr=False)
     _notes: list[str] = field(default_factory=list, repr=False)
@@ -120,13 +123,36 @@ class Capture:
     def _resolve(self, name: str) -> tuple[str, Table | None]:
         try:
             table = self.catalog.table(name)
-        except QueryError:
+        except QueryError as error:
             # a plugin's own table need not be in the catalogue
             for known in self._read() if self._kept is not None else ():
                 if name in (known, known.partition(".")[2]):
                     return known, None
-            raise
+            if not self.offered:
+                raise
+            sentence = str(error)
+            goes_on = " A" if sentence.endswith("?") else "; a"
+            raise QueryError(f"{sentence}{goes_on} capture gives {_listed(self.offered)}") from None
         return table.name, table
+
+    def expect(self, name: str) -> None:
+        """For a person who asks for one table and would take an empty answer for "there was nothing".
+
+        :raises QueryError: there is no such table, or a capture has never rows of it; the sentence names those it gives.
+        """
+        full, _ = self._resolve(name)
+        if self.offered and full not in self.offered:
+            raise QueryError(f"a capture has no rows of {full}; it gives {_listed(self.offered)}")
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The tables that a capture can have rows of; empty where the engine does not say so."""
+        wanted = (self._engine or "").partition("/")[0]
+        offered: dict[str, None] = {}
+        for name, factory in self._host.registry.factories(Kind.ENGINE).items():
+            if isinstance(factory, EngineFactory) and wanted in ("", name):
+                offered.update(dict.fromkeys(factory.tables))
+        return tuple(offered)
 
     def requests(self) -> Rows:
         """Exchanges: a request with its response, or what of it was seen."""
@@ -174,3 +200,14 @@ class Capture:
         :raises InputError: the format is unknown or the file cannot be written.
         """
         return self.stream(table).write(path, format)
+
+
+def _listed(tables: Sequence[str]) -> str:
+    """Tables as a person asks for them: without database, precisions of one table together."""
+    families: dict[str, list[str]] = {}
+    for table in tables:
+        family, _, precision = table.partition(".")[2].partition(".")
+        families.setdefault(family, []).extend([precision] if precision else [])
+    return ", ".join(
+        " or .".join([f"{name}.{steps[0]}", *steps[1:]]) if steps else name for name, steps in families.items()
+    )

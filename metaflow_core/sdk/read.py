@@ -98,7 +98,7 @@ def read_pcap(
             raise ConfigError(error.problems) from None
 
     load(False, None)
-    return Capture(names, catalog, host, load, progress, total)
+    return Capture(names, catalog, host, load, progress, total, engine)
 
 
 def _plain(tree: object) -> dict[str, object]:

@@ -145,6 +145,8 @@ def test_explain_tells_which_parsers_looked(rows: Rows, mflow: Mflow) -> None:
         (["nothing.pcap"], 1, "nothing.pcap: there is no such file"),
         ([str(Path(__file__))], 1, "no installed collector reads"),
         ([str(SHOP), "--table", "l7_flow_lg"], 1, "did you mean 'l7_flow_log'?"),
+        ([str(SHOP), "--table", "nope"], 1, "there is no table 'nope'; a capture gives l7_message, l7_flow_log,"),
+        ([str(SHOP), "--table", "event"], 1, "a capture has no rows of event.event; it gives"),
         ([str(SHOP), "--table", "l7_flow_log", "--where", "respnse_code > 3"], 1, "response_code"),
         ([str(SHOP), "--table", "l7_flow_log", "--where", "response_code >"], 1, "column"),
         ([str(SHOP), "--filter", "tcp prt 80"], 1, "capture filter 'tcp prt 80' is wrong"),
