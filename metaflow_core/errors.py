@@ -17,6 +17,7 @@
     │   ├── QuerySyntaxError       it is not well-formed; carries the column
     │   └── UnsupportedQuery       it is well-formed but nothing here can answer it
     ├── StorageError           a store cannot be read or written
+    │   └── UnwritableStore        its disk is full or read-only; nothing in it is damaged
     └── InputError             a file or stream given by the user cannot be read
 
 Messages are sentences for the person who must act: where, what was found, what was expected, what to do.
@@ -45,6 +46,7 @@ __all__ = [
     "StorageError",
     "UnavailableError",
     "UnsupportedQuery",
+    "UnwritableStore",
 ]
 
 
@@ -172,6 +174,15 @@ class StorageError(MetaFlowError):
     """A store cannot be read or written."""
 
     code = "storage"
+
+
+class UnwritableStore(StorageError):
+    """A store takes nothing more because its disk is full or read-only; nothing in it is damaged.
+
+    What stands in its way at the start is raised from one: look for it among the causes of a :class:`StartError`.
+    """
+
+    code = "storage-unwritable"
 
 
 class InputError(MetaFlowError):

@@ -195,7 +195,9 @@ class LateTagsKeeper(Protocol):
 class Learning(Protocol):
     """What a tagger offers besides when what it knows grows while it runs.
 
-    :ivar version: another number after every change; rows that were tagged before may get more tags now.
+    :ivar version: another number after every change; rows that were tagged before may get more tags now. A tagger that learns much of which
+        no row of before can get anything has a number ``reaching`` besides, another one after every change that stored rows may get tags by;
+        they are then looked at again for this one's sake alone.
     """
 
     version: int

@@ -95,7 +95,7 @@ class LateTags:
         while self._stored and now - self._stored[0].at > _LOOK_BACK_S:
             self._stored.popleft()
         known = tuple(
-            (id(unit.component), unit.component.version)
+            (id(unit.component), getattr(unit.component, "reaching", unit.component.version))
             for unit in self._taggers
             if isinstance(unit.component, Learning)
         )

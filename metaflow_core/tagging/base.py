@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from metaflow_core.api import BuildContext, Names, RecordBatch
 from metaflow_core.errors import QueryError, StorageError
@@ -24,19 +24,25 @@ class AddressTagger:
     :param unknown_is_internet: addresses that nothing is known of are on the Internet.
     :param is_hearsay: services are names that others used (a client writes what it likes into ``Host``): they are told where nobody
         knows better, and never take the place of a workload or a process.
-    :ivar version: grows with every change of what is known.
+    :param young_ns: an entry that is valid from so short a time before it is told gives no stored row a tag: rows are tagged with it as they
+        come. 0 where what is told may be of a while ago.
+    :ivar version: grows with every change of what is known. :ivar reaching: grows with those that stored rows may get tags by.
     """
 
-    def __init__(self, context: BuildContext, *, unknown_is_internet: bool = False, is_hearsay: bool = False) -> None:
+    def __init__(
+        self, context: BuildContext, *, unknown_is_internet: bool = False, is_hearsay: bool = False, young_ns: int = 0
+    ) -> None:
         self.context = context
         self._unknown_is_internet = unknown_is_internet
         self._is_hearsay = is_hearsay
+        self._young_ns = young_ns
         self._lock = threading.Lock()
         self._lookup: Lookup | None = None
         self._numberer = Numberer(context.ids)
         self._knowledge = Knowledge(context.catalog, context.ids.name)
         self._told = Told(context.ids)
         self.version = 0
+        self.reaching = 0
 
     async def start(self) -> None:
         """Opens the book of numbers.
@@ -109,6 +115,15 @@ class AddressTagger:
         self._lookup = self._knowledge.lookup()
         self._told.log(told, since_s, self._lookup.entries)
         self.version += 1
+        self.reaching += self._reaches_back(fresh.values(), [entry for entry, _ in left])
+
+    def _reaches_back(self, come: Iterable[Entry], gone: Sequence[Entry]) -> bool:
+        """Whether rows of before may get tags. That an entry ends gives none: what was valid until then was told when it began."""
+        if not self._young_ns:
+            return True
+        earliest = self.context.clock.time_ns() - self._young_ns
+        before = {_beginning(entry) for entry in gone if entry.valid_from < earliest}
+        return any(entry.valid_from < earliest and _beginning(entry) not in before for entry in come)
 
     def report(self) -> Report:
         """What an agent's server may tag this machine's rows with; see :class:`ReportsSource`."""
@@ -174,3 +189,8 @@ class AddressTagger:
         for each in self.names(0)[1]:
             found.setdefault(each.dictionary, {}).update(each.names)
         return {name: dict(sorted(texts.items())) for name, texts in sorted(found.items())}
+
+
+def _beginning(entry: Entry) -> tuple[object, ...]:
+    """What of an entry is the same when all that changed is when it ends."""
+    return entry.section, entry.name, entry.identity, entry.networks, entry.ports, entry.protocol, entry.valid_from

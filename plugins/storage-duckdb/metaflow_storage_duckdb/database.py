@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import NoReturn
 
 import duckdb
 
-from metaflow_core.errors import MetaFlowError, QueryError, StorageError
+from metaflow_core.errors import MetaFlowError, QueryError, StorageError, UnwritableStore
 from metaflow_core.model.catalog import Catalog
 from metaflow_core.query import Histories
 from metaflow_storage_duckdb.config import DuckdbConfig
@@ -22,6 +23,7 @@ from metaflow_storage_duckdb.schema import Stored, prepare_file
 __all__ = ["Database", "Running"]
 
 MEMORY = ":memory:"
+_UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 
 
 class Running:
@@ -94,7 +96,8 @@ class Database:
             try:
                 Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StorageError(f"{self.path}: its directory cannot be made: {error.strerror}") from error
+                kind = UnwritableStore if error.errno in _UNWRITABLE else StorageError
+                raise kind(f"{self.path}: its directory cannot be made: {error.strerror}") from error
         connection: duckdb.DuckDBPyConnection | None = None
         try:
             connection = duckdb.connect(self.path, read_only=read_only, config=_settings(config))
@@ -106,26 +109,28 @@ class Database:
             self.names = load_names(connection)
         except duckdb.Error as error:
             _close(connection)
-            raise StorageError(self._opening(error)) from error
+            raise self._opening(error) from error
         except StorageError as error:
             _close(connection)
             raise StorageError(f"{self.path}: {error}") from error
         self._connection = connection
 
-    def _opening(self, error: duckdb.Error) -> str:
+    def _opening(self, error: duckdb.Error) -> StorageError:
         text = _first_line(error)
         if "lock" in text.lower():
-            return (
+            return StorageError(
                 f"{self.path}: another process has this file open, and a DuckDB file has one owner; stop the other, or ask it "
                 f"for what you want ({text})"
             )
         if "No such file" in text or "does not exist" in text:
-            return f"{self.path}: there is no such file; write to it first, without read_only ({text})"
+            return StorageError(f"{self.path}: there is no such file; write to it first, without read_only ({text})")
         if "Permission denied" in text or "read-only" in text.lower() or "Read-only" in text:
-            return f"{self.path}: cannot be opened for writing; make it writable for this user or set read_only: true ({text})"
+            return UnwritableStore(
+                f"{self.path}: cannot be opened for writing; make it writable for this user or set read_only: true ({text})"
+            )
         if "No space left" in text:
-            return f"{self.path}: the disk is full; make room ({text})"
-        return (
+            return UnwritableStore(f"{self.path}: the disk is full; make room ({text})")
+        return StorageError(
             f"{self.path}: is no DuckDB file that can be read, or is damaged; move it away to begin with a new one, "
             f"or restore a copy ({text})"
         )
@@ -165,9 +170,9 @@ class Database:
         if TOO_MANY in text:
             return QueryError(f"the groups and intervals are {TOO_MANY}")
         if "No space left" in text or "File too large" in text or "Disk quota" in text:
-            return StorageError(f"{self.path}: {what} failed because the disk is full; make room ({text})")
+            return UnwritableStore(f"{self.path}: {what} failed because the disk is full; make room ({text})")
         if "Read-only file system" in text or "read-only mode" in text:
-            return StorageError(f"{self.path}: {what} failed because the file is read-only ({text})")
+            return UnwritableStore(f"{self.path}: {what} failed because the file is read-only ({text})")
         if isinstance(error, duckdb.OutOfMemoryException) or "max_temp_directory_size" in text:
             return QueryError(
                 "the question takes more memory than the storage may use; narrow the range of time, group by fewer columns, "

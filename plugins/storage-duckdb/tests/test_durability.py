@@ -227,7 +227,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
                 if told == 5:
                     break
         assert told, "the disk never became full"
-        assert all("the disk is full; make room" in text and text.startswith("StorageError") for text in texts), texts
+        assert all("the disk is full; make room" in text and text.startswith("UnwritableStore") for text in texts), texts
         import subprocess
         subprocess.run(["mount", "-o", "remount,size=200m", sys.argv[2]], check=True)
         for number in range(len(taken), len(taken) + 3):
@@ -267,7 +267,7 @@ def test_a_write_beyond_a_limit_of_the_system_is_told(tmp_path: Path) -> None:
         print(told)
     """
     done = subprocess.run(script(body, str(tmp_path / "f.duckdb")), capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("StorageError"), (done.stdout, done.stderr[-2000:])
+    assert done.stdout.startswith("UnwritableStore"), (done.stdout, done.stderr[-2000:])
     assert "the disk is full; make room" in done.stdout
 
 

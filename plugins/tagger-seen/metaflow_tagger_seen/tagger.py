@@ -21,6 +21,8 @@ __all__ = ["SeenTagger"]
 
 _LOG = "flow_log.l7_flow_log"
 _FEW = 1000
+_YOUNG_NS = 10_000_000_000
+"""Live, a name is learnt within seconds of the row that tells it, before rows that use it are tagged."""
 _NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
@@ -31,7 +33,7 @@ class SeenTagger(AddressTagger):
     """
 
     def __init__(self, context: BuildContext, config: SeenTaggerConfig) -> None:
-        super().__init__(context, is_hearsay=True)
+        super().__init__(context, is_hearsay=True, young_ns=_YOUNG_NS)
         self._config = config
         self._book = NameBook(int(config.hold_s * 1e9), config.max_names)
         self._taken_ns = -(1 << 62)

@@ -42,6 +42,20 @@ def tagger(catalog: Any, **options: Any) -> SeenTagger:
     return SeenTagger(context, SeenTaggerConfig(own_host=False, **options))
 
 
+def test_a_name_of_now_makes_nobody_look_at_stored_rows_again(catalog: Any) -> None:
+    """Live names are in force before rows that use them; what a capture of last week tells may be of stored rows."""
+    seen = tagger(catalog)
+    now = seen.context.clock.time_ns() // S
+    seen.tag(rows(catalog, {"domain": "a.example", "result": "10.0.0.5", "dns": True, "at": now}))
+    assert (seen.version, seen.reaching) == (1, 0)
+    # another name for the address ends the first one, which is told with its end then
+    later = {"domain": "b.example", "result": "10.0.0.5", "dns": True, "at": now + 1000}
+    seen.tag(rows(catalog, later))
+    assert (seen.version, seen.reaching) == (2, 0)
+    seen.tag(rows(catalog, {"domain": "c.example", "result": "10.0.0.6", "dns": True, "at": now - 600}))
+    assert (seen.version, seen.reaching) == (3, 1)
+
+
 def rows(catalog: Any, *given: dict[str, Any]) -> RecordBatch:
     dns = catalog.enum("l7_protocol").value("DNS")
     made = [{"domain": "", "result": "", "dns": False, "ip": "10.0.0.9", "port": 80, "at": 0, **row} for row in given]

@@ -95,8 +95,9 @@ class Running:
 async def test_stored_rows_are_tagged_again_when_something_was_learnt() -> None:
     run = Running(rows(100, 105), rows(400))
     async with run.app:
-        await run.until(lambda: run.storage.stored == 3 and run.storage.said)
+        await run.until(lambda: run.storage.stored == 3 and len(run.storage.said) >= 2)
         run.storage.said.clear()
+        run.storage.asked.clear()
         run.tagger.learn(7)
         await run.until(lambda: run.storage.said == [7, 7])
         # Twice, for rows that were on their way; then not again until more is learnt.
@@ -124,3 +125,16 @@ async def test_a_storage_that_refuses_is_asked_again() -> None:
         run.storage.refuse = 1
         run.tagger.learn(9)
         await run.until(lambda: 9 in run.storage.said)
+
+
+async def test_what_reaches_no_stored_row_makes_nobody_look() -> None:
+    run = Running(rows(100))
+    run.tagger.reaching = 0  # type: ignore[attr-defined]
+    async with run.app:
+        await run.until(lambda: run.storage.stored == 1 and len(run.storage.said) >= 2)
+        run.storage.asked.clear()
+        run.tagger.learn(7)
+        await asyncio.sleep(0.2)
+        assert run.storage.asked == []
+        run.tagger.reaching = 1  # type: ignore[attr-defined]
+        await run.until(lambda: run.storage.asked)
