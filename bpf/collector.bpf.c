@@ -17,6 +17,7 @@
 #include "threads.h"
 #include "emit.h"
 #include "calls.h"
+#include "ring.h"
 #include "life.h"
 #include "tls.h"
 #include "go.h"
@@ -25,8 +26,6 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #endif
 _Static_assert(sizeof(struct segment) == HEADER, "the record is what kernel-segments.md says");
-
-#define MSG_NOT_DATA (2 | 0x2000) /* MSG_PEEK, MSG_ERRQUEUE */
 
 /* Calls that send are looked at when they begin, for the time; all when they return. */
 PROGRAM("tracepoint/send", enter_send_call)(void *ctx) { return enter_send(); }
@@ -116,7 +115,7 @@ PROGRAM("tracepoint/shutdown", enter_shutdown)(struct sys_enter_args *ctx)
 
 PROGRAM("tracepoint/state", sock_state)(struct sock_state_args *ctx) { return state_changed(ctx->sk, ctx->newstate); }
 PROGRAM("tracepoint/retransmit", tcp_retransmit)(struct retransmit_args *ctx) { return retransmitted(ctx->sk); }
-PROGRAM("tracepoint/io_uring", io_uring_submit)(struct io_uring_args *ctx) { return io_uring_submitted(ctx->operation); }
+PROGRAM("tracepoint/io_uring", io_uring_complete)(struct io_uring_args *ctx) { return io_uring_completed(ctx->request, ctx->result, ctx->flags); }
 PROGRAM("tracepoint/exec", process_exec)(void *ctx) { return process_changed(PROCESS_EXEC); }
 PROGRAM("tracepoint/exit", process_exit)(void *ctx) { return process_changed(PROCESS_EXIT); }
 

@@ -6,6 +6,7 @@
 
 #define EINPROGRESS 115
 #define TLS_RECORD_HEADER 5
+#define MSG_NOT_DATA (2 | 0x2000) /* MSG_PEEK, MSG_ERRQUEUE */
 
 /* What the configuration leaves out. The collector itself always is. */
 INLINE int process_passes(struct config *conf, u32 pid)
@@ -216,8 +217,8 @@ INLINE void leave_data(struct config *conf, struct scratch *s, struct task_struc
 		}
 		return;
 	}
-	if (kind == CALL_BUFFER) captured = copy_buffer(conf, s, call->buffer, wire);
-	else if (kind != CALL_FILE) captured = copy_vector(conf, s, vectors, entries, wire, VECTORS_MAX, turn);
+	if (kind == CALL_BUFFER || (kind == CALL_RING && call->buffer)) captured = copy_buffer(conf, s, call->buffer, wire);
+	else if (kind != CALL_FILE && kind != CALL_RING) captured = copy_vector(conf, s, vectors, entries, wire, VECTORS_MAX, turn);
 	emit_data(conf, s, task, thread, c, call, who, wire, captured);
 }
 
@@ -278,30 +279,34 @@ INLINE int leave(struct config *conf, struct scratch *s, struct task_struct *tas
 	return 0;
 }
 
+/* There is a connection now, on the socket of `s->call.at`. */
+INLINE int opened(struct config *conf, struct scratch *s, struct task_struct *task, u64 who, u8 role)
+{
+	struct peer nobody = {};
+	struct socket_key key = { .sk = (u64)s->call.at.sk };
+	struct connection *c;
+
+	count(COUNT_CALLS, 1);
+	c = new_connection(conf, &s->call.at, &key, &nobody, role, bpf_ktime_get_ns());
+	if (!c || !ports_pass(conf, c)) return 0;
+	used_by(c, task, who);
+	emit_event(conf, s, c, KIND_OPEN, role == ROLE_SERVER ? IN : OUT, 0, rtt_of(s->call.at.sk));
+	return 0;
+}
+
 /* connect(2) or accept(2) gave a connection; accept(2) answers its descriptor, connect(2) was given it. */
 INLINE int leave_opened(u8 role, s64 answer)
 {
 	struct task_struct *task = CURRENT_TASK();
-	u64 who = WHO(task), fd = answer, now;
+	u64 who = WHO(task), fd = answer;
 	u32 zero = 0;
 	struct config *conf = configuration();
-	struct peer nobody = {};
-	struct socket_key key = {};
-	struct held at = {};
-	struct connection *c;
 	struct scratch *s = MAP_GET(scratches, &zero);
 
 	if (!conf || !s || !process_passes(conf, who >> 32)) return 0;
 	if (role == ROLE_CLIENT) FOLLOW(fd, CALL_FD(registers(conf, task)));
-	if (!socket_at(conf, task, fd, &at) || at.protocol != TCP) return 0;
-	count(COUNT_CALLS, 1);
-	key.sk = (u64)at.sk;
-	now = bpf_ktime_get_ns();
-	c = new_connection(conf, &at, &key, &nobody, role, now);
-	if (!c || !ports_pass(conf, c)) return 0;
-	used_by(c, task, who);
-	emit_event(conf, s, c, KIND_OPEN, role == ROLE_SERVER ? IN : OUT, 0, rtt_of(at.sk));
-	return 0;
+	if (!socket_at(conf, task, fd, &s->call.at) || s->call.at.protocol != TCP) return 0;
+	return opened(conf, s, task, who, role);
 }
 
 /* close(2) of the last descriptor, shutdown(2). */

@@ -48,23 +48,6 @@ INLINE int retransmitted(const void *pointer)
 	return 0;
 }
 
-/* Operations of io_uring on sockets (linux/io_uring.h): they make no system calls. What they move is not looked into; that they are there is told. */
-#define IO_URING_ON_SOCKETS (1ULL << 9 | 1ULL << 10 | 1ULL << 13 | 1ULL << 16 | 1ULL << 26 | 1ULL << 27 | 1ULL << 47 | 1ULL << 48)
-
-INLINE int io_uring_submitted(u8 operation)
-{
-	u32 pid = bpf_get_current_pid_tgid() >> 32;
-	struct config *conf = configuration();
-	u64 *users, one = 1;
-
-	if (operation > 63 || !(IO_URING_ON_SOCKETS >> operation & 1) || !conf || !process_passes(conf, pid)) return 0;
-	count(COUNT_IO_URING, 1);
-	users = MAP_GET(io_uring_users, &pid);
-	if (users) ++*users;
-	else MAP_PUT(io_uring_users, &pid, &one);
-	return 0;
-}
-
 INLINE int process_changed(u32 kind)
 {
 	u64 who = bpf_get_current_pid_tgid();

@@ -57,7 +57,7 @@ struct ends { u32 remote, local, hash; u16 remote_port, local_port, family; u8 s
 struct held { struct sock *sk; u8 protocol; struct ends ends; };
 
 /* A call that has returned. */
-enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE };
+enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE, CALL_RING };
 struct call { u64 time, buffer, count, name; struct held at; u32 seq; u8 kind, direction; u16 pad; };
 
 /* The parts of a vector call, while they are put one after another. */

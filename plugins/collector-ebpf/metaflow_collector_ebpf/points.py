@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["GO", "LIBRARIES", "TRACEPOINTS", "LibraryPoint", "Tracepoint"]
+__all__ = ["GO", "LIBRARIES", "SPARED", "TRACEPOINTS", "LibraryPoint", "Tracepoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def _sending(name: str, leave: str = "leave_buffer", *, needed: bool = False) ->
 TRACEPOINTS: tuple[Tracepoint, ...] = (
     Tracepoint("sock", "inet_sock_set_state", "sock_state"),
     Tracepoint("tcp", "tcp_retransmit_skb", "tcp_retransmit"),
-    Tracepoint("io_uring", "io_uring_submit_req", "io_uring_submit", layout="u8 opcode;\toffset:32;"),
+    Tracepoint("io_uring", "io_uring_complete", "io_uring_complete", layout="int res;\toffset:32;"),
     Tracepoint("sched", "sched_process_exec", "process_exec"),
     Tracepoint("sched", "sched_process_exit", "process_exit"),
     Tracepoint("syscalls", "sys_enter_close", "enter_close_call", needed=True),
@@ -54,6 +54,12 @@ TRACEPOINTS: tuple[Tracepoint, ...] = (
     *_sending("splice", "leave_file"),
     *_receiving("recvmmsg", "leave_messages_call"),
     *_sending("sendmmsg", "leave_messages_call"),
+)
+
+
+# what the collector is of use without: a kernel that refuses them loses what they tell, and nothing else
+SPARED: frozenset[str] = frozenset(
+    {item.program for item in TRACEPOINTS} - {item.program for item in TRACEPOINTS if item.needed}
 )
 
 

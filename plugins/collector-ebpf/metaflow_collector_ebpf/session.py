@@ -149,7 +149,7 @@ class Session:
         return self._by_process("tls_loads")
 
     def io_uring_calls(self) -> dict[int, int]:
-        """Operations on sockets through io_uring since the start, by process."""
+        """Operations of io_uring on sockets whose content was not seen, since the start, by process."""
         return self._by_process("io_uring_users")
 
     def _by_process(self, name: str) -> dict[int, int]:

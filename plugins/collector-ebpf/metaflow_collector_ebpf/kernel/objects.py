@@ -53,10 +53,10 @@ class Loaded:
             os.close(fd)
 
 
-def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
+def load_object(data: bytes, entries: Mapping[str, int], spared: frozenset[str] = frozenset()) -> Loaded:
     """Load an object.
 
-    :param entries: sizes of maps that replace those in the object.
+    :param entries: sizes of maps that replace those in the object. :param spared: names of programs that may be refused.
     :raises BadElf: the object is damaged. :raises ProgramRefused: the kernel refuses a program (with its log).
     :raises OSError: it refuses a map.
     """
@@ -89,7 +89,7 @@ def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
                 relocations.get(section.name, b""),
             )
             found[names[section.index]] = kind, program
-        _load_all(found, loaded.programs)
+        _load_all(found, loaded.programs, spared)
     except BaseException:
         loaded.close()
         raise
@@ -99,7 +99,9 @@ def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
     return loaded
 
 
-def _load_all(programs: Mapping[str, tuple[int, LoadedProgram]], loaded: dict[str, int]) -> None:
+def _load_all(
+    programs: Mapping[str, tuple[int, LoadedProgram]], loaded: dict[str, int], spared: frozenset[str]
+) -> None:
     """Load programs into ``loaded``; together, since the verifier takes a tenth of a second for each, on whichever processor."""
     function = casting_function()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="metaflow-ebpf-load") as pool:
@@ -110,8 +112,9 @@ def _load_all(programs: Mapping[str, tuple[int, LoadedProgram]], loaded: dict[st
     for name, one in running.items():
         if one.exception() is None:
             loaded[name] = one.result()
-    for one in running.values():
-        one.result()
+    for name, one in running.items():
+        if name not in spared or not isinstance(one.exception(), ProgramRefused):
+            one.result()
 
 
 def _load(kind: int, name: str, program: LoadedProgram, function: int) -> int:
