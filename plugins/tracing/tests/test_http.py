@@ -169,6 +169,15 @@ def test_tempo_as_grafana_asks(client: TestClient, stored: World) -> None:
         ("{ kind = server && !(kind = client) }", True),
         ('{ .no.such.attribute = "x" }', False),
         (f'{{ trace:id = "{TRACE}" }}', True),
+        ("{ traceDuration > 1ms && status = ok }", True),
+        ("{ trace:duration < 1ms }", False),
+        ("{ trace:duration < 1h && duration > 1us }", True),
+        ("{ span.http.method != nil }", True),
+        ("{ span.http.method = nil && .no.such.attribute != nil }", False),
+        ("{ name != nil }", True),
+        ('{ statusMessage = "no such words" }', False),
+        ("{ true } with (most_recent=true)", True),
+        ("{ status = ok } | select(span.http.status_code, resource.service.name)", True),
     ],
 )
 def test_tempo_search(client: TestClient, stored: World, query: str, finds: bool) -> None:
@@ -190,6 +199,39 @@ def test_tempo_search(client: TestClient, stored: World, query: str, finds: bool
         assert isinstance(each["spanSets"][0]["spans"][0]["durationNanos"], str)
         again = client.get(f"/tempo/api/v2/traces/{each['traceID']}")
         assert again.status_code == 200, each
+
+
+def test_tempo_shows_what_is_selected(client: TestClient, stored: World) -> None:
+    query = "{ .http.method = `GET` } | select(span.http.status_code, span.http.method, .no.such.attribute)"
+    found = client.get("/tempo/api/search", params={"q": query, **NOW}).json()["traces"]
+    shown = {pair["key"]: pair["value"] for pair in found[0]["spanSets"][0]["spans"][0]["attributes"]}
+    assert shown["http.status_code"] == {"intValue": "200"}
+    assert shown["http.method"] == {"stringValue": "GET"}
+    assert "no.such.attribute" not in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "said"),
+    [
+        ("search", "{} | rate()", "metrics"),
+        ("search", "{} | count() > 2", "pipelines"),
+        ("search", '{ name = "a" } ~ { name = "b" }', "structural"),
+        ("search", "{ nestedSetParent < 0 }", "assembled"),
+        ("search", "{ traceDuration > 1s || status = error }", "&&"),
+        ("search", "{ status = error || traceDuration > 1s }", "&&"),
+        ("search", "{ !(traceDuration > 1s) }", "&&"),
+        ("search", "{ traceDuration != 1s }", "compared"),
+        ("search", "{} | select(", "field"),
+        ("search", "{} with (x", "')'"),
+        ("search", "{ span.x > nil }", "nil"),
+        ("metrics/query_range", "{} | rate()", "PromQL"),
+        ("metrics/query", "{} | rate()", "PromQL"),
+    ],
+)
+def test_tempo_says_what_it_cannot(client: TestClient, stored: World, path: str, query: str, said: str) -> None:
+    answer = client.get(f"/tempo/api/{path}", params={"q": query, **NOW})
+    assert answer.status_code == 400, answer.text
+    assert said in answer.json()["message"]
 
 
 def test_tempo_search_by_tags_and_bounds(client: TestClient, stored: World) -> None:
@@ -228,6 +270,10 @@ def test_jaeger(client: TestClient, stored: World) -> None:
         params={"service": "svc1", "operation": operations[0], "tags": '{"http.method": "GET"}', **span},
     ).json()["data"]
     assert found
+    tagged = {"service": "svc1", "operation": operations[0], "tag": ["http.method:GET", "error:false"], **span}
+    assert client.get("/jaeger/api/traces", params=tagged).json()["data"] == found
+    wrong = client.get("/jaeger/api/traces", params={"service": "svc1", "tag": "error", **span})
+    assert (wrong.status_code, wrong.json()["errors"][0]["msg"]) == (400, "tag is key:value; found 'error'")
     one = client.get(f"/jaeger/api/traces/{TRACE}").json()["data"][0]
     ids = {each["spanID"] for each in one["spans"]}
     assert all(reference["spanID"] in ids for each in one["spans"] for reference in each["references"])

@@ -17,6 +17,7 @@ from metaflow_core.query import TimeRange
 from metaflow_tracing.answer.jaeger import jaeger_trace
 from metaflow_tracing.http.answering import Answering, whole_number
 from metaflow_tracing.search.attributes import condition, named, service_condition, status_condition
+from metaflow_tracing.search.question import Question
 from metaflow_tracing.search.searcher import all_of
 from metaflow_tracing.search.traceql import duration_us
 
@@ -80,14 +81,11 @@ class _Jaeger:
         names = asked.getlist("traceID")
         if not names:
             most = max(1, whole_number(request, "limit", 20, most=100) or 20)
-            bounds = {
-                name: duration_us(asked[key])
-                for name, key in (("min_us", "minDuration"), ("max_us", "maxDuration"))
-                if asked.get(key)
-            }
-            found = await self._answering.searcher.summaries(
-                store, self._condition(request), self._time(request), most, **bounds
-            )
+            question = Question(self._condition(request))
+            for key, op in (("minDuration", ">="), ("maxDuration", "<=")):
+                if asked.get(key):
+                    question.bounds.narrow(op, duration_us(asked[key]))
+            found = await self._answering.searcher.summaries(store, question, self._time(request), most)
             names = [each.trace_id for each in found]
         gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -111,6 +109,11 @@ class _Jaeger:
             raise UnsupportedQuery(f"tags is a JSON object; it cannot be read: {error}") from None
         if not isinstance(tags, dict):
             raise UnsupportedQuery('tags is a JSON object, e.g. {"http.status_code": "500"}')
+        for written in asked.getlist("tag"):  # the other form: tag=key:value, as often as wanted
+            name, colon, value = written.partition(":")
+            if not colon:
+                raise UnsupportedQuery(f"tag is key:value; found {written!r}")
+            tags[name] = value
         for name, value in tags.items():
             if name == "error":
                 parts.append(status_condition("=" if str(value).lower() == "true" else "!=", "error"))

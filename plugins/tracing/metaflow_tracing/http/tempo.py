@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,15 +12,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route as Path
 
 from metaflow_core.errors import QueryError, UnsupportedQuery
-from metaflow_core.model.expression import Expr
 from metaflow_core.query import TimeRange
 from metaflow_tracing.answer.names import operation
 from metaflow_tracing.answer.otlp import id_bytes, otlp, otlp_json
 from metaflow_tracing.http.answering import Answering, whole_number
 from metaflow_tracing.search.attributes import INTRINSICS, KNOWN
 from metaflow_tracing.search.searcher import Summary, root_service, shown_service
-from metaflow_tracing.search.traceql import duration_us, parse_logfmt, parse_traceql
-from metaflow_tracing.spans import Span
+from metaflow_tracing.search.traceql import duration_us, parse_logfmt, parse_traceql, unscoped
+from metaflow_tracing.spans import COLUMNS, TAGS, Span
 from metaflow_tracing.tracer import time_range
 
 __all__ = ["tempo_application"]
@@ -38,6 +37,9 @@ def tempo_application(answering: Answering) -> Starlette:
         "/api/traces/{id}": api.trace_v1,
         "/api/v2/traces/{id}": api.trace_v2,
         "/api/search": api.search,
+        "/api/metrics/query": api.metrics,
+        "/api/metrics/query_range": api.metrics,
+        "/api/metrics/summary": api.metrics,
         "/api/search/tags": api.tags_v1,
         "/api/v2/search/tags": api.tags_v2,
         "/api/search/tag/{tag:path}/values": api.values_v1,
@@ -97,20 +99,25 @@ class _Tempo:
         most = max(1, whole_number(request, "limit", 20, most=self._answering.config.max_search) or 20)
         per_trace = whole_number(request, "spss", 3, most=100) or 3
         catalog = self._answering.catalog
-        predicate = (
+        question = (
             parse_traceql(asked["q"], catalog) if asked.get("q") else parse_logfmt(asked.get("tags", ""), catalog)
         )
-        bounds = {
-            name: duration_us(asked[key])
-            for name, key in (("min_us", "minDuration"), ("max_us", "maxDuration"))
-            if asked.get(key)
-        }
-        found = await self._summaries(predicate, self._time(request), most, bounds)
+        for key, op in (("minDuration", ">="), ("maxDuration", "<=")):
+            if asked.get(key):
+                question.bounds.narrow(op, duration_us(asked[key]))
+        found = await self._answering.searcher.summaries(self._answering.store(), question, self._time(request), most)
         metrics = {"inspectedTraces": len(found), "completedJobs": 1, "totalJobs": 1}
-        return JSONResponse({"traces": [_found(each, per_trace) for each in found], "metrics": metrics})
+        return JSONResponse({"traces": [_found(each, per_trace, question.shown) for each in found], "metrics": metrics})
 
-    async def _summaries(self, predicate: Expr, time: TimeRange, most: int, bounds: dict[str, int]) -> list[Summary]:
-        return await self._answering.searcher.summaries(self._answering.store(), predicate, time, most, **bounds)
+    async def metrics(self, request: Request) -> Response:
+        """TraceQL's numbers, which Grafana's Explore and Drilldown ask for.
+
+        :raises UnsupportedQuery: always; the sentence says where the numbers are.
+        """
+        raise UnsupportedQuery(
+            f"{request.query_params.get('q') or 'this query'} asks for numbers, and TraceQL metrics are not computed here: searches are "
+            "(/api/search). Rates, errors and durations of the same requests are answered to PromQL and SQL"
+        )
 
     def _time(self, request: Request) -> TimeRange:
         start, end = (request.query_params.get(name) for name in ("start", "end"))
@@ -148,8 +155,11 @@ class _Tempo:
     async def _values(self, request: Request) -> list[tuple[str, str]]:
         # Grafana escapes names twice, since they hold dots and slashes
         name = unquote(request.path_params["tag"])
-        for scope in ("resource.", "span.", "intrinsic.", "."):
+        for scope in ("resource.", "span.", "intrinsic.", ".", "span:"):
             name = name.removeprefix(scope)
+        name = {"trace:rootName": "name", "trace:rootService": "service.name", "trace:duration": "duration"}.get(
+            name, name
+        )
         time, store, searcher = self._time(request), self._answering.store(), self._answering.searcher
         match name:
             case "status":
@@ -160,16 +170,18 @@ class _Tempo:
                 return [("string", each) for each in await searcher.operations(store, time, "")]
             case "service.name" | "rootServiceName":
                 return [("string", each) for each in await searcher.services(store, time)]
-            case "duration" | "traceDuration":
+            case "duration" | "traceDuration" | "id" | "trace:id":
                 return []
+            case "statusMessage":
+                name = "exception.message"
         return [
             ("int" if isinstance(each, int) else "string", str(each))
             for each in await searcher.values(store, time, name)
         ]
 
 
-def _found(summary: Summary, per_trace: int) -> dict[str, Any]:
-    spans = [_span(span) for span in summary.matched[:per_trace]]
+def _found(summary: Summary, per_trace: int, shown: tuple[str, ...]) -> dict[str, Any]:
+    spans = [_span(span, shown) for span in summary.matched[:per_trace]]
     span_set = {"spans": spans, "matched": len(summary.matched)}
     return {
         "traceID": id_bytes(summary.trace_id).hex(),
@@ -183,7 +195,19 @@ def _found(summary: Summary, per_trace: int) -> dict[str, Any]:
     }
 
 
-def _span(span: Span) -> dict[str, Any]:
+def _selected(span: Span, shown: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Attributes that the query selects, those of them that this row has."""
+    for written in shown:
+        name = unscoped(written.removeprefix("span:"))
+        column = KNOWN.get(name, name)
+        value = span[column] if column in COLUMNS or column in TAGS else span.attributes().get(name)
+        if name == "service.name" or value in (None, "", 0):
+            continue
+        kind = {"intValue": str(value)} if isinstance(value, int) else {"stringValue": str(value)}
+        yield {"key": name, "value": kind}
+
+
+def _span(span: Span, shown: tuple[str, ...]) -> dict[str, Any]:
     return {
         "spanID": (span["span_id"] or span.row_id)[:16],
         "name": operation(span),
@@ -192,6 +216,7 @@ def _span(span: Span) -> dict[str, Any]:
         "attributes": [
             {"key": "service.name", "value": {"stringValue": shown_service(span)}},
             {"key": "metaflow.observation_point", "value": {"stringValue": span.point}},
+            *_selected(span, shown),
         ],
     }
 

@@ -10,7 +10,16 @@ from metaflow_core.model.catalog import Catalog
 from metaflow_core.model.expression import And, Compare, Expr, In, Literal, Not, Or, Ref, Regexp, Value
 from metaflow_tracing.spans import PATH
 
-__all__ = ["INTRINSICS", "KNOWN", "condition", "kind_condition", "named", "service_condition", "status_condition"]
+__all__ = [
+    "INTRINSICS",
+    "KNOWN",
+    "condition",
+    "kind_condition",
+    "named",
+    "presence",
+    "service_condition",
+    "status_condition",
+]
 
 KNOWN = {
     "http.request.method": "request_type", "http.method": "request_type", "rpc.method": "request_type", "db.operation": "request_type",
@@ -118,6 +127,23 @@ def condition(catalog: Catalog, name: str, op: str, value: str | float | bool) -
         elif is_text and not isinstance(value, str):
             value = str(value)
     return _compared(op, Ref(column), value)
+
+
+def presence(catalog: Catalog, name: str, op: str) -> Expr:
+    """Whether an attribute is there: ``!=`` yes, ``=`` no. A number of 0 and an empty text are not.
+
+    :param name: without its scope.
+    """
+    column = KNOWN.get(name, name)
+    stored = next((each for each in catalog.table("l7_flow_log").columns if each.name == column), None)
+    if name == "service.name":
+        there: Expr = Or(tuple(Compare("!=", Ref(each), Literal("")) for each in ("auto_service_1", *_SERVICE)))
+    elif stored is None and column not in KNOWN.values():
+        there = Compare("!=", Ref(f"attribute.{name}"), Literal(""))
+    else:
+        is_text = stored is None or stored.type in ("string", "lowcard", "json")
+        there = Compare("!=", Ref(column), Literal("" if is_text else 0))
+    return there if op == "!=" else Not(there)
 
 
 def _number(name: str, value: str) -> int:

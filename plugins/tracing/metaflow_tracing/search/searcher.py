@@ -12,6 +12,7 @@ from metaflow_tracing.answer.names import end_name, side
 from metaflow_tracing.gather.gather import Store
 from metaflow_tracing.gather.plans import TABLE, same_id
 from metaflow_tracing.search.attributes import KNOWN, service_condition
+from metaflow_tracing.search.question import Question
 from metaflow_tracing.spans import COLUMNS, PATH, TAGS, Span, spans_of
 from metaflow_tracing.tracer import hex_of_row
 
@@ -23,7 +24,6 @@ __all__ = ["Searcher", "Summary", "all_of", "root_service", "shown_service"]
 # rows that are read for each trace that is wanted: a trace has several rows that match
 _ROWS_PER_TRACE = 20
 _MOST_NAMES = 5_000
-_CLOSED = 1 << 62
 _APPS = ("c-app", "s-app", "app")
 _ENDS = (
     "app_service", "process_kname_0", "process_kname_1", "auto_service_0", "auto_service_1", "auto_instance_0", "auto_instance_1", "ip_0", "ip_1",
@@ -51,16 +51,13 @@ class Searcher:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    async def summaries(
-        self, store: Store, predicate: Expr, time: TimeRange, most: int, *, min_us: int = 0, max_us: int = _CLOSED
-    ) -> list[Summary]:
+    async def summaries(self, store: Store, question: Question, time: TimeRange, most: int) -> list[Summary]:
         """Traces with a row that matches, the latest first. Two plans, whatever is found.
 
-        :param min_us: shortest and :param max_us: longest trace, in microseconds.
         :raises QueryError: the storage cannot answer.
         """
         matched: dict[str, list[Span]] = {}
-        for span in await self._latest(store, predicate, time, most * _ROWS_PER_TRACE):
+        for span in await self._latest(store, question.condition, time, most * _ROWS_PER_TRACE):
             matched.setdefault(span["trace_id"] or hex_of_row(span.row_id), []).append(span)
         named = [spans[0]["trace_id"] for spans in matched.values() if spans[0]["trace_id"]]
         whole: dict[str, list[Span]] = {name: list(spans) for name, spans in matched.items()}
@@ -72,7 +69,8 @@ class Searcher:
                 found.setdefault(span["trace_id"], []).append(span)
             whole.update(found)
         summaries = [_summary(name, whole[name], spans) for name, spans in matched.items()]
-        kept = [each for each in summaries if min_us <= each.end_us - each.start_us <= max_us]
+        bounds = question.bounds
+        kept = [each for each in summaries if bounds.shortest <= each.end_us - each.start_us <= bounds.longest]
         return sorted(kept, key=lambda each: -each.start_us)[:most]
 
     async def _latest(self, store: Store, predicate: Expr, time: TimeRange, most: int) -> list[Span]:
