@@ -68,7 +68,10 @@ pub(crate) fn write(message: &Message, place: Place, expected: &Expected, out: &
     if flags != 0 {
         out.flags(flags);
     }
-    out.text(Text::RequestType, &message.kinds).text(Text::RequestDomain, &message.domain);
+    out.text(Text::RequestType, &message.kinds);
+    if asks_for_addresses(&message.kinds) {
+        out.text(Text::RequestDomain, &message.domain);
+    }
     out.text(Text::RequestResource, &message.resource).text(Text::Endpoint, &message.domain);
     if message.is_response {
         out.status(status(message, expected)).code(message.rcode.into()).text(Text::Result, &message.result);
@@ -98,6 +101,11 @@ pub(crate) fn write(message: &Message, place: Place, expected: &Expected, out: &
         out.attribute("dns_damage", damage.reason);
     }
     out.end();
+}
+
+/// Names whose addresses are asked for are domains that somebody is about to talk to; others (`PTR`, `TXT`, ...) are not.
+fn asks_for_addresses(kinds: &str) -> bool {
+    kinds.split(';').any(|kind| matches!(kind, "A" | "AAAA" | "NB"))
 }
 
 fn status(message: &Message, expected: &Expected) -> Status {

@@ -78,8 +78,11 @@ def test_rows_are_what_was_asked_and_answered(tmp_path: Path) -> None:
         with recorded(capture, f"port {port}"):
             _talk(port)
     rows = replay(capture, parsers=["dns"])
-    columns = ("request_domain", "request_type", "response_code", "response_exception", "response_result")
+    columns = ("endpoint", "request_type", "response_code", "response_exception", "response_result")
     found = Counter(tuple(row[column] for column in columns) for row in rows)
     assert found == Counter({(name, *rest): 11 for name, _, *rest in ASKED})
     assert {row["type"] for row in rows} == {"session"}
+    for row in rows:
+        asks_for_addresses = row["request_type"] in ("A", "AAAA")
+        assert row["request_domain"] == (row["endpoint"] if asks_for_addresses else "")
     assert sum(row["protocol"] == "TCP" for row in rows) == len(ASKED)
