@@ -28,7 +28,17 @@ impl Parser for MysqlParser {
     }
 
     fn check(&mut self, segment: &Segment) -> sdk::Check {
-        match check(side(segment.direction), segment.server_port, segment.payload) {
+        let mut verdict = check(side(segment.direction), segment.server_port, segment.payload);
+        // Who is who is a guess in a flow that is met in its middle: what a client would not say may be an answer.
+        if segment.is_mid_stream() && segment.direction == Direction::ClientToServer {
+            if let Verdict::No(..) = verdict {
+                match check(Side::Server, segment.client_port, segment.payload) {
+                    Verdict::No(..) => {}
+                    answer => verdict = answer,
+                }
+            }
+        }
+        match verdict {
             Verdict::No(reason, at) => sdk::Check::no(reason, at),
             Verdict::More => sdk::Check::More,
             Verdict::Request => sdk::Check::Request,

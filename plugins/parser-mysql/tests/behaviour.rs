@@ -481,6 +481,9 @@ fn inference_tells_mysql_from_others() {
     assert_eq!(check(Script::new(1).client(compressed(0, &query("SELECT 1"), b""))).0, "request");
     assert_eq!(check(Script::new(3306).client(command(0x0e, b""))).0, "request");
     assert_eq!(check(Script::new(1).client(&query("SELECT 1")[..6])).0, "more");
+    // Met in the middle, who answers is the server, whoever it was taken for.
+    assert_eq!(check(Script::new(1).mid_stream().client(ok(1, 0, 2))).0, "response");
+    assert_eq!(check(Script::new(1).client(ok(1, 0, 2))).0, "no");
     // Met in the middle, away from the usual port: the numbers of a prepared statement, or what the server answers.
     assert_eq!(check(Script::new(1).client(execute(1))).0, "request");
     assert_eq!(check(Script::new(1).client(command(0x1c, b"\x01\0\0\0\x0a\0\0\0"))).0, "request");

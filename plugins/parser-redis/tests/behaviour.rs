@@ -323,6 +323,19 @@ fn a_stream_met_in_the_middle_is_picked_up() {
 }
 
 #[test]
+fn who_answers_in_the_middle_is_the_server_whoever_it_was_taken_for() {
+    let check = |text: &str, middle: bool| {
+        let script = talk().client(text);
+        if middle { script.mid_stream() } else { script }.check::<RedisParser>().0
+    };
+    assert_eq!(check("$5\r\nhello\r\n", true), "response");
+    assert_eq!(check("*2\r\n$1\r\na\r\n$1\r\nb\r\n", true), "response");
+    assert_eq!(check("$5\r\nhello\r\n", false), "no");
+    assert_eq!(check(&command(&["GET", "a"]), true), "request");
+    assert_eq!(check("220 mail ready\r\n", true), "no");
+}
+
+#[test]
 fn what_is_no_redis_is_a_violation() {
     let rows = talk().client(command(&["GET", "a"])).server("VALUE a 0 1\r\n1\r\nEND\r\n").run::<RedisParser>();
     let last = lines(&rows).pop().unwrap();
