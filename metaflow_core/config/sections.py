@@ -157,7 +157,16 @@ class ServiceSection(Config):
     data_dir: Path | None = Field(None, description="Where components may keep files; default they keep none.")
     telemetry: TelemetrySection = Field(TelemetrySection(), description="What is logged.")
     stop_timeout_s: float = Field(
-        10.0, gt=0, le=3600, description="How long a component may take to stop, in seconds; also for the last rows."
+        10.0,
+        gt=0,
+        le=3600,
+        description="How long a component may take to stop, in seconds, and how long the last rows may stand still.",
+    )
+    drain_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        description="How long the last rows may take while they get fewer, in seconds; then they are given up, counted.",
     )
 
 

@@ -30,6 +30,7 @@ __all__ = ["Line"]
 
 _SOURCE_BITS = 24
 _ABSORB_EVERY_S = 0.25
+_LOOK_S = 0.25
 _DRAIN_EVERY_S = 0.2
 """Of a live engine: blocks come every few milliseconds, and ten rows cost as much on their way as a thousand."""
 
@@ -137,23 +138,54 @@ class Line:
         if self.engine is None:
             self.records.close()
 
-    async def drain(self, timeout_s: float) -> bool:
+    async def drain(self, still_s: float, most_s: float) -> bool:
         """Take nothing more, finish what is inside, and end. Idempotent.
 
-        :returns: False when it took too long, and what was left inside was dropped and counted.
+        :param still_s: how long nothing may move, and :param most_s: how long all of it may take, in seconds.
+        :returns: False when that was over, and what was left inside was dropped and counted.
         """
         self._close_input()
         if self._main is None:
             return True
-        done, _ = await asyncio.wait({self._main}, timeout=timeout_s)
-        if done:
+        clock = asyncio.get_running_loop().time
+        began = moved = now = clock()
+        left = self._left()
+        while not self._main.done():
+            now = clock()
+            rest = min(moved + still_s, began + most_s) - now
+            if rest <= 0:
+                break
+            await asyncio.wait({self._main}, timeout=min(rest, _LOOK_S))
+            if (left_now := self._left()) != left:
+                left, moved = left_now, clock()
+        if self._main.done():
             return True
-        self._logger.error(
-            "Pipeline %s was not empty after %g s; what was left is dropped.", self.config.name, timeout_s
-        )
+        before = self._dropped()
         self._main.cancel()
         await asyncio.wait({self._main}, timeout=1.0)
+        rows, blocks = (after - earlier for after, earlier in zip(self._dropped(), before, strict=True))
+        why = f"nothing moved for {still_s:g} s" if now - moved >= still_s else f"it took more than {most_s:g} s"
+        self._logger.error(
+            "Pipeline %s was stopped before it was empty, because %s: %d rows and %d blocks of packets or calls are given up "
+            "(service.stop_timeout_s and service.drain_timeout_s say how long is waited).",
+            self.config.name, why, rows, blocks,
+        )  # fmt: skip
         return False
+
+    def _left(self) -> tuple[int, ...]:
+        """What is inside, stage by stage; it differs when anything moved."""
+        queues: list[BoundedQueue[Any]] = [self.blocks, self.records, *(sink.queue for sink in self.sinks)]
+        return tuple(number for queue in queues for number in (len(queue), queue.nbytes))
+
+    def _dropped(self) -> tuple[int, int]:
+        """Rows and blocks that were dropped because the line stopped."""
+        counters = [self.counters, *(sink.unit.counters for sink in self.sinks)]
+        counters += [self.engine.counters] if self.engine is not None else []
+        found = {"records": 0, "blocks": 0}
+        for sample in (sample for each in counters for sample in each.samples()):
+            if sample.stage == "dropped" and sample.reason == "stopped" and sample.unit in found:
+                found[sample.unit] += sample.value
+        return found["records"], found["blocks"]
 
     async def _run(self) -> None:
         """All stages; each ends when the one before it has, and its queue is empty."""

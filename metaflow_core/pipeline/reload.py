@@ -59,6 +59,7 @@ class _Step:
         self._new = new
         self._line_names = line_names
         self._timeout_s = old.loaded.service.stop_timeout_s
+        self._drain_s = old.loaded.service.drain_timeout_s
         self._fresh = runtime.build_units(new, [key for key in order if key in rebuild], is_shown=False)
         self._kept = {key: unit for key, unit in old.units.items() if key in order and key not in rebuild}
         self._going = {key: unit for key, unit in old.units.items() if key not in self._kept}
@@ -166,7 +167,7 @@ class _Step:
         for name, line in self._old.lines.items():
             line.is_leaving = name in leaving and name in self._new.pipelines
             if name in leaving:
-                await line.drain(self._timeout_s)
+                await line.drain(self._timeout_s, self._drain_s)
         await self._stop_units(self._going)
         new_keys = set(unit_keys(self._new))
         for key in self._going:

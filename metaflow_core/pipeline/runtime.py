@@ -234,7 +234,8 @@ class Runtime:
             await asyncio.wait(list(self._background), timeout=1.0)
         await self._stop_kind(generation, Kind.SERVICE, wrong)
         await asyncio.gather(*(source.stop(timeout) for source in generation.sources.values()))
-        await asyncio.gather(*(line.drain(timeout) for line in generation.lines.values()))
+        most = generation.loaded.service.drain_timeout_s
+        await asyncio.gather(*(line.drain(timeout, most) for line in generation.lines.values()))
         for taps in self.taps.values():
             for tap in taps:
                 tap.end()

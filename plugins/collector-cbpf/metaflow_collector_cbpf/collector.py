@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterable
+from concurrent.futures import CancelledError, Future
 
 from metaflow_collector_cbpf.config import CbpfConfig
 from metaflow_collector_cbpf.filters import compile_filter, expression, without_outgoing
@@ -18,6 +19,9 @@ __all__ = ["CbpfCollector"]
 
 _POLL_MS = 100
 _STATISTICS_EVERY_S = 1.0
+_LOOK_S = 0.2
+_LAST_BLOCK_S = 2.0
+"""What the last block of a ring waits for room when the capture ends."""
 
 
 class CbpfCollector:
@@ -139,7 +143,8 @@ class CbpfCollector:
                 counters.add("received", packets, unit="packets")
                 block = PacketBlock(data, BlockFormat.TPACKET3, link_type, source)
                 # waiting here is the back-pressure: the ring fills, and the kernel counts what it drops
-                asyncio.run_coroutine_threadsafe(_emit(emit, block), loop).result()
+                if not self._wait(asyncio.run_coroutine_threadsafe(_emit(emit, block), loop)):
+                    counters.add("dropped", packets, reason="stopping", unit="packets")
             self._count(ring)
         except OSError as error:
             if not self._stopping.is_set():
@@ -150,6 +155,27 @@ class CbpfCollector:
             return
         finally:
             ring.close()
+
+    def _wait(self, handed: Future[None]) -> bool:
+        """Until the pipeline has taken what was handed to it; False when it takes nothing while everybody waits for the end.
+
+        :raises RuntimeError: the pipeline has ended. :raises asyncio.CancelledError: so has the loop.
+        """
+        while True:
+            try:
+                handed.result(_LOOK_S if not self._stopping.is_set() else _LAST_BLOCK_S)
+            except TimeoutError:
+                if handed.done():
+                    handed.result()  # done just now, or an error of the pipeline's own
+                    return True
+                if self._stopping.is_set():
+                    handed.cancel()
+                    return False
+            except CancelledError:
+                # of concurrent.futures: who waits in a thread is told by another error than who waits in the loop
+                raise asyncio.CancelledError from None
+            else:
+                return True
 
     def _count(self, ring: Ring) -> None:
         statistics = ring.statistics()

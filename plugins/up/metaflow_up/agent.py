@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metaflow_up.keeping import Keeping, KeepingType
-from metaflow_up.wanted import capture_options, wanted
+from metaflow_up.wanted import capture_options, stop_option, stopping_within, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,7 @@ __all__ = ["agent"]
     help="What is kept on this machine's disk of recent packets, for the server to ask for those of a flow.",
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
+@stop_option
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def agent(
     *,
@@ -71,6 +72,7 @@ def agent(
     cluster: str,
     keeping: Keeping,
     seconds: float | None,
+    drain_s: float | None,
     print_config: bool,
     **asked: Any,
 ) -> int:
@@ -115,6 +117,7 @@ def agent(
         "spool_bytes": spool_mib << 20,
     }
     config = agent_config(host, capture, folder, link, cluster, keeps_values=wants.keeps_values, keeping=keeping)
+    stopping_within(config, drain_s)
     if print_config:
         return running.print_config(config)
     place = Place(folder)

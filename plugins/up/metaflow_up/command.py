@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from metaflow_up.keeping import Keeping, KeepingType
-from metaflow_up.wanted import capture_options, wanted
+from metaflow_up.wanted import capture_options, stop_option, stopping_within, wanted
 
 __all__ = ["up"]
 
@@ -46,6 +46,7 @@ _PORT = 8088
     help="What is kept on disk of recent packets, for captures of single flows: their headers, so many bytes behind them, all, or nothing.",
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
+@stop_option
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def up(
     *,
@@ -55,6 +56,7 @@ def up(
     receives: bool,
     keeping: Keeping,
     seconds: float | None,
+    drain_s: float | None,
     print_config: bool,
     **asked: Any,
 ) -> int:
@@ -104,6 +106,7 @@ def up(
         keeping=keeping,
         keeps_values=wants.keeps_values,
     )
+    stopping_within(config, drain_s)
     if print_config:
         return running.print_config(config)
     said = [*capture.said(), ("storage", storage_text(config)), *keeping.said(config)]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaflow_up.wanted import stop_option, stopping_within
+
 if TYPE_CHECKING:
     from metaflow_core import App
 
@@ -52,6 +54,7 @@ _LISTEN = "127.0.0.1:20133"
     help=f"Port of the HTTP service on loopback. Default: {_PORT}, or the next free one.",
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
+@stop_option
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def server(
     *,
@@ -63,6 +66,7 @@ def server(
     data: Path | None,
     port: int | None,
     seconds: float | None,
+    drain_s: float | None,
     print_config: bool,
 ) -> int:
     """Take the rows of agents ('mflow agent'), store them, and answer questions about them.
@@ -100,7 +104,7 @@ def server(
         "tls_key": _path(tls_key),
         "tls_client_ca": _path(tls_client_ca),
     }
-    config = server_config(host, folder, chosen, link)
+    config = stopping_within(server_config(host, folder, chosen, link), drain_s)
     if print_config:
         return running.print_config(config)
     if tls_cert is None and not is_private:

@@ -9,7 +9,7 @@ import click
 
 from metaflow_up.choice import MODES, Wanted
 
-__all__ = ["capture_options", "wanted"]
+__all__ = ["capture_options", "stop_option", "stopping_within", "wanted"]
 
 
 def capture_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,3 +71,19 @@ def wanted(
     if no_ebpf and mode in ("ebpf", "both"):
         raise click.UsageError(f"--no-ebpf and --capture {mode} contradict each other; give one of them")
     return Wanted("packets" if no_ebpf else mode, interfaces, capture_filter, ports, keep_values)
+
+
+stop_option = click.option(
+    "--stop-within",
+    "drain_s",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds that the last rows have to be stored after Ctrl-C, while they get fewer. Default: 60; then they are given up, and said.",
+)
+"""For every command that runs until it is stopped."""
+
+
+def stopping_within(config: dict[str, Any], drain_s: float | None) -> dict[str, Any]:
+    """The configuration with what was asked for of its end."""
+    if drain_s is not None:
+        config["service"]["drain_timeout_s"] = drain_s
+    return config
