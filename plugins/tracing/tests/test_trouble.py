@@ -164,3 +164,57 @@ async def test_related_rows_of_other_traces_stay_out(storage: MemoryStorage, fil
     found = await Tracer(load_catalog(), rules, Limits()).trace(storage, "a" * 32)
     assert found is not None
     assert len(found.trace.nodes) == len(rows)
+
+
+def message(number: int, point: str, start: int, length: int, **more: Any) -> dict[str, Any]:
+    """A row of a process that was asked (s-p) or that asked (c-p)."""
+    return {
+        "type": 2, "signal_source": 3, "observation_point": point, "start_time": BASE_US + start, "end_time": BASE_US + start + length,
+        "flow_id": number, "endpoint": f"/{number}", "is_ipv4": True, "ip4_0": 0x7F000001, "ip4_1": 0x7F000001, "client_port": 30_000 + number,
+        "server_port": 80 + number, "l7_protocol": 20, "protocol": 6, "agent_id": 1, **more,
+    }  # fmt: skip
+
+
+def test_a_call_between_two_messages_of_a_stream_tells_why_it_is_not_linked(rules: dict[str, Any]) -> None:
+    """The thread is known, but not that it worked on nothing else: no edge, and the reason names both."""
+    stream = message(
+        1,
+        "s-p",
+        0,
+        10_000,
+        process_id_1=7,
+        syscall_thread_0=3,
+        syscall_thread_1=9,
+        syscall_trace_id_request=100,
+        syscall_trace_id_response=101,
+    )
+    call = message(
+        2, "c-p", 2_000, 1_000, process_id_0=7, syscall_thread_0=9, syscall_thread_1=9, syscall_trace_id_response=102
+    )
+    last = message(
+        3, "c-p", 6_000, 1_000, process_id_0=7, syscall_thread_0=9, syscall_thread_1=9, syscall_trace_id_response=101
+    )
+    found = {
+        node.span["endpoint"]: node
+        for trace in assemble_all(spans([stream, call, last]), rules)
+        for node in trace.nodes
+    }
+    assert found["/3"].edge is not None
+    missing = found["/2"].missing
+    assert found["/2"].edge is None
+    assert missing is not None
+    assert "wrote the answer" in missing.reason
+    assert ("syscall_thread_1", "syscall_thread_0", "9") in {
+        (each.first, each.second, each.value) for each in missing.matched
+    }
+
+
+def test_what_has_nothing_in_common_is_no_missing_cause(rules: dict[str, Any]) -> None:
+    """A client's own first call beside other programs on one loopback."""
+    other = message(1, "s-p", 0, 10_000, process_id_1=7, syscall_thread_0=3, syscall_thread_1=3)
+    call = message(2, "c-p", 2_000, 1_000, process_id_0=8, syscall_thread_0=9, syscall_thread_1=9)
+    found = {node.span["endpoint"]: node for trace in assemble_all(spans([other, call]), rules) for node in trace.nodes}
+    missing = found["/2"].missing
+    assert missing is not None
+    assert "carries no number" in missing.reason
+    assert not missing.matched

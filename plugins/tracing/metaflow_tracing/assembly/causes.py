@@ -197,6 +197,8 @@ def _nearest(hop: Hop, judged: list[_Candidate], found: Causes) -> Break:
         return Break(
             "all that shares an id with it was caused by it; what caused it was not watched, or lies outside of the time asked for"
         )
+    # whoever has nothing in common with it is not its missing cause, however near in time
+    refused = [each for each in refused if each.verdict.matched]
     if not refused:
         row = hop.first
         if row.point == "c-p" and not row["syscall_trace_id_request"]:

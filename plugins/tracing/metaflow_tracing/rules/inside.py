@@ -14,6 +14,21 @@ class InsideConfig(Config):
     """No options."""
 
 
+def _guess(first: LinkSpan, second: LinkSpan, evidence: tuple[Match, ...]) -> Verdict:
+    """Why not, where time and place fit. Of streams only the first and the last message have numbers: what a thread does between
+    two messages of one is known by the thread alone, and a thread may work on several in turns.
+    """
+    thread = first["syscall_thread_1"]
+    if thread and thread == second["syscall_thread_0"] and first["process_id_1"] == second["process_id_0"]:
+        return Verdict(
+            0,
+            "the thread that sent it also wrote the answer to the other, but no number and no header says that it worked on nothing else "
+            "meanwhile: that would be a guess",
+            (*evidence, Match("syscall_thread_1", "syscall_thread_0", str(thread))),
+        )
+    return Verdict(0, "time and place fit, but no id says that they belong together: that would be a guess", evidence)
+
+
 class Inside:
     """Links only inside one trace, and only when a single message fits; else it tells what would have fitted.
 
@@ -57,9 +72,7 @@ class Inside:
         mine = {first["trace_id"], first["_trace_id_2"]} - {"", None}
         common = sorted(mine & {second["trace_id"], second["_trace_id_2"]})
         if not common:
-            return Verdict(
-                0, "time and place fit, but no id says that they belong together: that would be a guess", evidence
-            )
+            return _guess(first, second, evidence)
         matched = (Match("trace_id", "trace_id", common[0]), *evidence)
         return Verdict(
             0.7, "one trace, and the only request that its sender was working on", matched, is_exclusive=True

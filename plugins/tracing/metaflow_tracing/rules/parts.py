@@ -68,9 +68,9 @@ def meets(first: LinkSpan, second: LinkSpan) -> tuple[bool, bool, tuple[Match, .
     """
     mine, other = first["process_id_1"], second["process_id_0"]
     if mine and other and first.agent_id == second.agent_id:
-        return mine == other, True, (Match("process_id_1", "process_id_0", str(mine)),)
+        return mine == other, True, (Match("process_id_1", "process_id_0", str(mine)),) if mine == other else ()
     here, there = first.server.ip, second.client.ip
     if not here or not there:
         return True, False, ()
     telling = not here.startswith("127.") and here not in ("::1", first.client.ip)
-    return here == there, telling, (Match("ip_1", "ip_0", here),)
+    return here == there, telling, (Match("ip_1", "ip_0", here),) if here == there else ()
