@@ -184,10 +184,15 @@ fn request(sink: &mut Sink, line: &RequestLine, head: &Head) {
     // The authority of an absolute target replaces the Host field (RFC 9112, 3.2.2).
     let domain = if target.authority.is_empty() { head.host } else { target.authority };
     out.text_bytes(Text::RequestDomain, domain);
-    let end = target.resource.iter().position(|byte| matches!(byte, b'?' | b'#'));
-    let path = end.map_or(target.resource, |end| &target.resource[..end]);
+    let path = without_query(target.resource);
     out.text_bytes(Text::Endpoint, if path.starts_with(b"/") { sink.options.endpoint.of(path) } else { path });
     out.text_bytes(Text::XRequestId, head.request_id()).text_bytes(Text::HttpProxyClient, head.client_ip());
+}
+
+/// The path in front of a query or a fragment.
+fn without_query(resource: &[u8]) -> &[u8] {
+    let path = scan::find(resource, 0, b'?').map_or(resource, |end| &resource[..end]);
+    scan::find(path, 0, b'#').map_or(path, |end| &path[..end])
 }
 
 fn response(sink: &mut Sink, line: &StatusLine, head: &Head, extent: Extent) {

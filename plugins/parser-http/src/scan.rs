@@ -5,9 +5,10 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// The positions of the line feeds from one on, each once: a word is looked at once, however many it holds.
 pub(crate) struct LineFeeds<'a> {
-    bytes: &'a [u8],
-    /// Where the next word starts.
-    at: usize,
+    /// What no word was made of yet.
+    rest: &'a [u8],
+    /// Where all bytes end.
+    end: usize,
     /// Where the last word started, and which of its bytes are to be told yet.
     word: usize,
     left: u64,
@@ -16,7 +17,32 @@ pub(crate) struct LineFeeds<'a> {
 impl<'a> LineFeeds<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8], from: usize) -> LineFeeds<'a> {
-        LineFeeds { bytes, at: from, word: from, left: 0 }
+        LineFeeds { rest: bytes.get(from..).unwrap_or_default(), end: bytes.len(), word: 0, left: 0 }
+    }
+
+    /// Goes on to the next word with a line feed; false when there is none.
+    #[inline]
+    fn find(&mut self) -> bool {
+        const PATTERN: u64 = ONES * b'\n' as u64;
+        let mut rest = self.rest;
+        let word = loop {
+            let Some((chunk, behind)) = rest.split_first_chunk::<8>() else {
+                // Fewer than eight are left: the bytes behind them are zero, and no line feeds.
+                self.rest = &[];
+                break rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            };
+            let word = u64::from_le_bytes(*chunk);
+            if matches(word, PATTERN) != 0 {
+                self.rest = behind;
+                break word;
+            }
+            rest = behind;
+        };
+        self.word = self.end - rest.len();
+        // The high bit of a byte that is not zero is set, of every byte and not only of the first: no carry leaves a byte.
+        let differs = word ^ PATTERN;
+        self.left = !(((differs & !HIGHS) + !HIGHS) | differs | !HIGHS);
+        self.left != 0
     }
 }
 
@@ -25,19 +51,8 @@ impl Iterator for LineFeeds<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
-        const LOWS: u64 = !HIGHS;
-        while self.left == 0 {
-            let rest = self.bytes.get(self.at..)?;
-            let word = match rest.first_chunk::<8>() {
-                Some(chunk) => u64::from_le_bytes(*chunk),
-                None if rest.is_empty() => return None,
-                None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-            };
-            // The high bit of a byte that is not zero is set, of every byte and not only of the first: no carry leaves a byte.
-            let differs = word ^ (ONES * u64::from(b'\n'));
-            self.left = !(((differs & LOWS) + LOWS) | differs | LOWS);
-            self.word = self.at;
-            self.at += 8;
+        if self.left == 0 && !self.find() {
+            return None;
         }
         let at = self.word + (self.left.trailing_zeros() / 8) as usize;
         self.left &= self.left - 1;

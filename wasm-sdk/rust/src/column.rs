@@ -223,8 +223,11 @@ impl Texts {
             let start = out.len() + 4;
             out.reserve(4 * (rows as usize + 1) + self.bytes.len());
             out.resize(start + 4 * rows as usize, 0);
-            let ends = self.ends.iter().chain(std::iter::repeat(&end));
-            for (slot, end) in out[start..].chunks_exact_mut(4).zip(ends) {
+            let (known, rest) = out[start..].split_at_mut(4 * self.ends.len().min(rows as usize));
+            for (slot, end) in known.chunks_exact_mut(4).zip(&self.ends) {
+                slot.copy_from_slice(&end.to_le_bytes());
+            }
+            for slot in rest.chunks_exact_mut(4) {
                 slot.copy_from_slice(&end.to_le_bytes());
             }
             out.extend_from_slice(&self.bytes);

@@ -136,7 +136,7 @@ impl Records {
     /// Set a text from bytes of the wire: what is not UTF-8 becomes U+FFFD.
     #[inline]
     pub fn text_bytes(&mut self, column: Text, bytes: &[u8]) -> &mut Records {
-        if bytes.is_ascii() && bytes.len() <= abi::LIMIT_TEXT_BYTES as usize {
+        if is_ascii(bytes) && bytes.len() <= abi::LIMIT_TEXT_BYTES as usize {
             if self.is_open && !bytes.is_empty() {
                 let row = self.at();
                 self.texts[column as usize - TEXT_MIN].set_bytes(row, bytes);
@@ -251,9 +251,39 @@ impl Records {
     }
 }
 
+/// The standard library's `is_ascii`, with less ado about texts that are short, as most are.
+#[inline]
+fn is_ascii(bytes: &[u8]) -> bool {
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) if bytes.len() <= 16 => {
+            (u64::from_le_bytes(*first) | u64::from_le_bytes(*last)) & HIGHS == 0
+        }
+        (Some(_), _) => bytes.is_ascii(),
+        _ => bytes.iter().fold(0, |all, byte| all | byte) < 0x80,
+    }
+}
+
 /// Text as it is where it is UTF-8, the usual case, and a repaired copy where it is not.
 #[inline]
 pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     // `from_utf8_lossy` alone walks in chunks and is slower on text that is right.
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ascii;
+
+    #[test]
+    fn a_byte_beyond_ascii_is_found_wherever_it_stands() {
+        for length in 0..40 {
+            assert!(is_ascii(&vec![0x7f; length]));
+            for at in 0..length {
+                let mut bytes = vec![b'a'; length];
+                bytes[at] = 0x80;
+                assert!(!is_ascii(&bytes), "{at} of {length}");
+            }
+        }
+    }
 }

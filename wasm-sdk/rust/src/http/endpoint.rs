@@ -40,11 +40,18 @@ impl EndpointRules {
     pub fn of<'a>(&self, path: &'a [u8]) -> &'a [u8] {
         let rule = self.rules.iter().find(|(prefix, _)| path.starts_with(prefix.as_bytes()));
         let keep = rule.map_or(self.keep, |(_, keep)| *keep);
-        let mut slashes = (1..path.len()).filter(|at| path[*at] == b'/');
-        match keep.checked_sub(1) {
-            None => path.get(..1).unwrap_or_default(),
-            Some(passed) => slashes.nth(passed).map_or(path, |end| &path[..end]),
+        if keep == 0 {
+            return path.get(..1).unwrap_or_default();
         }
+        let (mut left, mut end) = (keep, 1);
+        for byte in path.get(1..).unwrap_or_default() {
+            left -= usize::from(*byte == b'/');
+            if left == 0 {
+                return &path[..end];
+            }
+            end += 1;
+        }
+        path
     }
 }
 

@@ -41,21 +41,22 @@ impl Data {
         }
     }
 
-    /// Makes room for as much as `last` holds.
+    /// Makes room for as much as `last` holds and a little more: batches are not all of one size, and growing copies.
     fn reserve_like(&mut self, last: &Data) {
+        let more = |length: usize| length + length / 8;
         match (self, last) {
-            (Data::U8(v), Data::U8(last)) => v.reserve_exact(last.len()),
-            (Data::U16(v), Data::U16(last)) => v.reserve_exact(last.len()),
-            (Data::U32(v), Data::U32(last)) => v.reserve_exact(last.len()),
-            (Data::U64(v), Data::U64(last)) => v.reserve_exact(last.len()),
-            (Data::I32(v), Data::I32(last)) => v.reserve_exact(last.len()),
-            (Data::I64(v), Data::I64(last)) => v.reserve_exact(last.len()),
-            (Data::F64(v), Data::F64(last)) => v.reserve_exact(last.len()),
-            (Data::Fixed16(v), Data::Fixed16(last)) => v.reserve_exact(last.len()),
-            (Data::Dict(v), Data::Dict(last)) => v.indices.reserve_exact(last.indices.len()),
+            (Data::U8(v), Data::U8(last)) => v.reserve_exact(more(last.len())),
+            (Data::U16(v), Data::U16(last)) => v.reserve_exact(more(last.len())),
+            (Data::U32(v), Data::U32(last)) => v.reserve_exact(more(last.len())),
+            (Data::U64(v), Data::U64(last)) => v.reserve_exact(more(last.len())),
+            (Data::I32(v), Data::I32(last)) => v.reserve_exact(more(last.len())),
+            (Data::I64(v), Data::I64(last)) => v.reserve_exact(more(last.len())),
+            (Data::F64(v), Data::F64(last)) => v.reserve_exact(more(last.len())),
+            (Data::Fixed16(v), Data::Fixed16(last)) => v.reserve_exact(more(last.len())),
+            (Data::Dict(v), Data::Dict(last)) => v.indices.reserve_exact(more(last.indices.len())),
             (Data::Utf8(v), Data::Utf8(last)) => {
-                v.offsets.reserve_exact(last.offsets.len());
-                v.bytes.reserve_exact(last.bytes.len());
+                v.offsets.reserve_exact(more(last.offsets.len()));
+                v.bytes.reserve_exact(more(last.bytes.len()));
             }
             _ => {}
         }

@@ -66,23 +66,73 @@ pub(crate) struct Dict {
     slots: Vec<u32>,
     /// the entry of the empty text, once there is one
     empty: Option<i32>,
+    /// the short texts that were pushed last, with their entries
+    recent: [(Short, i32); 2],
+}
+
+/// A text of up to 16 bytes as numbers: equal ones are equal texts. The default is no text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Short {
+    /// Length, plus 1.
+    size: usize,
+    /// First and last bytes, which overlap unless there are 16.
+    ends: [u64; 2],
+}
+
+impl Short {
+    #[inline]
+    fn of(text: &[u8]) -> Option<Short> {
+        let ends = match *text {
+            _ if text.len() > 16 => return None,
+            [] => [0, 0],
+            [a] => [u64::from(a), 0],
+            [a, b] => [u64::from(a), u64::from(b)],
+            [a, b, c] => [u64::from(a) | u64::from(b) << 8, u64::from(c)],
+            _ => match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+                (Some(first), Some(last)) => [u64::from_le_bytes(*first), u64::from_le_bytes(*last)],
+                _ => {
+                    let (first, last) = (text.first_chunk::<4>()?, text.last_chunk::<4>()?);
+                    [u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last))]
+                }
+            },
+        };
+        Some(Short { size: text.len() + 1, ends })
+    }
 }
 
 impl Default for Dict {
     fn default() -> Self {
-        Dict { indices: Vec::new(), values: Strings::default(), slots: vec![0; 64], empty: None }
+        Dict {
+            indices: Vec::new(),
+            values: Strings::default(),
+            slots: vec![0; 64],
+            empty: None,
+            recent: Default::default(),
+        }
     }
 }
 
 impl Dict {
     #[inline]
     pub fn push(&mut self, text: &str) {
-        // Rows of one protocol come in runs, requests and responses in turns: the values of the last two rows are the best
-        // guesses.
-        let index = match self.indices.as_slice() {
-            [.., last] if self.is(*last as usize, text) => *last,
-            [.., last, _] if self.is(*last as usize, text) => *last,
-            _ => self.intern(text),
+        // Rows of one protocol come in runs, requests and responses in turns: the two texts used last are the best guesses.
+        let index = match Short::of(text.as_bytes()) {
+            Some(short) => match self.recent {
+                [(known, index), _] if known == short => index,
+                [before, (known, index)] if known == short => {
+                    self.recent = [(known, index), before];
+                    index
+                }
+                [before, _] => {
+                    let index = self.intern(text);
+                    self.recent = [(short, index), before];
+                    index
+                }
+            },
+            None => match self.indices.last() {
+                Some(last) if self.is(*last as usize, text) => *last,
+                _ => self.intern(text),
+            },
         };
         self.indices.push(index);
     }
@@ -179,4 +229,49 @@ fn hash(bytes: &[u8]) -> u32 {
     let last = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
     state = (state ^ last).wrapping_mul(PRIME);
     (state ^ state >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dict, Short};
+
+    #[test]
+    fn short_texts_are_equal_as_numbers_when_they_are_equal() {
+        let mut texts = vec![Vec::new()];
+        for length in 1..=17 {
+            let text = vec![b'a'; length];
+            for at in 0..length {
+                let mut other = text.clone();
+                other[at] = b'b';
+                texts.push(other);
+            }
+            texts.push(text);
+        }
+        for left in &texts {
+            for right in &texts {
+                let (short, other) = (Short::of(left), Short::of(right));
+                assert_eq!(short.is_some(), left.len() <= 16);
+                if let (Some(short), Some(other)) = (short, other) {
+                    assert_eq!(short == other, left == right, "{left:?} {right:?}");
+                    assert_ne!(short, Short::default());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn entries_are_those_of_a_plain_search_in_any_order_of_texts() {
+        let words = ["GET", "POST", "", "1.1", "10.78.0.2:8080", "10.78.0.2:8081", "a name of more than sixteen bytes"];
+        let (mut dict, mut seen, mut seed) = (Dict::default(), Vec::new(), 7_u32);
+        for row in 0..2000 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let text = words[(seed >> 20) as usize % words.len()];
+            dict.push(text);
+            let entry = seen.iter().position(|known| *known == text).unwrap_or_else(|| {
+                seen.push(text);
+                seen.len() - 1
+            });
+            assert_eq!((dict.indices[row], dict.get(row)), (entry as i32, Some(text)));
+        }
+    }
 }

@@ -52,13 +52,18 @@ impl<E> Flow<E> {
         matches!(self.perf, Perf::Tcp(_))
     }
 
-    /// The second in which its patience ends.
+    /// When its patience ends, nanoseconds.
     #[inline]
-    pub fn deadline(&self) -> u64 {
+    pub fn deadline_ns(&self) -> u64 {
         self.last_ns
             .max(self.came_ns)
             .saturating_add(self.timeout_ns)
-            .div_ceil(SECOND)
+    }
+
+    /// The second in which its patience ends.
+    #[inline]
+    pub fn deadline(&self) -> u64 {
+        self.deadline_ns().div_ceil(SECOND)
     }
 
     /// The connection is over: reset, or closed by both sides.

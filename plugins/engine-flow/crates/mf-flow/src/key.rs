@@ -1,6 +1,6 @@
 //! What makes two packets the same flow.
 
-use mf_packet::{ethertype, Mixer, Packet};
+use mf_packet::{ethertype, Addr, Mixer, Packet};
 
 /// Six words: both addresses in order, then ports, protocol, VLAN, ethernet type, tunnel and interface. The end with the
 /// smaller (address, port) is side 0, so both directions give the same key.
@@ -15,7 +15,7 @@ impl Key {
     pub fn of(packet: &Packet<'_>, with_interface: bool, with_tunnel_id: bool) -> (Self, usize) {
         let (src, dst) = packet.addresses();
         let (src_port, dst_port) = packet.ports();
-        let side = usize::from((src, src_port) > (dst, dst_port));
+        let side = usize::from(is_behind((src, src_port), (dst, dst_port)));
         let (a, a_port, b, b_port) = if side == 0 {
             (src, src_port, dst, dst_port)
         } else {
@@ -76,5 +76,46 @@ impl Key {
             mixer = mixer.word(word);
         }
         mixer.finish().max(1)
+    }
+}
+
+/// Whether the first end is the greater one. Addresses of at most 48 bits (IPv4, MAC) are compared together with their ports as one
+/// number.
+#[inline]
+fn is_behind((a, a_port): (Addr, u16), (b, b_port): (Addr, u16)) -> bool {
+    if (a.hi | b.hi) == 0 && (a.lo | b.lo) >> 48 == 0 {
+        return (a.lo << 16 | u64::from(a_port)) > (b.lo << 16 | u64::from(b_port));
+    }
+    (a, a_port) > (b, b_port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_ordered_by_address_and_then_by_port() {
+        let addresses = [
+            "0.0.0.0",
+            "10.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:0:0:1",
+            "2001:db8::1",
+            "ffff::",
+        ];
+        let ends: Vec<(Addr, u16)> = addresses
+            .iter()
+            .flat_map(|text| {
+                let addr = Addr::from(text.parse::<std::net::IpAddr>().unwrap());
+                [0, 1, 65_535].map(|port| (addr, port))
+            })
+            .collect();
+        for a in &ends {
+            for b in &ends {
+                assert_eq!(is_behind(*a, *b), a > b, "{a:?} {b:?}");
+            }
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The L7 state of open flows.
 
+use crate::abi::SegmentHead;
 use crate::calls::CallLog;
-use crate::flow::{FlowInfo, L7Flow};
+use crate::flow::{FlowInfo, L7Flow, ICMP, ICMP6};
 use crate::infer::{Inference, Pending};
 use crate::pair::SessionPairs;
 use crate::sink::L7Stats;
@@ -114,6 +115,22 @@ impl Session {
             self.passed_epoch = epoch;
         }
         self.passed[usize::from(side & 1)] = end;
+    }
+
+    /// A segment header of this session, which is in slot `index`; `side` is who sent it.
+    #[inline]
+    pub fn head(&self, index: u32, side: u8) -> SegmentHead {
+        let info = &self.info;
+        let (client, server) = if self.reversed { (1, 0) } else { (0, 1) };
+        SegmentHead {
+            side: side & 1,
+            direction: (side ^ u8::from(self.reversed)) & 1,
+            transport: if info.transport == ICMP6 { ICMP } else { info.transport },
+            session_id: u64::from(self.generation) << 32 | u64::from(index),
+            server_port: info.port[server],
+            client_port: info.port[client],
+            ..SegmentHead::default()
+        }
     }
 
     /// The side that is the server.

@@ -4,7 +4,7 @@ mod common;
 
 use common::result::{bytes, result, texts, u32s, u64s, u8s};
 use common::Prng;
-use mf_l7::abi::{Checks, Records, Verdict};
+use mf_l7::abi::{Checks, Numbers, Records, Texts, Verdict, CHUNK};
 
 fn good() -> Vec<u8> {
     let mut out = Vec::new();
@@ -26,6 +26,55 @@ fn error(magic: &[u8; 4], rows: usize, columns: &[common::result::Column]) -> St
     Records::read(&out).expect_err("must be refused").to_string()
 }
 
+/// Says that the data of a column begins with validity bits: its flag is the byte behind id and type.
+fn set_validity(result: &mut [u8], id: u8, ty: u8) {
+    let mut at = 16;
+    while result[at..at + 3] != [id, 0, ty] {
+        at += 8 + u32::from_le_bytes(result[at + 4..at + 8].try_into().unwrap()) as usize;
+    }
+    result[at + 3] = 1;
+}
+
+fn texts_of<'a>(records: &'a Records<'_>, row: usize) -> Texts<'a> {
+    let mut texts = Texts::NONE;
+    records.texts(row, &mut texts);
+    texts
+}
+
+#[test]
+fn numbers_of_many_rows_are_those_of_each_row() {
+    let rows = CHUNK * 2 + 3;
+    let mut out = Vec::new();
+    let column = |id, values: Vec<u64>| bytes(id, 4, values.iter().flat_map(|value| value.to_le_bytes()).collect());
+    let indices: Vec<u8> = (0..rows as u32).flat_map(u32::to_le_bytes).collect();
+    let mut sparse = vec![0b0101_0101_u8; rows.div_ceil(8).next_multiple_of(8)];
+    sparse.extend((0..rows as i32).flat_map(|row| (-row).to_le_bytes()));
+    let columns = [
+        bytes(1, 3, indices),
+        bytes(2, 1, (0..rows).map(|row| (row % 4) as u8).collect()),
+        bytes(4, 2, sparse),
+        column(7, (0..rows as u64).map(|row| row * 100).collect()),
+        column(10, (0..rows as u64).map(|row| u64::MAX - row).collect()),
+    ];
+    result(&mut out, b"MFR1", rows, &columns);
+    set_validity(&mut out, 4, 2);
+    let records = Records::read(&out).unwrap();
+    let (mut chunk, mut seen): (Vec<Numbers>, usize) = (Vec::new(), 0);
+    for first in (0..rows).step_by(CHUNK) {
+        records.numbers(first, &mut chunk);
+        for (row, numbers) in (first..).zip(&chunk) {
+            seen += 1;
+            assert_eq!(numbers.some(1, numbers.segment_index), records.u32(1, row));
+            assert_eq!(numbers.some(2, numbers.kind), records.u8(2, row));
+            assert_eq!(numbers.some(4, numbers.code), records.i32(4, row), "{row}");
+            assert_eq!(numbers.some(7, numbers.stream_offset), records.u64(7, row));
+            assert_eq!(numbers.some(10, numbers.length), records.u64(10, row));
+            assert_eq!(numbers.some(8, numbers.time_ns), None);
+        }
+    }
+    assert_eq!(seen, rows);
+}
+
 #[test]
 fn reads_what_is_right_and_skips_what_it_does_not_know() {
     let bytes = good();
@@ -33,7 +82,7 @@ fn reads_what_is_right_and_skips_what_it_does_not_know() {
     assert_eq!(records.rows(), 3);
     assert_eq!((records.u32(1, 2), records.u64(7, 1), records.u8(2, 1)), (Some(2), Some(6), Some(2)));
     assert_eq!(records.text(2, 2), "zwölf");
-    assert_eq!(records.texts(0).0[2], "one");
+    assert_eq!(texts_of(&records, 0).0[2], "one");
     assert_eq!((records.u64(7, 3), records.u64(8, 0), records.text(2, 99)), (None, None, ""));
 }
 
@@ -45,9 +94,7 @@ fn validity_bits_say_which_rows_count() {
     }
     let mut out = Vec::new();
     result(&mut out, b"MFR1", 3, &[u32s(1, [0, 0, 0]), u8s(2, [1, 1, 1]), bytes(4, 2, codes)]);
-    // The column's flag is the byte after its type, 8 bytes of header before the data.
-    let at = out.windows(3).position(|bytes| bytes == [4, 0, 2]).unwrap() + 3;
-    out[at] = 1;
+    set_validity(&mut out, 4, 2);
     let records = Records::read(&out).unwrap();
     assert_eq!((records.i32(4, 0), records.i32(4, 1), records.i32(4, 2)), (Some(7), None, Some(-9)));
 }
@@ -105,7 +152,7 @@ fn truncation_and_noise_never_panic() {
         }
         if let Ok(records) = Records::read(&noisy) {
             for row in [0, 1, records.rows(), usize::MAX / 2] {
-                let _ = (records.texts(row), records.u64(7, row), records.u32(1, row));
+                let _ = (texts_of(&records, row), records.u64(7, row), records.u32(1, row));
             }
         }
     }

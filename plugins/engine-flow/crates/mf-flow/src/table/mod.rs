@@ -347,9 +347,9 @@ impl<E: Default> FlowTable<E> {
             // Of a packet that is long late the deadline would have passed before it came.
             flow.came_ns = self.second.unwrap_or(0).saturating_mul(SECOND);
         }
-        let deadline = flow.deadline();
-        if deadline < flow.timer_at {
-            let due = self.wheel.slot_for(deadline);
+        // Mostly the deadline moves on, behind the entry of the timer that there is: seconds are not needed to see that.
+        if flow.deadline_ns() <= flow.timer_at.saturating_sub(1).saturating_mul(SECOND) {
+            let due = self.wheel.slot_for(flow.deadline());
             if due != flow.timer_at {
                 flow.timer_at = due;
                 self.wheel.enter(due, (slot, flow.generation));

@@ -42,6 +42,22 @@ impl Column<'_> {
         }
     }
 
+    /// Tells the rows from `first` on the values of theirs that are there, as bytes.
+    #[inline]
+    pub fn each<R, const N: usize>(&self, first: usize, rows: &mut [R], mut tell: impl FnMut(&mut R, [u8; N])) {
+        let values = self.data.get(first.saturating_mul(N)..).unwrap_or_default().chunks_exact(N);
+        let values = values.map(|bytes| <[u8; N]>::try_from(bytes).unwrap_or([0; N]));
+        if self.validity.is_none() {
+            rows.iter_mut().zip(values).for_each(|(row, value)| tell(row, value));
+            return;
+        }
+        for (at, (row, value)) in rows.iter_mut().zip(values).enumerate() {
+            if self.is_valid(first + at) {
+                tell(row, value);
+            }
+        }
+    }
+
     /// The row of a u8 column.
     #[inline]
     pub fn u8(&self, row: usize) -> Option<u8> {
@@ -81,12 +97,18 @@ impl Column<'_> {
         }
         // A boundary inside a character (a lie that validation does not look for) is an absent text.
         let text = self.text.get(start as usize..end as usize).unwrap_or("");
-        if text.len() <= TEXT_BYTES {
-            return text;
+        if text.len() > TEXT_BYTES {
+            return shortened(text);
         }
-        let cut = (TEXT_BYTES - 3..=TEXT_BYTES).rev().find(|&at| text.is_char_boundary(at));
-        cut.and_then(|at| text.get(..at)).unwrap_or("")
+        text
     }
+}
+
+/// The first bytes of a text that is longer than a text may be.
+#[cold]
+fn shortened(text: &str) -> &str {
+    let cut = (TEXT_BYTES - 3..=TEXT_BYTES).rev().find(|&at| text.is_char_boundary(at));
+    cut.and_then(|at| text.get(..at)).unwrap_or("")
 }
 
 #[inline]

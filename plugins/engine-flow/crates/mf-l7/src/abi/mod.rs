@@ -7,9 +7,13 @@ mod checks;
 mod column;
 mod encode;
 pub mod ids;
+mod numbers;
 mod records;
+mod texts;
 
 pub use checks::{Checks, Verdict};
 pub use column::{Column, Malformed};
 pub use encode::{Batch, SegmentHead, SegmentView};
-pub use records::{Records, Texts, TEXT_COUNT};
+pub use numbers::Numbers;
+pub use records::{Records, CHUNK};
+pub use texts::{Positions, Texts, TEXT_COUNT};

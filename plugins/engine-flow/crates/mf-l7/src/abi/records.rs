@@ -2,29 +2,8 @@
 
 use super::column::{read_columns, Column, Malformed};
 use super::ids::{col, ty, RECORDS_MAGIC};
-
-/// Number of text columns (ids 16 to 32).
-pub const TEXT_COUNT: usize = (col::LAST_TEXT - col::FIRST_TEXT) as usize + 1;
-
-/// The texts of one message by position ([`super::ids::text`]); absent is empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Texts<'a>(pub [&'a str; TEXT_COUNT]);
-
-impl<'a> Texts<'a> {
-    /// No text at all.
-    pub const NONE: Texts<'static> = Texts([""; TEXT_COUNT]);
-
-    /// These texts, with those of `other` where there is none.
-    pub fn or(&self, other: &Texts<'a>) -> Texts<'a> {
-        let mut out = *self;
-        for (slot, lent) in out.0.iter_mut().zip(&other.0) {
-            if slot.is_empty() {
-                *slot = lent;
-            }
-        }
-        out
-    }
-}
+use super::numbers::Numbers;
+use super::texts::Texts;
 
 /// Messages, one a row; every access is in bounds whatever the parser wrote.
 #[derive(Debug)]
@@ -34,6 +13,9 @@ pub struct Records<'a> {
     /// The text columns that are there, with their positions.
     texts: Vec<(usize, Column<'a>)>,
 }
+
+/// Rows whose numbers are read at a time: they stay in the processor's cache until they are used.
+pub const CHUNK: usize = 256;
 
 /// Rows that one result may have: a pipelined batch of 1 MiB holds far fewer messages.
 const MAX_ROWS: usize = 1 << 20;
@@ -121,15 +103,23 @@ impl<'a> Records<'a> {
         self.texts.iter().find(|(known, _)| *known == position).map_or("", |(_, column)| column.text(row))
     }
 
-    /// All texts of a row.
+    /// Puts all texts of a row in place of those before.
     #[inline]
-    pub fn texts(&self, row: usize) -> Texts<'_> {
-        let mut out = Texts([""; TEXT_COUNT]);
+    pub fn texts<'t>(&'t self, row: usize, out: &mut Texts<'t>) {
+        out.clear();
         for (position, column) in &self.texts {
-            if let Some(slot) = out.0.get_mut(*position) {
-                *slot = column.text(row);
+            out.put(*position, column.text(row));
+        }
+    }
+
+    /// The numbers of the rows from `first` on, of [`CHUNK`] at most.
+    pub fn numbers(&self, first: usize, out: &mut Vec<Numbers>) {
+        out.clear();
+        out.resize(self.rows.saturating_sub(first).min(CHUNK), Numbers::default());
+        for (id, column) in self.numbers.iter().enumerate() {
+            if let Some(column) = column {
+                Numbers::spread(out, id as u16, column, first);
             }
         }
-        out
     }
 }

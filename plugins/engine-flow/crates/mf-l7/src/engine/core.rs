@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::abi::SegmentHead;
+use crate::abi::{Numbers, SegmentHead};
 use crate::counters::Counters;
-use crate::flow::{L7Flow, ICMP, ICMP6};
+use crate::flow::L7Flow;
 use crate::infer::{EndpointCache, Explain, Pending, Step};
 use crate::options::L7Options;
 use crate::pair::Pairs;
@@ -58,6 +58,8 @@ pub struct Core {
     pub has_calls: bool,
     /// For gathering the bytes of a check.
     pub scratch: Vec<u8>,
+    /// For the numbers of some records.
+    pub numbers: Vec<Numbers>,
 }
 
 /// Emptied [`Pending`]s kept.
@@ -88,6 +90,7 @@ impl Core {
             spare_pending: Vec::new(),
             has_calls: false,
             scratch: Vec::new(),
+            numbers: Vec::new(),
             options,
         }
     }
@@ -95,18 +98,7 @@ impl Core {
     /// A segment header of a session; `side` is who sent it.
     #[inline]
     pub fn head(&self, index: u32, side: u8) -> SegmentHead {
-        let session = self.sessions.peek(index);
-        let info = &session.info;
-        let (client, server) = if session.reversed { (1, 0) } else { (0, 1) };
-        SegmentHead {
-            side: side & 1,
-            direction: (side ^ u8::from(session.reversed)) & 1,
-            transport: if info.transport == ICMP6 { ICMP } else { info.transport },
-            session_id: u64::from(session.generation) << 32 | u64::from(index),
-            server_port: info.port[server],
-            client_port: info.port[client],
-            ..SegmentHead::default()
-        }
+        self.sessions.peek(index).head(index, side)
     }
 
     /// Something comes in: a packet at `time_ns`, or the end of a flow (0).

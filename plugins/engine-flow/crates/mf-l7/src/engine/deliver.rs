@@ -57,14 +57,16 @@ impl Core {
         piece: &Piece<'_>,
         sink: &mut dyn L7Sink,
     ) {
-        if kind == KIND_DATA && piece.gap == 0 {
-            let epoch = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.epoch);
-            let end = piece.offset.saturating_add(piece.data.len() as u64);
-            if self.sessions.peek(index).passes(side, epoch, end) {
-                return;
-            }
+        let (segments, bytes) = (self.options.batch_segments, self.options.batch_bytes);
+        let session = self.sessions.at(index);
+        let Some(slot) = self.parsers.get_mut(usize::from(parser)) else {
+            return;
+        };
+        let end = piece.offset.saturating_add(piece.data.len() as u64);
+        if kind == KIND_DATA && piece.gap == 0 && session.passes(side, slot.epoch, end) {
+            return;
         }
-        let mut head = self.head(index, side);
+        let mut head = session.head(index, side);
         head.stamp = stamp;
         head.kind = kind;
         head.flags = flags;
@@ -72,13 +74,24 @@ impl Core {
         head.offset = piece.offset;
         head.seq = piece.seq;
         head.wire_len = piece.gap.saturating_add(piece.data.len() as u32);
-        let (segments, bytes) = (self.options.batch_segments, self.options.batch_bytes);
-        let session = self.sessions.at(index);
-        let Some(slot) = self.parsers.get_mut(usize::from(parser)) else {
-            return;
-        };
         if session.skipped[usize::from(side & 1)] || session.epoch != slot.epoch {
             head.flags |= FLAG_MID_STREAM;
+        }
+        let is_plain = !self.busy && session.missed[usize::from(side & 1)].is_none();
+        if is_plain && slot.shows_at_once(self.clock) && slot.parse.has_room(piece.data.len(), segments, bytes) {
+            // Nearly every segment: nothing was kept from its parser, which is here and takes it where it lies.
+            if let Some(seen) = slot.show(head, piece.data) {
+                if seen.passes > 0 {
+                    session.pass_over(side, slot.epoch, end.saturating_add(seen.passes));
+                }
+                if self.batch_since == 0 {
+                    self.batch_since = self.clock.max(1);
+                }
+                if seen.withdrew {
+                    self.full(parser, Op::Parse, sink);
+                }
+                return;
+            }
         }
         let quarantined = slot.faults.is_quarantined(self.clock);
         let slow = slot.sealed_bytes() > self.options.external_bytes;

@@ -2,7 +2,7 @@
 
 use super::core::Core;
 use crate::abi::ids::{col, flag, kind, text, FLAG_TLS, KIND_DATA};
-use crate::abi::{Batch, Records, SegmentHead as Head, Texts};
+use crate::abi::{Batch, Records, SegmentHead as Head, Texts, CHUNK};
 use crate::counters::Count;
 use crate::infer::Asking;
 use crate::pair::{Half, Message, Owner};
@@ -15,8 +15,14 @@ impl Core {
     pub fn records(&mut self, parser: u16, batch: &Batch, records: &Records<'_>, sink: &mut dyn L7Sink) {
         let default = self.parsers.get(usize::from(parser)).map_or(0, |slot| slot.description.protocol());
         let mut gaps = batch.gaps().iter().peekable();
+        let mut chunk = std::mem::take(&mut self.numbers);
+        let mut texts = Texts::NONE;
         for row in 0..records.rows() {
-            let position = records.u32(col::SEGMENT_INDEX, row).map_or(usize::MAX, |at| at as usize);
+            if row % CHUNK == 0 {
+                records.numbers(row, &mut chunk);
+            }
+            let Some(numbers) = chunk.get(row % CHUNK) else { break };
+            let position = if numbers.has(col::SEGMENT_INDEX) { numbers.segment_index as usize } else { usize::MAX };
             let Some(segment) = batch.segment(position) else {
                 self.counters.add(Count::BadRecords, 1);
                 continue;
@@ -32,9 +38,9 @@ impl Core {
             if session.state != State::Confirmed(parser) || session.ended {
                 continue;
             }
-            match records.u8(col::TYPE, row).unwrap_or(0) {
+            match numbers.kind {
                 kind::REQUEST..=kind::EXCHANGE => {
-                    let mut message = Message::read(records, row, segment, default);
+                    let mut message = Message::of(numbers, segment, default);
                     if segment.head.kind != KIND_DATA {
                         // A close or a gap is of no side: what it finishes was said by the one who says such things.
                         message.direction = match message.kind {
@@ -46,12 +52,12 @@ impl Core {
                     if self.has_calls {
                         self.who(index, &segment.head, &mut message);
                     }
-                    let texts = records.texts(row);
+                    records.texts(row, &mut texts);
                     self.message(index, parser, &message, &texts, sink);
                 }
                 kind::VIOLATION => {
                     let reason = records.text(text::EXCEPTION, row);
-                    let offset = records.u64(col::STREAM_OFFSET, row).unwrap_or(segment.head.offset);
+                    let offset = numbers.some(col::STREAM_OFFSET, numbers.stream_offset).unwrap_or(segment.head.offset);
                     if self.violated(index, parser, offset, reason, sink) {
                         self.offer_again(index, parser, batch, position, offset, sink);
                     }
@@ -59,7 +65,7 @@ impl Core {
                 kind::SKIPPED => {
                     // A parser cannot skip more than the stream has; what it says beyond that is a lie.
                     let end = segment.head.offset.saturating_add(u64::from(segment.head.wire_len));
-                    let bytes = records.u64(col::LENGTH, row).unwrap_or(0).min(end);
+                    let bytes = numbers.length.min(end);
                     self.counters.add(Count::SkippedBytes, bytes);
                     let stats = &mut self.sessions.at(index).stats;
                     stats.unparsed_bytes = stats.unparsed_bytes.saturating_add(bytes);
@@ -71,6 +77,7 @@ impl Core {
                 _ => self.counters.add(Count::BadRecords, 1),
             }
         }
+        self.numbers = chunk;
         for &gap in gaps {
             self.note_gap(batch, gap);
         }

@@ -1,7 +1,7 @@
 //! The numbers of one message.
 
 use crate::abi::ids::{col, flag, status};
-use crate::abi::{Records, SegmentView, Texts};
+use crate::abi::{Numbers, SegmentView, Texts};
 use crate::flow::Call;
 
 /// A message with its texts, borrowed.
@@ -62,32 +62,30 @@ pub struct Message {
 }
 
 impl Message {
-    /// The message in a row of `records`, finished in `segment`.
+    /// The message with these numbers, finished in `segment`.
     #[inline]
-    pub fn read(records: &Records<'_>, row: usize, segment: &SegmentView, default_protocol: u8) -> Self {
+    pub fn of(numbers: &Numbers, segment: &SegmentView, default_protocol: u8) -> Self {
         let head = &segment.head;
-        let offset = records.u64(col::STREAM_OFFSET, row).unwrap_or(head.offset);
+        let offset = if numbers.has(col::STREAM_OFFSET) { numbers.stream_offset } else { head.offset };
         // A message cannot begin after the segment that finished it was captured.
-        let time_ns = records.u64(col::TIME_NS, row).unwrap_or(head.time_ns);
-        let length = records.u64(col::LENGTH, row);
+        let time_ns = if numbers.has(col::TIME_NS) { numbers.time_ns } else { head.time_ns };
+        let whole = if numbers.has(col::LENGTH) { u32::try_from(numbers.length).unwrap_or(u32::MAX) } else { 0 };
         Message {
-            kind: records.u8(col::TYPE, row).unwrap_or(0),
-            status: records.u8(col::STATUS, row).filter(|&value| value <= status::PARSE_FAILED),
-            protocol: records.u8(col::PROTOCOL, row).unwrap_or(default_protocol),
-            flags: records.u8(col::FLAGS, row).unwrap_or(0),
+            kind: numbers.kind,
+            status: numbers.some(col::STATUS, numbers.status).filter(|&value| value <= status::PARSE_FAILED),
+            protocol: if numbers.has(col::PROTOCOL) { numbers.protocol } else { default_protocol },
+            flags: numbers.flags,
             direction: head.direction,
-            code: records.i32(col::CODE, row),
-            request_id: records.u64(col::REQUEST_ID, row),
-            stream_id: records.u64(col::STREAM_ID, row).unwrap_or(0),
+            code: numbers.some(col::CODE, numbers.code),
+            request_id: numbers.some(col::REQUEST_ID, numbers.request_id),
+            stream_id: numbers.stream_id,
             offset,
             seq: head.seq.wrapping_add(offset.wrapping_sub(head.offset) as u32),
             time_ns,
-            end_time_ns: records.u64(col::END_TIME_NS, row).unwrap_or(head.time_ns.max(time_ns)),
-            length,
-            captured: records
-                .u32(col::CAPTURED_BYTES, row)
-                .unwrap_or_else(|| length.map_or(0, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX))),
-            affected_rows: records.u64(col::AFFECTED_ROWS, row),
+            end_time_ns: if numbers.has(col::END_TIME_NS) { numbers.end_time_ns } else { head.time_ns.max(time_ns) },
+            length: numbers.some(col::LENGTH, numbers.length),
+            captured: if numbers.has(col::CAPTURED_BYTES) { numbers.captured_bytes } else { whole },
+            affected_rows: numbers.some(col::AFFECTED_ROWS, numbers.affected_rows),
             call: Call::default(),
             last_cap_seq: 0,
         }

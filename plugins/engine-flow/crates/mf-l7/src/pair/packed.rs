@@ -21,25 +21,20 @@ impl PackedTexts {
     /// Copies the texts in, replacing what was there.
     pub fn set(&mut self, texts: &Texts<'_>) {
         self.text.clear();
-        self.count = 0;
-        for (position, text) in texts.0.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
-            self.text.push_str(text);
-            if let Some(slot) = self.ends.get_mut(self.count) {
-                *slot = (position as u32) << END_BITS | self.text.len() as u32;
-            }
-            self.count += 1;
+        self.count = texts.positions().count();
+        for (slot, position) in self.ends.iter_mut().zip(texts.positions()) {
+            self.text.push_str(texts.0[position]);
+            *slot = (position as u32) << END_BITS | self.text.len() as u32;
         }
     }
 
     /// The texts.
     pub fn get(&self) -> Texts<'_> {
-        let mut out = Texts([""; TEXT_COUNT]);
+        let mut out = Texts::NONE;
         let mut start = 0;
         for &packed in self.ends.get(..self.count).unwrap_or_default() {
             let (position, end) = ((packed >> END_BITS) as usize, (packed & ((1 << END_BITS) - 1)) as usize);
-            if let (Some(slot), Some(text)) = (out.0.get_mut(position), self.text.get(start..end)) {
-                *slot = text;
-            }
+            out.put(position, self.text.get(start..end).unwrap_or(""));
             start = end;
         }
         out

@@ -104,6 +104,12 @@ impl Slot {
         Some(seen)
     }
 
+    /// Whether a segment that comes now can be shown now, for all that is known of the parser.
+    #[inline]
+    pub fn shows_at_once(&self, clock: u64) -> bool {
+        self.direct && !self.dead && !self.parse.is_behind() && !self.faults.is_quarantined(clock)
+    }
+
     /// Whether segments wait to be shown to a parser that takes them one by one.
     #[inline]
     pub fn is_behind(&self) -> bool {

@@ -113,14 +113,6 @@ pub fn text(table: &mut Table, index: usize, value: &str) {
     }
 }
 
-/// The same for a column of few different texts.
-#[inline]
-pub fn word(table: &mut Table, index: usize, value: &str) {
-    if !value.is_empty() {
-        table.word(index, value);
-    }
-}
-
 /// Writes `key\0value\0`... into a column of names and the next one of values.
 pub fn attributes(table: &mut Table, index: usize, packed: &[&str]) {
     if packed.iter().all(|text| text.is_empty()) {

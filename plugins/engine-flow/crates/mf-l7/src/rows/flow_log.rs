@@ -2,10 +2,11 @@
 
 use mf_column::{Field, Schema, Table, Type};
 
-use super::ends::{attributes, text, word, Ends};
+use super::ends::{attributes, Ends};
+use super::target::Target;
 use super::{RowFlow, RowOf};
 use crate::abi::ids::{flag, text as t};
-use crate::abi::Texts;
+use crate::abi::{Texts, TEXT_COUNT};
 use crate::pair::{Half, Message};
 
 /// `flow_log.l7_flow_log`, the columns an engine knows (deepflow-model.md section 1.4; tags come later).
@@ -280,32 +281,37 @@ fn write_calls(table: &mut Table, side: usize, reversed: bool, row: &Exchange<'_
 fn write_texts(table: &mut Table, row: &Exchange<'_>, concurrent: &str) {
     let request = row.request.as_ref().map_or(&Texts::NONE, |half| half.texts);
     let response = row.response.as_ref().map_or(&Texts::NONE, |half| half.texts);
-    let (request, response) = (&request.0, &response.0);
-    // What describes the request: its own words first, the response's where it has none.
-    for (column, position) in FROM_REQUEST {
-        let own = request[position];
-        text(table, column, if own.is_empty() { response[position] } else { own });
+    let positions = request.positions().or(response.positions());
+    for position in positions {
+        let (asked, answered) = (request.0[position], response.0[position]);
+        // What describes the request: its own words first, the response's where it has none. Of an outcome the other way round.
+        let (own, other) = if OF_RESPONSE >> position & 1 == 1 { (answered, asked) } else { (asked, answered) };
+        TARGETS[position].write(table, if own.is_empty() { other } else { own });
     }
-    for (column, position) in WORDS_FROM_REQUEST {
-        let own = request[position];
-        word(table, column, if own.is_empty() { response[position] } else { own });
+    if positions.has(t::X_REQUEST_ID) {
+        for (column, texts) in [(X_REQUEST_ID_0, request), (X_REQUEST_ID_1, response)] {
+            if texts.positions().has(t::X_REQUEST_ID) {
+                table.utf8(column, texts.0[t::X_REQUEST_ID]);
+            }
+        }
     }
-    for (column, position) in FROM_RESPONSE {
-        let own = response[position];
-        text(table, column, if own.is_empty() { request[position] } else { own });
+    if positions.has(t::ATTRIBUTES) || !concurrent.is_empty() {
+        attributes(table, ATTRIBUTE_NAMES, &[request.0[t::ATTRIBUTES], response.0[t::ATTRIBUTES], concurrent]);
     }
-    text(table, X_REQUEST_ID_0, request[t::X_REQUEST_ID]);
-    text(table, X_REQUEST_ID_1, response[t::X_REQUEST_ID]);
-    attributes(table, ATTRIBUTE_NAMES, &[request[t::ATTRIBUTES], response[t::ATTRIBUTES], concurrent]);
-    let biz_type = if request[t::BIZ_TYPE].is_empty() { response[t::BIZ_TYPE] } else { request[t::BIZ_TYPE] };
-    if !biz_type.is_empty() {
-        if let Ok(number) = biz_type.parse() {
+    if positions.has(t::BIZ_TYPE) {
+        let own = request.0[t::BIZ_TYPE];
+        if let Ok(number) = if own.is_empty() { response.0[t::BIZ_TYPE] } else { own }.parse() {
             table.u8(BIZ_TYPE, number);
         }
     }
 }
 
-const FROM_REQUEST: [(usize, usize); 7] = [
+const TARGETS: [Target; TEXT_COUNT] = Target::all(&TEXTS, &WORDS);
+
+/// The texts that the response's words come first for, a bit for each position.
+const OF_RESPONSE: u32 = 1 << t::EXCEPTION | 1 << t::RESULT;
+
+const TEXTS: [(usize, usize); 9] = [
     (REQUEST_RESOURCE, t::REQUEST_RESOURCE),
     (ENDPOINT, t::ENDPOINT),
     (TRACE_ID, t::TRACE_ID),
@@ -313,14 +319,14 @@ const FROM_REQUEST: [(usize, usize); 7] = [
     (SPAN_ID, t::SPAN_ID),
     (PARENT_SPAN_ID, t::PARENT_SPAN_ID),
     (HTTP_PROXY_CLIENT, t::PROXY_CLIENT),
+    (RESPONSE_EXCEPTION, t::EXCEPTION),
+    (RESPONSE_RESULT, t::RESULT),
 ];
 
-const WORDS_FROM_REQUEST: [(usize, usize); 5] = [
+const WORDS: [(usize, usize); 5] = [
     (VERSION, t::VERSION),
     (REQUEST_TYPE, t::REQUEST_TYPE),
     (REQUEST_DOMAIN, t::REQUEST_DOMAIN),
     (APP_SERVICE, t::APP_SERVICE),
     (APP_INSTANCE, t::APP_INSTANCE),
 ];
-
-const FROM_RESPONSE: [(usize, usize); 2] = [(RESPONSE_EXCEPTION, t::EXCEPTION), (RESPONSE_RESULT, t::RESULT)];

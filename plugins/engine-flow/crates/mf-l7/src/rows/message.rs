@@ -2,10 +2,11 @@
 
 use mf_column::{Field, Schema, Table, Type};
 
-use super::ends::{attributes, text, word, Ends};
+use super::ends::{attributes, Ends};
+use super::target::Target;
 use super::{RowFlow, RowOf};
 use crate::abi::ids::{flag, kind, text as t};
-use crate::abi::Texts;
+use crate::abi::{Texts, TEXT_COUNT};
 use crate::pair::Message;
 
 /// `l7_message`: enumerations are their numbers (direction 0 c2s, 1 s2c; type 0 request, 1 response, 2 session).
@@ -156,14 +157,12 @@ pub fn write_message(
         },
         status,
     });
-    let texts = &texts.0;
-    for (column, position) in TEXTS {
-        text(table, column, texts[position]);
+    for position in texts.positions() {
+        TARGETS[position].write(table, texts.0[position]);
     }
-    for (column, position) in WORDS {
-        word(table, column, texts[position]);
+    if texts.positions().has(t::ATTRIBUTES) {
+        attributes(table, ATTRIBUTE_NAMES, &[texts.0[t::ATTRIBUTES]]);
     }
-    attributes(table, ATTRIBUTE_NAMES, &[texts[t::ATTRIBUTES]]);
     // What is rare is only written when it is there: an unset value is false or zero.
     if message.flags & (flag::TLS | flag::ASYNC | flag::REVERSED) != 0 {
         for (column, bit) in [(IS_TLS, flag::TLS), (IS_ASYNC, flag::ASYNC), (IS_REVERSED, flag::REVERSED)] {
@@ -172,8 +171,8 @@ pub fn write_message(
             }
         }
     }
-    if !texts[t::BIZ_TYPE].is_empty() {
-        if let Ok(number) = texts[t::BIZ_TYPE].parse() {
+    if texts.positions().has(t::BIZ_TYPE) {
+        if let Ok(number) = texts.0[t::BIZ_TYPE].parse() {
             table.u8(BIZ_TYPE, number);
         }
     }
@@ -207,6 +206,8 @@ pub fn spread_messages(table: &mut Table, first: usize, rows: &[MessageRow]) {
     table.fill_some_u64(STREAM_ID, first, rows.iter().map(|row| (row.stream_id != 0).then_some(row.stream_id)));
     table.fill_u32(CAPTURED_BYTES, first, rows.iter().map(|row| row.captured));
 }
+
+const TARGETS: [Target; TEXT_COUNT] = Target::all(&TEXTS, &WORDS);
 
 const TEXTS: [(usize, usize); 10] = [
     (TRACE_ID_2, t::TRACE_ID_2),

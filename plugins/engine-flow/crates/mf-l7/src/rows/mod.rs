@@ -5,6 +5,7 @@ mod explain;
 mod flow_log;
 mod message;
 mod ordered;
+mod target;
 
 pub use ends::Repeats;
 pub use explain::{no_numbers, write_step, EXPLAIN};

@@ -105,7 +105,8 @@ enum Walker {
 }
 
 impl Walker {
-    #[inline]
+    /// Inlined into the loop over a block, so that a step stays in registers.
+    #[inline(always)]
     fn step<'a>(&mut self, bytes: &'a [u8]) -> Step<'a> {
         match self {
             Self::Records => records::step(bytes),
@@ -113,6 +114,12 @@ impl Walker {
             Self::Pcapng(state) => state.step(bytes),
             Self::Tpacket3(_) => Step::Corrupt("not_a_stream"),
         }
+    }
+
+    /// The same for the few steps over the end of a block.
+    #[inline(never)]
+    fn step_over<'a>(&mut self, bytes: &'a [u8]) -> Step<'a> {
+        self.step(bytes)
     }
 }
 
@@ -160,7 +167,7 @@ impl FrameReader {
         let mut frames = 0;
         let mut rest = block;
         while !self.tail.is_empty() {
-            let step = self.walker.step(&self.tail);
+            let step = self.walker.step_over(&self.tail);
             if let Step::Need(need) = step {
                 let missing = need.saturating_sub(self.tail.len()).max(1);
                 if rest.is_empty() {

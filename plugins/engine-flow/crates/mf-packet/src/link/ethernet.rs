@@ -16,7 +16,9 @@ pub(super) fn peel<'a>(view: View<'a>, packet: &mut Packet<'_>) -> Result<View<'
     tags(u16::from_be_bytes([h[12], h[13]]), rest, packet)
 }
 
-fn mac(b: [u8; 6]) -> u64 {
+/// A MAC address as 48 bits.
+#[inline]
+pub(crate) fn mac(b: [u8; 6]) -> u64 {
     u64::from_be_bytes([0, 0, b[0], b[1], b[2], b[3], b[4], b[5]])
 }
 

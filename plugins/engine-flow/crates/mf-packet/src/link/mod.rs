@@ -7,7 +7,7 @@ mod loopback;
 use crate::packet::ethertype;
 use crate::{Packet, View};
 
-pub(crate) use ethernet::tags;
+pub(crate) use ethernet::{mac, tags};
 
 /// Link types of the pcap registry (<https://www.tcpdump.org/linktypes.html>).
 pub mod linktype {

@@ -8,6 +8,8 @@ pub use icmp::Icmp;
 pub use tcp::{flags, Tcp, TcpOptions};
 pub use udp::Udp;
 
+pub(crate) use tcp::of as tcp_of;
+
 use crate::packet::proto;
 use crate::{ethertype, View};
 

@@ -71,6 +71,13 @@ pub(super) fn parse(view: View<'_>) -> Result<(Tcp, View<'_>), &'static str> {
     let payload = view
         .skip(u32::from(header_len))
         .ok_or("tcp_header_beyond_packet")?;
+    let end = usize::from(header_len).min(view.cap.len());
+    Ok((of(h, view.cap.get(20..end).unwrap_or(&[])), payload))
+}
+
+/// The header in these bytes, with the options behind them (as far as they were captured).
+#[inline]
+pub(crate) fn of(h: &[u8; 20], behind: &[u8]) -> Tcp {
     let mut tcp = Tcp {
         src_port: u16::from_be_bytes([h[0], h[1]]),
         dst_port: u16::from_be_bytes([h[2], h[3]]),
@@ -78,27 +85,33 @@ pub(super) fn parse(view: View<'_>) -> Result<(Tcp, View<'_>), &'static str> {
         ack: u32::from_be_bytes([h[8], h[9], h[10], h[11]]),
         flags: h[13],
         window: u16::from_be_bytes([h[14], h[15]]),
-        header_len,
+        header_len: (h[12] >> 4) * 4,
         options: TcpOptions::default(),
     };
-    if header_len > 20 {
-        let end = usize::from(header_len).min(view.cap.len());
-        options(view.cap.get(20..end).unwrap_or(&[]), &mut tcp.options);
-    }
-    Ok((tcp, payload))
+    options(behind, &mut tcp.options);
+    tcp
 }
 
 /// Reads options until the first malformed one: the header before it stays useful.
 #[inline]
-fn options(mut rest: &[u8], out: &mut TcpOptions) {
+fn options(rest: &[u8], out: &mut TcpOptions) {
     // Nearly every segment of an established connection has exactly NOP NOP TIMESTAMPS.
-    if let [1, 1, 8, 10, a, b, c, d, e, f, g, h] = *rest {
-        out.timestamps = Some((
-            u32::from_be_bytes([a, b, c, d]),
-            u32::from_be_bytes([e, f, g, h]),
-        ));
-        return;
+    if let Some(&[n, o, kind, len, a, b, c, d, e, f, g, h]) = rest.first_chunk::<12>() {
+        if rest.len() == 12 && u32::from_be_bytes([n, o, kind, len]) == 0x0101_080a {
+            out.timestamps = Some((
+                u32::from_be_bytes([a, b, c, d]),
+                u32::from_be_bytes([e, f, g, h]),
+            ));
+            return;
+        }
     }
+    if !rest.is_empty() {
+        read_all(rest, out);
+    }
+}
+
+#[inline(never)]
+fn read_all(mut rest: &[u8], out: &mut TcpOptions) {
     loop {
         let (kind, body) = match *rest {
             [] | [0, ..] => return,
