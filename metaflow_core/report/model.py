@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Edge", "Failure", "Moment", "Path", "Protocol", "Service", "Slow", "Summary", "Trouble"]
+__all__ = ["Edge", "Failure", "Moment", "Path", "Protocol", "Service", "Slow", "Stranger", "Summary", "Trouble"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +12,7 @@ class Service:
     """One server port speaking one protocol.
 
     :ivar name: the domain that requests named most often, empty when they named none.
-    :ivar requests: requests seen. :ivar errors: of these, answered with an error or not at all.
+    :ivar requests: requests seen. :ivar errors: of these, answered with an error or not at all; :ivar unanswered: of these, not at all.
     :ivar p50_us: half of the answers came within this; ``p95_us``, ``p99_us`` likewise (within 2 %), ``max_us`` is exact.
     :ivar clients: different client addresses.
     """
@@ -28,6 +28,7 @@ class Service:
     p99_us: int
     max_us: int
     clients: int
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +118,26 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A server port that data was exchanged with and whose protocol no parser knows.
+
+    :ivar transport: number of the IP protocol. :ivar bytes: payload of both directions.
+    """
+
+    server: str
+    transport: int
+    flows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """Everything, sorted by what matters most.
 
     :ivar packets: frames decoded. :ivar bytes: on the wire, in flows.
     :ivar unparsed_bytes: payload that no parser read, with the reasons in ``unparsed``.
     :ivar dropped: what was not decoded or kept, by stage and reason.
+    :ivar strangers: where unknown protocols are spoken, the most bytes first.
     :ivar timeline: at most some hundred steps, those without a request left out.
     """
 
@@ -147,3 +162,5 @@ class Summary:
     edges: tuple[Edge, ...] = ()
     timeline: tuple[Moment, ...] = ()
     step_ns: int = 0
+    unanswered: int = 0
+    strangers: tuple[Stranger, ...] = ()

@@ -12,7 +12,7 @@ import numpy as np
 
 from metaflow_core.report.columns import Exchanges, addresses, numbers, texts, times_ns
 from metaflow_core.report.histogram import Histogram
-from metaflow_core.report.model import Edge, Failure, Path, Protocol, Service, Slow, Summary, Trouble
+from metaflow_core.report.model import Edge, Failure, Path, Protocol, Service, Slow, Stranger, Summary, Trouble
 from metaflow_core.report.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 class _Service:
     requests: int = 0
     errors: int = 0
+    unanswered: int = 0
     delays: Histogram = field(default_factory=Histogram)
     names: Counter[str] = field(default_factory=Counter)
     clients: set[str] = field(default_factory=set)
@@ -69,6 +70,7 @@ class Summariser:
         self._paths: dict[tuple[str, str], list[int]] = {}
         self._rtt: dict[tuple[str, str], list[int]] = {}
         self._closed: Counter[str] = Counter()
+        self._strangers: dict[tuple[str, int, int], list[int]] = {}
         self._protocols: dict[str, list[int]] = {}
         self._flows: set[int] = set()
         self._flow_count = 0
@@ -93,6 +95,7 @@ class Summariser:
             groups.setdefault(key, []).append(row)
         is_request, is_answered = kinds != _RESPONSE, kinds == _SESSION
         is_error = is_request & (statuses != _OK) & ((statuses != _UNKNOWN) | ~is_answered)
+        is_unanswered = is_error & ~is_answered & ((statuses == _UNKNOWN) | (statuses == _TIMEOUT))
         for key, rows in groups.items():
             service = self._services.get(key)
             if service is None:
@@ -102,6 +105,7 @@ class Summariser:
             chosen = np.asarray(rows)
             service.requests += int(is_request[chosen].sum())
             service.errors += int(is_error[chosen].sum())
+            service.unanswered += int(is_unanswered[chosen].sum())
             service.delays.add(rows_of.delays[chosen][is_answered[chosen]])
             service.names.update(domains[row] for row in rows if domains[row])
             if len(service.clients) < _MOST_CLIENTS:
@@ -181,12 +185,17 @@ class Summariser:
             name: numbers(batch, name).tolist()
             for name in (
                 "packet_tx", "packet_rx", "retrans_tx", "retrans_rx", "ooo_tx", "ooo_rx", "zero_win_tx", "zero_win_rx", "rtt",
-                "protocol",
+                "protocol", "l7_protocol", "l4_byte_tx", "l4_byte_rx", "is_new_flow",
             )
         }  # fmt: skip
         servers, clients = addresses(batch, "_1"), addresses(batch, "_0")
         ports = numbers(batch, "server_port").tolist()
         for row in range(batch.num_rows):
+            payload = columns["l4_byte_tx"][row] + columns["l4_byte_rx"][row]
+            if payload and not columns["l7_protocol"][row]:
+                self._add_stranger(
+                    (servers[row], ports[row], columns["protocol"][row]), columns["is_new_flow"][row], payload
+                )
             if columns["protocol"][row] != 6:
                 continue
             close, shown = self._closes.get(closes[row], ("unknown", str(closes[row])))
@@ -208,6 +217,15 @@ class Summariser:
             if columns["rtt"][row]:
                 self._rtt[key][0] += columns["rtt"][row]
                 self._rtt[key][1] += 1
+
+    def _add_stranger(self, key: tuple[str, int, int], flows: int, payload: int) -> None:
+        counts = self._strangers.get(key)
+        if counts is None:
+            if len(self._strangers) >= _MOST_KEYS:
+                return
+            counts = self._strangers[key] = [0, 0]
+        counts[0] += flows
+        counts[1] += payload
 
     def summary(
         self, files: Sequence[str], counters: Iterable[CounterSample] = (), notes: Sequence[str] = ()
@@ -241,6 +259,7 @@ class Summariser:
             flows=self._flow_count,
             requests=sum(service.requests for service in services),
             errors=sum(service.errors for service in services),
+            unanswered=sum(service.unanswered for service in services),
             services=tuple(services),
             slowest=tuple(item[2] for item in sorted(self._slow, key=lambda item: (-item[0], -item[1]))),
             failures=tuple(sorted(failures, key=lambda item: (-item.count, item.server, item.request))[: self._top]),
@@ -259,6 +278,7 @@ class Summariser:
                 and stage in {"dropped", "frames", "link", "ip", "transport", "tunnel", "fragment"}
             ),
             notes=tuple(notes),
+            strangers=self._sorted_strangers(),
             edges=self._sorted_edges(),
             timeline=timeline,
             step_ns=step_ns,
@@ -274,12 +294,22 @@ class Summariser:
             name=service.names.most_common(1)[0][0] if service.names else "",
             requests=service.requests,
             errors=service.errors,
+            unanswered=service.unanswered,
             p50_us=delays.quantile(0.5),
             p95_us=delays.quantile(0.95),
             p99_us=delays.quantile(0.99),
             max_us=delays.largest,
             clients=len(service.clients),
         )
+
+    def _sorted_strangers(self) -> tuple[Stranger, ...]:
+        known = {(address, port) for address, port, _ in self._services}
+        found = [
+            Stranger(server=_host(address, port) if port else address, transport=transport, flows=flows, bytes=payload)
+            for (address, port, transport), (flows, payload) in self._strangers.items()
+            if (address, port) not in known
+        ]
+        return tuple(sorted(found, key=lambda item: (-item.bytes, item.server))[: self._top])
 
     def _sorted_edges(self) -> tuple[Edge, ...]:
         found = [
@@ -331,7 +361,9 @@ def _host(address: str, port: int) -> str:
 
 
 def _request(verb: str, rest: str) -> str:
-    return f"{verb} {rest}".strip()
+    # some protocols' resource is the whole command
+    is_whole = rest[: len(verb)].upper() == verb.upper() and rest[len(verb) : len(verb) + 1] in ("", " ")
+    return rest if verb and is_whole else f"{verb} {rest}".strip()
 
 
 def _no_answer(status: int) -> str:

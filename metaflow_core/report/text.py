@@ -41,6 +41,14 @@ def _share(part: int, whole: int) -> str:
     return f"{part} ({100 * part / whole:.3g} %)" if whole else str(part)
 
 
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _unanswered(summary: Summary) -> str:
+    return "all" if summary.unanswered == summary.errors else f"{summary.unanswered:,} of them"
+
+
 def _clock(time_ns: int) -> str:
     moment = datetime.datetime.fromtimestamp(time_ns / 1e9, datetime.UTC)
     return moment.strftime("%H:%M:%S.%f")[:-3]
@@ -54,10 +62,10 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         span = duration_text((summary.end_ns - summary.start_ns) / 1000)
         yield f"{start:%Y-%m-%d %H:%M:%S} UTC, {span}"
     errors = f", {_share(summary.errors, summary.requests)} failed" if summary.errors else ""
-    yield (
-        f"{summary.packets:,} packets, {size_text(summary.bytes)}, {summary.flows:,} flows, "
-        f"{summary.requests:,} requests{errors}"
-    )
+    if summary.unanswered:
+        errors += f" ({_unanswered(summary)} without an answer)"
+    counted = (_many(summary.packets, "packet"), size_text(summary.bytes), _many(summary.flows, "flow"))
+    yield f"{', '.join(counted)}, {_many(summary.requests, 'request')}{errors}"
     yield from summary.notes
 
 
@@ -106,6 +114,16 @@ def summary_tables(summary: Summary, *, most: int = 20) -> Iterator[Section]:
             ("bytes", "reason"),
             [(size_text(value), reason) for reason, value in summary.unparsed[:most]],
         )
+    if summary.strangers:
+        transports = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
+        yield (
+            "Unknown protocols",
+            ("server", "transport", "flows", "payload"),
+            [
+                (item.server, transports.get(item.transport, item.transport), item.flows, size_text(item.bytes))
+                for item in summary.strangers
+            ],
+        )
     if summary.dropped:
         yield (
             "Not decoded",
@@ -125,6 +143,7 @@ def _services(summary: Summary, most: int) -> Section:
             item.requests,
             f"{item.requests / seconds:.3g}/s" if seconds >= 1 else "-",
             _share(item.errors, item.requests),
+            item.unanswered or "-",
             duration_text(item.p50_us),
             duration_text(item.p95_us),
             duration_text(item.max_us),
@@ -134,7 +153,7 @@ def _services(summary: Summary, most: int) -> Section:
     ]
     more = len(summary.services) - len(shown)
     title = "Services" + (f" (the busiest {len(shown)} of {len(summary.services)})" if more else "")
-    columns = ("server", "protocol", "name", "requests", "rate", "errors", "p50", "p95", "max", "clients")
+    columns = ("server", "protocol", "name", "requests", "rate", "errors", "unanswered", "p50", "p95", "max", "clients")
     return title, columns, rows
 
 
