@@ -32,22 +32,29 @@ from typing import IO
 
 __all__ = ["Peer", "capture_refused", "find_program", "free_port", "peers_missing", "recorded", "running"]
 
-# Debian keeps servers of PostgreSQL, and what only root starts, off the path of a user.
-_MORE = ("/usr/sbin", "/sbin", *(str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)))
+# Debian keeps what only root starts off the path of a user.
+_MORE = ("/usr/sbin", "/sbin")
 
 
-def find_program(name: str) -> str | None:
-    """The path of a program, also where only servers are kept; None where it is not installed."""
-    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *_MORE]))
+def find_program(name: str, folders: Sequence[str] = ()) -> str | None:
+    """The path of a program, also where only servers are kept; None where it is not installed.
+
+    :param folders: where else to look, the greatest name first: ``/usr/lib/postgresql/*/bin``.
+    """
+    more = [
+        str(found) for pattern in folders for found in sorted(Path("/").glob(pattern.removeprefix("/")), reverse=True)
+    ]
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *_MORE, *more]))
 
 
-def peers_missing(*programs: str, modules: Sequence[str] = (), root: bool = False) -> str:
+def peers_missing(*programs: str, modules: Sequence[str] = (), root: bool = False, folders: Sequence[str] = ()) -> str:
     """Why a test that needs these cannot run here; empty when it can.
 
     :param modules: Python modules that must be importable.
     :param root: it captures packets, or does something else that only root may.
+    :param folders: as of :func:`find_program`.
     """
-    missing = [name for name in programs if find_program(name) is None]
+    missing = [name for name in programs if find_program(name, folders) is None]
     missing += [f"{name} (a Python module)" for name in modules if find_spec(name) is None]
     if missing:
         return f"not installed: {', '.join(missing)}"
@@ -98,14 +105,20 @@ class Peer:
 
 @contextmanager
 def running(
-    *command: str, stdin: int | None = None, user: str | None = None, cwd: Path | None = None, seconds: float = 60
+    *command: str,
+    stdin: int | None = None,
+    user: str | None = None,
+    cwd: Path | None = None,
+    seconds: float = 60,
+    folders: Sequence[str] = (),
 ) -> Iterator[Peer]:
     """Start a program; at the end of the block it is asked to end, and killed when it has not after so many seconds.
 
     :param stdin: as of :class:`subprocess.Popen`, for programs that end with their input.
     :param user: whose rights it has, for servers that refuse to be root.
+    :param folders: as of :func:`find_program`.
     """
-    path = find_program(command[0]) or command[0]
+    path = find_program(command[0], folders) or command[0]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [path, *command[1:]],

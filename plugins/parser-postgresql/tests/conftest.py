@@ -17,6 +17,8 @@ import pytest
 from metaflow_core.testing import find_program, free_port, running
 from metaflow_core.testing import recorded as recorded_on_loopback
 
+FOLDERS = ["/usr/lib/postgresql/*/bin"]
+"""Where Debian keeps its servers and tools, by version."""
 USER = "nobody"
 Recorded = Callable[[], AbstractContextManager[Path]]
 
@@ -29,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     try:
         shutil.chown(home, USER)
         data = home / "data"
-        initdb = [find_program("initdb") or "initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "-N"]
+        initdb = [find_program("initdb", FOLDERS) or "initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "-N"]
         subprocess.run(initdb, user=USER, cwd=home, capture_output=True, check=True, timeout=120)
         hba = "host all bob 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
         hba += "host replication all 127.0.0.1/32 trust\n"
@@ -38,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": home, "fsync": "off"}
         options |= {"wal_level": "logical", "lc_messages": "C"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        with running("postgres", "-D", str(data), *settings, user=USER, cwd=home) as process:
+        with running("postgres", "-D", str(data), *settings, user=USER, cwd=home, folders=FOLDERS) as process:
             process.wait_for(port)
             yield port
     finally:

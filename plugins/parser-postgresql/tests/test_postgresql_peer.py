@@ -19,13 +19,15 @@ from metaflow_core.testing import find_program, peers_missing, replay
 TRANSACTIONS = 200
 
 
+FOLDERS = ["/usr/lib/postgresql/*/bin"]
+"""Where Debian keeps its servers and tools, by version."""
 PROGRAMS = ("postgres", "initdb", "psql", "pgbench", "pg_basebackup", "tcpdump", "tshark")
-NEEDS = peers_missing(*PROGRAMS, modules=["psycopg"], root=True)
+NEEDS = peers_missing(*PROGRAMS, modules=["psycopg"], root=True, folders=FOLDERS)
 pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
 def _run(name: str, *arguments: str, check: bool = True) -> str:
-    command = [find_program(name) or name, *arguments]
+    command = [find_program(name, FOLDERS) or name, *arguments]
     environment = {**os.environ, "PGSSLMODE": "disable", "PGGSSENCMODE": "disable"}
     done = subprocess.run(command, capture_output=True, text=True, check=check, timeout=120, env=environment)
     return done.stdout + done.stderr

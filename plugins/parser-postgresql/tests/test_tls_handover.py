@@ -13,7 +13,9 @@ import pytest
 from metaflow_core.testing import find_program, free_port, peers_missing, recorded, replay, running
 
 USER = "nobody"
-NEEDS = peers_missing("postgres", "initdb", "psql", "openssl", "tcpdump", root=True)
+FOLDERS = ["/usr/lib/postgresql/*/bin"]
+"""Where Debian keeps its servers and tools, by version."""
+NEEDS = peers_missing("postgres", "initdb", "psql", "openssl", "tcpdump", root=True, folders=FOLDERS)
 pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.skipif(bool(NEEDS), reason=NEEDS)]
 
 
@@ -25,7 +27,7 @@ def port() -> Iterator[int]:
     try:
         shutil.chown(home, USER)
         data, number = home / "data", free_port()
-        initdb = [find_program("initdb") or "initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "-N"]
+        initdb = [find_program("initdb", FOLDERS) or "initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "-N"]
         subprocess.run(initdb, user=USER, cwd=home, capture_output=True, check=True, timeout=120)
         certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=db.example"]
         certificate += ["-keyout", str(data / "server.key"), "-out", str(data / "server.crt")]
@@ -34,7 +36,7 @@ def port() -> Iterator[int]:
         options = {"port": number, "listen_addresses": "127.0.0.1", "unix_socket_directories": home, "fsync": "off"}
         options |= {"ssl": "on"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        with running("postgres", "-D", str(data), *settings, user=USER, cwd=home) as server:
+        with running("postgres", "-D", str(data), *settings, user=USER, cwd=home, folders=FOLDERS) as server:
             server.wait_for(number)
             yield number
     finally:
@@ -43,7 +45,8 @@ def port() -> Iterator[int]:
 
 def _psql(port: int, mode: str, version: str = "TLSv1.3") -> None:
     environment = {**os.environ, "PGSSLMODE": mode, "PGGSSENCMODE": "disable", "PGSSLMAXPROTOCOLVERSION": version}
-    command = [find_program("psql") or "psql", "-h127.0.0.1", f"-p{port}", "-Upostgres", "-Atc", "SELECT 41 + 1"]
+    psql = find_program("psql", FOLDERS) or "psql"
+    command = [psql, "-h127.0.0.1", f"-p{port}", "-Upostgres", "-Atc", "SELECT 41 + 1"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment)
     assert done.stdout == "42\n"
 

@@ -26,6 +26,19 @@ def test_what_is_missing_is_named() -> None:
     assert find_program("no-such-program") is None
 
 
+def test_a_program_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        folder = tmp_path / version / "bin"
+        folder.mkdir(parents=True)
+        (folder / "kept-apart").write_text("#!/bin/sh\n")
+        (folder / "kept-apart").chmod(0o755)
+    folders = [f"{tmp_path}/*/bin", f"{tmp_path}/none/*"]
+    assert find_program("kept-apart") is None
+    assert find_program("kept-apart", folders) == str(tmp_path / "2" / "bin" / "kept-apart")
+    assert peers_missing("kept-apart", folders=folders) == ""
+    assert peers_missing("kept-apart") == "not installed: kept-apart"
+
+
 def test_a_server_is_waited_for_and_ended() -> None:
     port = free_port()
     with running(sys.executable, "-c", SERVER, str(port)) as server:
