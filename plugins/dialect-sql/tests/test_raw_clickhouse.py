@@ -51,6 +51,34 @@ def test_what_is_run(text: str, run: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["SHOW TABLES INTO OUTFILE '/tmp/x'", "SHOW TABLES FROM flow_log INTO OUTFILE '/tmp/x'", "SHOW DATABASES into outfile '/tmp/x' TRUNCATE",
+     "SHOW TABLES LIKE 'x' INTO OUTFILE '/tmp/x' FORMAT CSV", "SHOW FUNCTIONS INTO OUTFILE '/tmp/x'", "SHOW COLUMNS FROM l7_flow_log INTO OUTFILE 'x'",
+     "SHOW TABLES FROM INTO OUTFILE 'x'", "SHOW TABLES FROM `flow_log` OUTFILE 'x'", "SHOW ENGINES INTO OUTFILE 'x'",
+     "SHOW TABLES WHERE name = 'x' INTO OUTFILE 'x'", "SHOW TABLES LIMIT 1 INTO OUTFILE 'x'", "SHOW DICTIONARIES APPEND", "SHOW TABLES x"],
+)  # fmt: skip
+def test_show_writes_no_file(text: str) -> None:
+    """ClickHouse takes INTO OUTFILE behind any statement that answers."""
+    with pytest.raises(QuerySyntaxError, match="is not taken"):
+        checked(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SHOW TABLES FROM event NOT LIKE '%x' LIMIT 3", "SHOW TABLES WHERE name = 'x'", "SHOW FULL COLUMNS FROM l7_flow_log FROM flow_log LIKE 'a%'",
+     "SHOW COLUMNS FROM flow_log.l7_flow_log", "SHOW DATABASES", "SHOW FUNCTIONS ILIKE 'x%'"],
+)  # fmt: skip
+def test_what_show_is_narrowed_by(text: str) -> None:
+    assert checked(text).text.startswith("SHOW")
+
+
+def test_many_questions_in_one_are_refused() -> None:
+    checked(" UNION ALL ".join(["SELECT 1"] * 100))
+    with pytest.raises(QuerySyntaxError, match="more than 200 SELECTs"):
+        checked(" UNION ALL ".join(["SELECT 1"] * 3000))
+
+
+@pytest.mark.parametrize(
     "call",
     ["hasAll(groupArray(number), range(1000000))", "hasAny(x, y)", "hasSubstr(range(1000000), range(1000000))",
      f"hasAny(x, [{', '.join(['1'] * 1001)}])", "hasAll([number], x)", "arrayMap(z -> hasAny(z, z), [range(1000000)])"],

@@ -64,6 +64,10 @@ def test_rows_go_out_and_in(mflow: Any, rows: Any, store: Path, tmp_path: Path) 
     ("arguments", "said"),
     [
         (["export", "l7_flow_logg", "--data", "{store}", "--out", "x.parquet"], "did you mean 'l7_flow_log'"),
+        (
+            ["export", "nope", "--data", "{store}", "--out", "x.parquet"],
+            "no table 'nope'; the tables are application_log.log, ",
+        ),
         (["export", "l7_flow_log", "--data", "{store}", "--out", "/nowhere/x.parquet"], "cannot be written"),
         (["export", "l7_flow_log", "--data", "/nowhere", "--out", "x.parquet"], "no such directory"),
         (["export", "l7_flow_log", "--data", "{store}", "--out", "x", "--from", "soon"], "is no time"),

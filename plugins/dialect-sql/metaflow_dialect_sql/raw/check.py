@@ -41,6 +41,8 @@ __all__ = ["RawStatement", "checked_raw", "checked_settings", "checked_statement
 logging.getLogger("sqlglot").setLevel(logging.ERROR)  # its remarks on statements that it does not know are ours to make
 
 _MAX_WORDS = 20_000
+_MAX_SELECTS = 200
+"""ClickHouse looks at no limit of time while it plans, and plans 3,000 of them for a minute."""
 _READING = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN"})
 _OWN = frozenset({"flow_tag", "metaflow_system"})
 """Databases of the store's own: names of tags, versions of the schema."""
@@ -242,6 +244,8 @@ def _settings(words: list[Word], place: int) -> Iterator[tuple[str, str]]:
 def _check_words(words: list[Word], rules: _Rules, config: SqlConfig) -> None:
     if len(words) > _MAX_WORDS:
         raise QuerySyntaxError("the question has too many parts; ask for less at once")
+    if sum(word.upper == "SELECT" for word in words) > _MAX_SELECTS:
+        raise QuerySyntaxError(f"the question has more than {_MAX_SELECTS} SELECTs; ask for less at once")
     last = words[-1]
     if last.kind is Kind.SIGN and last.text not in (")", "]", "*"):
         # ClickHouse would read what is added behind as a part of the question.

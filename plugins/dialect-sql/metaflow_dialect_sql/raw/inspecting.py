@@ -23,6 +23,8 @@ _LISTS = (
     "SETTINGS",
     "ENGINES",
 )
+_COMPARED = frozenset({"=", "!=", "LIKE", "ILIKE", "like", "ilike"})
+_CONSTANTS = frozenset({Kind.TEXT, Kind.NUMBER})
 _EXPLAINED = frozenset({"AST", "SYNTAX", "QUERY", "TREE", "PLAN", "PIPELINE", "ESTIMATE"})
 
 
@@ -100,10 +102,7 @@ def _show(words: list[Word], allowed: Callable[[str, int], None], database: str)
         )
         _nothing(rest[after + bool(kind) :])
         return f"SHOW CREATE {kind or 'TABLE'} {name}"
-    # FROM db, FROM table FROM db, LIKE 'x', LIMIT n: names and constants, nothing that calls or nests.
-    for word in rest:
-        if word.kind is Kind.SIGN and word.text not in (".", "=", "!=", "%"):
-            raise QuerySyntaxError(f"{word.text!r} is not taken in SHOW {what}", word.at)
+    _narrowing(rest, what)
     if what == "COLUMNS" and len(rest) > 1:
         tables = [
             each
@@ -115,6 +114,38 @@ def _show(words: list[Word], allowed: Callable[[str, int], None], database: str)
     if what in ("TABLES", "DICTIONARIES") and database and not any(each.upper in ("FROM", "IN") for each in rest):
         return f"{joined(words[: index + 1])} FROM `{database}` {joined(rest)}".rstrip()
     return joined(words)
+
+
+def _narrowing(words: list[Word], what: str) -> None:
+    """``FROM table FROM db``, ``LIKE 'x'``, ``WHERE name = 'x'``, ``LIMIT n``, and nothing else: what ClickHouse takes behind them may
+    write a file (``INTO OUTFILE``).
+
+    :raises QuerySyntaxError: something else stands there.
+    """
+    index = 0
+    while index < len(words):
+        part = words[index : index + 4]
+        kinds = [each.kind for each in part]
+        first, second = part[0].upper, part[1].upper if len(part) > 1 else ""
+        if first in ("FROM", "IN") and len(part) > 1 and part[1].is_name and second not in ("FROM", "IN", "INTO"):
+            dotted = len(part) == 4 and part[2].text == "." and kinds[2] is Kind.SIGN and part[3].is_name
+            index += 4 if dotted else 2
+        elif first in ("LIKE", "ILIKE") and kinds[1:2] == [Kind.TEXT]:
+            index += 2
+        elif first == "NOT" and second in ("LIKE", "ILIKE") and kinds[2:3] == [Kind.TEXT]:
+            index += 3
+        elif first == "LIMIT" and kinds[1:2] == [Kind.NUMBER]:
+            index += 2
+        elif (
+            first == "WHERE"
+            and len(part) == 4
+            and part[1].is_name
+            and part[2].text in _COMPARED
+            and kinds[3] in _CONSTANTS
+        ):
+            index += 4
+        else:
+            raise QuerySyntaxError(f"{part[0].text!r} is not taken in SHOW {what}", part[0].at)
 
 
 def _name(words: list[Word], allowed: Callable[[str, int], None], database: str) -> tuple[str, int]:

@@ -49,7 +49,7 @@ def export_rows(
     from metaflow_core.sdk import open_store
 
     with open_store(data, storage=storage, make=False) as store:
-        found = store.catalog.table(table)
+        found = _table(store, table)
         span = _asked(start, end)
         import pyarrow.parquet as pq
 
@@ -69,6 +69,21 @@ def export_rows(
             raise InputError(f"{out}: cannot be written: {error.strerror or error}") from error
     print(f"{count} rows of {found.name} written to {out}.", file=sys.stderr)
     return OK
+
+
+def _table(store: Store, name: str) -> Table:
+    """A table of the store by name.
+
+    :raises QueryError: there is none; where no name is near, the sentence has all that there are.
+    """
+    from metaflow_core.errors import QueryError
+
+    try:
+        return store.catalog.table(name)
+    except QueryError as error:
+        if "did you mean" in str(error):
+            raise
+        raise QueryError(f"{error}; the tables are {', '.join(sorted(store.catalog.tables))}") from error
 
 
 def _asked(start: str | None, end: str | None) -> TimeRange | None:
@@ -163,7 +178,7 @@ def import_rows(files: tuple[Path, ...], *, into: Path, table: str | None, stora
             name = table or (source.schema_arrow.metadata or {}).get(b"metaflow.table", b"").decode()
             if not name:
                 raise click.UsageError(f"{file} does not say which table its rows belong to; name it with --table.")
-            found = store.catalog.table(name)
+            found = _table(store, name)
             rows = 0
             for number, batch in enumerate(source.iter_batches(_ROWS_A_BATCH)):
                 store.write(RecordBatch(found.name, batch, f"import-{digest}-{found.name}-{number}"))
