@@ -8,7 +8,8 @@ INLINE u64 start_of_process(struct task_struct *task)
 {
 	struct task_struct *leader = 0;
 	u64 start = 0;
-	FOLLOW(leader, task->group_leader);
+	if (CAN_CAST()) leader = CAST(task, struct task_struct)->group_leader;
+	else FOLLOW(leader, task->group_leader);
 	if (HAS_START_BOOTTIME) PEEK(start, leader->start_boottime);
 	else PEEK(start, leader->real_start_time);
 	return start;
