@@ -10,9 +10,11 @@ from pathlib import Path
 
 from metaflow_core.errors import StartError
 
-__all__ = ["Processes"]
+__all__ = ["UP_STOPS_WITHIN_S", "Processes"]
 
 _PATIENCE_S = 15.0
+UP_STOPS_WITHIN_S = 20
+"""What ``mflow up`` has for its last rows: who ends a demo does not want to wait for long."""
 
 
 class Processes:
@@ -73,7 +75,7 @@ class Processes:
         return last_words(self._folder / f"{name}.log")
 
     async def stop(self, only: str = "") -> None:
-        """Stop all, or those of a name, the last started first. Never raises."""
+        """Stop all, or those of a name, the last started first; one that does not end in time is killed. Never raises."""
         for name, process in reversed(self._running):
             if only and name != only:
                 continue
@@ -81,7 +83,7 @@ class Processes:
                 if process.returncode is None:
                     process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), _PATIENCE_S)
+                await asyncio.wait_for(process.wait(), _PATIENCE_S + (UP_STOPS_WITHIN_S if name == "up" else 0))
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()

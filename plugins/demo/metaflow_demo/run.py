@@ -12,7 +12,7 @@ from pathlib import Path
 
 from metaflow_core.errors import StartError
 from metaflow_demo.network import Network, make_network
-from metaflow_demo.processes import Processes
+from metaflow_demo.processes import UP_STOPS_WITHIN_S, Processes
 from metaflow_demo.relay import relay
 from metaflow_demo.shop.plan import Plan
 from metaflow_demo.stage import make_plan, start_customers, start_shop
@@ -105,7 +105,13 @@ async def _play(
     if watcher is not None and watcher.returncode is None:
         await asyncio.sleep(1.0)
     await processes.stop("up")
-    return watcher.returncode or 0 if watcher is not None else 0
+    return _told(watcher)
+
+
+def _told(process: asyncio.subprocess.Process | None) -> int:
+    """The code to end with; it is no failure of ``mflow up`` to have been stopped before it listened to that."""
+    code = process.returncode or 0 if process is not None else 0
+    return 0 if code == -signal.SIGTERM else code
 
 
 async def _first(
@@ -130,6 +136,7 @@ async def _watch(
     """Start ``mflow up`` where the shop is, and wait until it captures."""
     data = options.data or folder / "data"
     command = [sys.executable, "-m", "metaflow_core", "up", "--data", str(data.absolute()), "--port", str(options.port)]
+    command += ["--stop-within", str(UP_STOPS_WITHIN_S)]
     # in its namespace nobody would reach what it listened on
     command.append("--no-receive")
     # processes are seen wherever they are: only those that talk to the shop are wanted
@@ -180,7 +187,7 @@ async def show_recorded(options: Options) -> int:
         command = [sys.executable, "-m", "metaflow_core", "up", "--data", str(data.absolute())]
         for capture in CAPTURES:
             command += ["--pcap", str(capture)]
-        command += ["--port", str(options.port)]
+        command += ["--port", str(options.port), "--stop-within", str(UP_STOPS_WITHIN_S)]
         print(
             "A recorded shop: gateway, catalog, orders, payments, Redis, MariaDB, PostgreSQL and DNS, under load on a wire that loses packets."
         )
@@ -194,6 +201,6 @@ async def show_recorded(options: Options) -> int:
             except TimeoutError:
                 pass
             await processes.stop()
-            return process.returncode or 0
+            return _told(process)
         finally:
             await processes.stop()
