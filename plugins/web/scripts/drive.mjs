@@ -1,6 +1,6 @@
 /**
  * Drives every screen in Chromium and prints what was found as JSON, for tests/test_pages.py.
- *   node scripts/drive.mjs screens|keyboard|trace|use|hostile|follow|memory URL [FOLDER for pictures]
+ *   node scripts/drive.mjs screens|keyboard|trace|use|hostile|follow URL [FOLDER for pictures]
  */
 
 import { launch, open, SCREENS, settled } from "./browser.mjs";
@@ -8,7 +8,7 @@ import { faults, walk } from "./reach.mjs";
 
 const [task, base, folder] = process.argv.slice(2);
 const browser = await launch();
-const tasks = { screens, keyboard, trace, use, hostile, follow, memory };
+const tasks = { screens, keyboard, trace, use, hostile, follow };
 try {
   console.log(JSON.stringify(await tasks[task]()));
 } finally {
@@ -74,6 +74,7 @@ async function keyboard() {
   out.selected = await page.locator("[role=row][aria-selected=true]").getAttribute("aria-rowindex");
   await page.locator(".side").getByRole("button", { name: "Copy as" }).focus();
   await page.keyboard.press("Enter");
+  await page.waitForSelector("[role=menuitem]:focus");
   out.menu = [await page.evaluate(() => document.activeElement?.textContent)];
   await page.keyboard.press("ArrowDown");
   out.menu.push(await page.evaluate(() => document.activeElement?.textContent));
@@ -297,36 +298,6 @@ async function follow() {
   await page.locator("section[aria-label=Doctor]").getByRole("checkbox").check();
   out.doctor = await page.locator("section[aria-label=Doctor]").innerText();
   out.wrong = wrong;
-  return out;
-}
-
-/** What the page holds after many rounds of asking everything again, in bytes, once rubbish was collected. */
-async function memory() {
-  const { page } = await open(browser, base, { width: 1440, height: 900, theme: "light" });
-  const session = await page.context().newCDPSession(page);
-  await session.send("Performance.enable");
-  const held = async () => {
-    await session.send("HeapProfiler.collectGarbage");
-    const { metrics } = await session.send("Performance.getMetrics");
-    const read = (name) => metrics.find((one) => one.name === name)?.value ?? 0;
-    return { heap: read("JSHeapUsedSize"), nodes: read("Nodes"), listeners: read("JSEventListeners") };
-  };
-  const out = {};
-  for (const name of ["overview", "map", "requests", "health"]) {
-    await page.goto(base + SCREENS[name]);
-    await settled(page);
-    const rounds = async (times) => {
-      for (let round = 0; round < times; round += 1) {
-        await page.getByRole("button", { name: "Refresh" }).click();
-        await page.waitForTimeout(40);
-      }
-      await settled(page);
-    };
-    await rounds(6);
-    const before = await held();
-    await rounds(25);
-    out[name] = { before, after: await held() };
-  }
   return out;
 }
 

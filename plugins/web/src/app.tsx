@@ -7,8 +7,11 @@ import { EVERY, useAsk, useTicks } from "./state/live";
 import { followLinks, hrefWithTime, setParams, usePlace } from "./state/location";
 import { NO_PULSE, takePulse } from "./state/pulse";
 import { CHOICES, DEFAULT_RANGE, type Range, rangeOf } from "./state/range";
+import { carried } from "./data/links";
+import { parseFilters } from "./data/sql";
 import { currentTheme, toggleTheme } from "./state/theme";
 import { clock, moment, span } from "./format";
+import { Moment } from "./ui/moment";
 import { Overview } from "./screens/overview";
 import { MapScreen } from "./screens/map";
 import { Requests } from "./screens/requests";
@@ -35,7 +38,7 @@ export function App() {
   const pulse = useAsk(takePulse, "pulse", tick);
   const server = pulse.data ?? NO_PULSE;
   const range = useMemo(
-    () => ({ ...rangeOf(place.params, Date.now() / 1000, server.oldest, server.newest), sources: server.sources }),
+    () => ({ ...rangeOf(place.params, Date.now() / 1000, server.oldest, server.newest), sources: server.sources, oldest: server.oldest }),
     [place, pulse.data, tick],
   );
   const found = SCREENS.find(([name]) => name === place.screen);
@@ -61,7 +64,7 @@ export function App() {
         </a>
         <nav aria-label="Screens">
           {SCREENS.map(([name, title]) => (
-            <a key={name} href={hrefWithTime(name)} aria-current={name === place.screen ? "page" : undefined}>
+            <a key={name} href={hrefWithTime(name, { f: carried(place.screen, name, parseFilters(place.params["f"] ?? "")) })} aria-current={name === place.screen ? "page" : undefined}>
               {title}
             </a>
           ))}
@@ -128,6 +131,7 @@ function TimeBar({ range, asked, every, setEvery, refresh }: TimeProps) {
           ))}
         </select>
       </label>
+      <Moment range={range} fixed={fixed} />
       <button type="button" class="quiet" onClick={refresh} title="Ask everything again now">
         Refresh
       </button>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from metaflow_web.pages import Pages
 
 from metaflow_core import App
 from metaflow_core.testing import free_port
+
+sys.path.insert(0, str(Path(__file__).parent))  # web_browser.py
 
 ROOT = Path(__file__).parents[3]
 CAPTURE = ROOT / "tests" / "captures" / "shop.pcap"

@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
-from metaflow_web.assets import BUILT
-
-WEB = Path(__file__).parents[1]
-PICTURES = WEB / "pictures"
-CHROMIUM = os.environ.get("METAFLOW_CHROMIUM", "/usr/bin/chromium")
+from web_browser import drive
 
 MARKUP = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>'\""
 
 
-def drive(task: str, url: str) -> Any:
-    """Runs ``scripts/drive.mjs`` and reads what it found."""
-    node = shutil.which("node")
-    if node is None or not (WEB / "node_modules" / "playwright-core").is_dir():
-        pytest.skip("node or playwright-core is missing; install Node 20 and run plugins/web/build.sh")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"{CHROMIUM} is missing; run: apt-get install chromium")
-    if not (BUILT / "index.html").is_file():
-        pytest.skip("the pages are not built; run plugins/web/build.sh")
-    PICTURES.mkdir(exist_ok=True)
-    done = subprocess.run(
-        [node, "scripts/drive.mjs", task, url, str(PICTURES)],
-        cwd=WEB,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_every_screen_at_two_widths_in_both_themes(running: Any) -> None:
-    found = drive("screens", running.url)
+    found = drive("drive.mjs", "screens", running.url)
     assert len(found) == 8 * 2 * 2
     says = {
         "overview": ("555", "136", "127.0.0.1:16379", "Redis", "WRONGTYPE", "What changed", "nothing to compare with"),
@@ -69,7 +41,7 @@ def test_every_screen_at_two_widths_in_both_themes(running: Any) -> None:
 
 def test_everything_is_reached_by_keyboard(running: Any) -> None:
     """Tab comes to every link, button and box of every screen, and shows where it is; tables and menus are walked by arrows."""
-    found = drive("keyboard", running.url)
+    found = drive("drive.mjs", "keyboard", running.url)
     assert found["wrong"] == []
     for screen in found["screens"]:
         assert screen["count"] > 10, screen["name"]
@@ -82,7 +54,7 @@ def test_everything_is_reached_by_keyboard(running: Any) -> None:
 
 def test_a_trace_and_its_evidence(running: Any) -> None:
     """List, waterfall, evidence and flame graph of what nginx handed on, linked by the request id that it gave."""
-    found = drive("trace", running.url)
+    found = drive("drive.mjs", "trace", running.url)
     assert [(each["width"], each["theme"]) for each in found] == [(1440, "light"), (800, "dark")]
     for each in found:
         where = f"at {each['width']} in {each['theme']}"
@@ -111,7 +83,7 @@ def test_a_trace_and_its_evidence(running: Any) -> None:
 @pytest.fixture(scope="module")
 def used(running: Any) -> Any:
     """What a person did, once for the tests that look at it."""
-    return drive("use", running.url)
+    return drive("drive.mjs", "use", running.url)
 
 
 def test_what_a_person_does(used: Any) -> None:
@@ -154,7 +126,7 @@ def test_following_promql_slider_and_doctor(running: Any) -> None:
         *(f"data: {json.dumps({'rows': [row], 'skipped': 1})}\n\n" for row in rows),
     ]
     try:
-        found = drive("follow", running.url)
+        found = drive("drive.mjs", "follow", running.url)
     finally:
         running.front.tail = []
     assert found["wrong"] == []
@@ -168,14 +140,6 @@ def test_following_promql_slider_and_doctor(running: Any) -> None:
     assert (found["whole"], found["slice"]) == (5, "1")
     assert found["promql"].startswith("sum by (auto_service_0")
     assert "CAP_NET_RAW" in found["doctor"]
-
-
-def test_memory_stays_flat_over_many_rounds(running: Any) -> None:
-    for screen, found in drive("memory", running.url).items():
-        before, after = found["before"], found["after"]
-        assert after["heap"] < before["heap"] * 1.5 + 2e6, f"{screen}: {before} -> {after}"
-        assert after["nodes"] < before["nodes"] * 1.5 + 500, f"{screen}: {before} -> {after}"
-        assert after["listeners"] < before["listeners"] * 1.5 + 100, f"{screen}: {before} -> {after}"
 
 
 def test_what_is_copied_as_curl_can_be_run(used: Any) -> None:
@@ -199,7 +163,7 @@ def test_markup_in_names_is_shown_and_never_run(running: Any) -> None:
 
     running.front.change = change
     try:
-        found = drive("hostile", running.url)
+        found = drive("drive.mjs", "hostile", running.url)
     finally:
         running.front.change = lambda body: body
     for screen in found:

@@ -6,13 +6,12 @@
 
 import type { Filter } from "./sql";
 
-/** When rows of each kind were seen, in seconds since 1970, and the ports on which packets saw TLS. */
+/** When rows of each kind were seen, in seconds since 1970. */
 export interface Sources {
   kinds: Record<string, { oldest: number; newest: number }>;
-  tlsPorts: number[];
 }
 
-export const NO_SOURCES: Sources = { kinds: {}, tlsPorts: [] };
+export const NO_SOURCES: Sources = { kinds: {} };
 
 interface Span {
   from: number;
@@ -24,16 +23,14 @@ const AT_ONE_END = "(observation_point = 's-p' or gprocess_id_1 = 0)";
 /** A filter on one of these wants rows of other places too. */
 const PLACES = new Set(["observation_point", "signal_source", "trace_id", "flow_id"]);
 
-/** Conditions under which a row of the request log (`log`) or of the metrics counts; none where every row does. */
-export function counted(range: Span, table: "log" | "metrics", filters: Filter[] = []): string[] {
+/** Conditions under which a row of the request log or of the metrics of applications counts; none where every row does. */
+export function counted(range: Span, filters: Filter[] = []): string[] {
   if (filters.some((filter) => PLACES.has(filter.column))) return [];
   const kinds = Object.entries(range.sources?.kinds ?? {}).filter(([, seen]) => seen.oldest < range.to && seen.newest >= range.from);
   const there = new Set(kinds.map(([name]) => name));
   if (there.has("packet")) {
     if (there.size === 1) return [];
-    const ports = range.sources?.tlsPorts ?? [];
-    const inside = table === "log" ? "is_tls = 1" : ports.length > 0 ? `server_port in (${ports.join(", ")})` : "";
-    const processes = there.has("ebpf") && inside ? ` or (signal_source = 3 and ${inside} and ${AT_ONE_END})` : "";
+    const processes = there.has("ebpf") ? ` or (signal_source = 3 and is_tls = 1 and ${AT_ONE_END})` : "";
     return [processes ? `(signal_source = 0${processes})` : "signal_source = 0"];
   }
   return there.has("ebpf") ? [`signal_source = 3 and ${AT_ONE_END}`] : [];

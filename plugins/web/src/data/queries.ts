@@ -24,17 +24,11 @@ export const newest = (table: string): Question =>
 export const sources = (): Question =>
   log("SELECT signal_source, Max(time) AS newest, Min(time) AS oldest, Count(row) AS rows FROM l7_flow_log GROUP BY signal_source");
 
-export const tlsPorts = (): Question =>
-  log(
-    "SELECT server_port, Count(row) AS rows FROM l7_flow_log WHERE signal_source = 0 and l7_protocol = 'TLS' " +
-      "GROUP BY server_port ORDER BY rows DESC LIMIT 100",
-  );
-
 export const timeline = (range: Range): Question =>
   metrics(
     `SELECT time(time, ${stepOf(range)}) AS t, Sum(request) AS requests, Sum(error) AS errors, Sum(timeout) AS timeouts, ` +
       `Avg(rrt) AS delay, Max(rrt_max) AS slowest FROM application_map.${precisionOf(range)} ` +
-      `WHERE ${where(range, [], counted(range, "metrics"))} GROUP BY t ORDER BY t`,
+      `WHERE ${where(range, [], counted(range))} GROUP BY t ORDER BY t`,
     "sum(flow_metrics__application_map__request__1m) / 60",
   );
 
@@ -42,7 +36,7 @@ export const services = (range: Range): Question =>
   log(
     "SELECT auto_service_1, server_port, l7_protocol, Count(row) AS requests, Sum(error) AS errors, Sum(timeout) AS timeouts, " +
       "Avg(rrt) AS delay, Percentile(rrt, 50) AS p50, Percentile(rrt, 95) AS p95, Max(rrt) AS slowest, Uniq(ip_0) AS clients " +
-      `FROM l7_flow_log WHERE ${where(range, [], counted(range, "log"))} ` +
+      `FROM l7_flow_log WHERE ${where(range, [], counted(range))} ` +
       "GROUP BY auto_service_1, server_port, l7_protocol ORDER BY requests DESC LIMIT 200",
   );
 
@@ -50,7 +44,7 @@ export const failures = (range: Range): Question =>
   log(
     "SELECT l7_protocol, auto_service_1, server_port, request_type, endpoint, response_status, response_code, " +
       "Count(row) AS times, Any(response_exception) AS said FROM l7_flow_log " +
-      `WHERE ${where(range, [], [FAILED, ...counted(range, "log")])} ` +
+      `WHERE ${where(range, [], [FAILED, ...counted(range)])} ` +
       "GROUP BY l7_protocol, auto_service_1, server_port, request_type, endpoint, response_status, response_code " +
       "ORDER BY times DESC LIMIT 12",
   );
@@ -58,7 +52,7 @@ export const failures = (range: Range): Question =>
 export const slowest = (range: Range): Question =>
   log(
     "SELECT flow_id, start_time, end_time, req_tcp_seq, l7_protocol, auto_service_1, server_port, request_type, request_resource, endpoint, response_status, " +
-      `response_duration FROM l7_flow_log WHERE ${where(range, [], counted(range, "log"))} ORDER BY response_duration DESC LIMIT 8`,
+      `response_duration FROM l7_flow_log WHERE ${where(range, [], counted(range))} ORDER BY response_duration DESC LIMIT 8`,
   );
 
 /** Ways to make ends of rows one node of the map: a name, and the columns of either end. */
@@ -73,19 +67,28 @@ export const GROUPS: [string, string][] = [
   ["host", "Host"],
 ];
 
+export const MOST_EDGES = 5000;
+
 export const edges = (range: Range, group: string, filters: Filter[]): Question =>
   metrics(
-    `SELECT ${group}_0 AS client, ${group}_1 AS server, server_port, l7_protocol, Sum(request) AS requests, Sum(error) AS errors, ` +
+    `SELECT ${group}_0 AS client, ${group}_1 AS server, server_port, l7_protocol, is_tls, Sum(request) AS requests, Sum(error) AS errors, ` +
       "Sum(timeout) AS timeouts, Avg(rrt) AS delay, Max(rrt_max) AS slowest, Any(ip_1) AS server_ip " +
-      `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters, counted(range, "metrics", filters))} ` +
-      "GROUP BY client, server, server_port, l7_protocol ORDER BY requests DESC LIMIT 5000",
+      `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters, counted(range, filters))} ` +
+      `GROUP BY client, server, server_port, l7_protocol, is_tls ORDER BY requests DESC LIMIT ${MOST_EDGES}`,
     `sum by (${group}_0, ${group}_1, server_port, l7_protocol_enum) (flow_metrics__application_map__request__1m)`,
+  );
+
+/** How many groups each tag would make of all servers, and how many services there are. */
+export const groupsOf = (range: Range, tags: string[], filters: Filter[]): Question =>
+  metrics(
+    `SELECT Uniq(auto_service_1) AS services, ${tags.map((tag) => `Uniq(${tag}_1) AS ${tag}`).join(", ")} ` +
+      `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters, counted(range, filters))}`,
   );
 
 export const edgeTimeline = (range: Range, filters: Filter[]): Question =>
   metrics(
     `SELECT time(time, ${stepOf(range, 60)}) AS t, Sum(request) AS requests, Sum(error) AS errors, Avg(rrt) AS delay ` +
-      `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters, counted(range, "metrics", filters))} GROUP BY t ORDER BY t`,
+      `FROM application_map.${precisionOf(range)} WHERE ${where(range, filters, counted(range, filters))} GROUP BY t ORDER BY t`,
   );
 
 export const REQUEST_COLUMNS = [
@@ -97,14 +100,14 @@ export const MOST_REQUESTS = 5000;
 
 export const requests = (range: Range, filters: Filter[], sort: string): Question =>
   log(
-    `SELECT ${REQUEST_COLUMNS.join(", ")} FROM l7_flow_log WHERE ${where(range, filters, counted(range, "log", filters))} ` +
+    `SELECT ${REQUEST_COLUMNS.join(", ")} FROM l7_flow_log WHERE ${where(range, filters, counted(range, filters))} ` +
       `ORDER BY ${sort === "slowest" ? "response_duration" : "start_time"} DESC LIMIT ${MOST_REQUESTS}`,
   );
 
 export const requestCounts = (range: Range, filters: Filter[]): Question =>
   log(
     `SELECT time(time, ${stepOf(range)}) AS t, response_status, Count(row) AS rows FROM l7_flow_log ` +
-      `WHERE ${where(range, filters, counted(range, "log", filters))} GROUP BY t, response_status ORDER BY t`,
+      `WHERE ${where(range, filters, counted(range, filters))} GROUP BY t, response_status ORDER BY t`,
   );
 
 /** Columns beside the table of requests, by which it can be narrowed. */
@@ -118,13 +121,14 @@ export const FACETS: [string, string][] = [
   ["response_code", "Code"],
   ["request_domain", "Domain"],
   ["auto_service_0", "Client"],
+  ["is_tls", "Encrypted"],
   ["observation_point", "Seen at"],
 ];
 
 export const facet = (range: Range, filters: Filter[], column: string, table = "l7_flow_log"): Question =>
   log(
     `SELECT ${column} AS value, Count(row) AS rows FROM ${table} ` +
-      `WHERE ${where(range, filters.filter((filter) => filter.column !== column), table === "l7_flow_log" ? counted(range, "log", [...filters, { column, op: "=", value: "" }]) : [])} GROUP BY value ORDER BY rows DESC LIMIT 12`,
+      `WHERE ${where(range, filters.filter((filter) => filter.column !== column), table === "l7_flow_log" ? counted(range, [...filters, { column, op: "=", value: "" }]) : [])} GROUP BY value ORDER BY rows DESC LIMIT 12`,
   );
 
 /** What tells one row from all others: no table has a number for each row yet that is filled (`_id` is 0). */
@@ -185,8 +189,10 @@ export const flowTimeline = (range: Range, filters: Filter[]): Question =>
       `FROM l4_flow_log WHERE ${where(range, filters)} GROUP BY t ORDER BY t`,
   );
 
+/** A text as one word of a shell, whatever is in it. */
+const shellWord = (text: string): string => `'${text.replace(/'/g, "'\\''")}'`;
+
 /** The same question for a shell. The address is that of the page's own server. */
 export function curl(question: Question, origin: string): string {
-  const body = JSON.stringify({ db: question.db, sql: question.sql }).replace(/'/g, "'\\''");
-  return `curl -s '${origin}' -H 'content-type: application/json' -d '${body}'`;
+  return `curl -s ${shellWord(origin)} -H 'content-type: application/json' -d ${shellWord(JSON.stringify({ db: question.db, sql: question.sql }))}`;
 }

@@ -40,7 +40,7 @@ export function writeFilters(filters: Filter[]): string {
 }
 
 /** Columns of numbers are compared with numbers; all others with texts. */
-const NUMBERS = new Set(["server_port", "client_port", "response_code", "flow_id", "process_id_0", "process_id_1"]);
+const NUMBERS = new Set(["server_port", "client_port", "response_code", "flow_id", "process_id_0", "process_id_1", "is_tls"]);
 
 export function condition(filter: Filter): string {
   if (filter.op === "like") return `${filter.column} like ${quote(`*${filter.value}*`)}`;

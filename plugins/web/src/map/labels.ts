@@ -42,7 +42,7 @@ export function linesOf(graph: Graph, layout: Layout): Map<string, Line> {
     const to = layout.places.get(edge.to);
     if (!from || !to) continue;
     const beside = pairs.get(JSON.stringify([edge.from, edge.to])) ?? [edge.id];
-    const line = curve(from, to, (beside.indexOf(edge.id) - (beside.length - 1) / 2) * BESIDE);
+    const line = curve(from, to, (beside.indexOf(edge.id) - (beside.length - 1) / 2) * BESIDE, layout.down);
     let label = line.at(WAYS[0] ?? 0.5);
     let least = Infinity;
     for (const way of graph.edges.length > MOST_MOVED ? [] : WAYS) {

@@ -1,5 +1,5 @@
 /**
- * Places nodes in columns from callers to called, left to right. Layered drawing after Sugiyama, Tagawa and Toda (1981): edges of
+ * Places nodes in layers from callers to called, left to right or, where there is more height than width, downwards. Layered drawing after Sugiyama, Tagawa and Toda (1981): edges of
  * cycles are turned round, nodes get the longest path as their column, and sweeps by the mean of the neighbours reduce crossings.
  * Deterministic: the same graph gives the same picture, whatever the order of its rows.
  */
@@ -15,22 +15,33 @@ export interface Layout {
   places: Map<string, Place>;
   width: number;
   height: number;
+  /** Callers stand above what they call, instead of left of it. */
+  down: boolean;
+}
+
+/** The room there is, in pixels. */
+export interface Room {
+  width: number;
+  height: number;
 }
 
 export const NODE_WIDTH = 176;
 export const NODE_HEIGHT = 46;
-const GAP_X = 156;
-const GAP_Y = 26;
-/** A small graph takes the room there is: its labels come apart. */
-const MOST_GAP_Y = 104;
-/** Height by width of the picture that a small graph tries to fill. */
-const SHAPE = 0.42;
+/** Between layers, where the labels of edges stand; and between nodes of a layer: at least, and in a small graph, which takes the room there is. */
+const GAPS = {
+  right: { layer: 156, least: 26, most: 104 },
+  down: { layer: 88, least: 26, most: 150 },
+};
+/** Height by width of the picture that a small graph tries to fill, where nobody says. */
+const ROOM: Room = { width: 1000, height: 420 };
+/** Left to right is read more easily: downwards only where that is so much larger. */
+const MUCH = 1.3;
 const MARGIN = 30;
 const SWEEPS = 8;
 /** A column longer than this is broken into several: a client of 400 servers would be a picture of one pixel's width. */
 const MOST_IN_COLUMN = 24;
 
-export function layoutOf(graph: Graph): Layout {
+export function layoutOf(graph: Graph, room: Room = ROOM): Layout {
   const ids = graph.nodes.map((node) => node.id).sort();
   const index = new Map(ids.map((id, at) => [id, at]));
   const next: number[][] = ids.map(() => []);
@@ -46,7 +57,13 @@ export function layoutOf(graph: Graph): Layout {
   breakCycles(next);
   next.forEach((targets, from) => targets.forEach((to) => back[to]?.push(from)));
   const layers = split(order(columns(next, back), next, back));
-  return place(layers, ids, back);
+  const [right, down] = [false, true].map((way) => place(layers, ids, back, room, way)) as [Layout, Layout];
+  return scaleOf(down, room) > MUCH * scaleOf(right, room) ? down : right;
+}
+
+/** How large a layout can be shown; never larger than life. */
+function scaleOf(layout: Layout, room: Room): number {
+  return Math.min(1, room.width / layout.width, room.height / layout.height);
 }
 
 /** Turns every edge that leads back to a node on the way to it, walking depth first without recursion. */
@@ -132,32 +149,37 @@ function split(layers: number[][]): number[][] {
   });
 }
 
-/** Heights follow the callers where there is room, so that a chain is a straight line. */
-function place(layers: number[][], ids: string[], back: number[][]): Layout {
+/** Places along a layer follow the callers where there is room, so that a chain is a straight line. */
+function place(layers: number[][], ids: string[], back: number[][], room: Room, down: boolean): Layout {
+  const gaps = down ? GAPS.down : GAPS.right;
+  const [deep, wide] = down ? [NODE_HEIGHT, NODE_WIDTH] : [NODE_WIDTH, NODE_HEIGHT];
   const most = Math.max(1, ...layers.map((layer) => layer.length));
-  const width = 2 * MARGIN + layers.length * NODE_WIDTH + Math.max(0, layers.length - 1) * GAP_X;
-  const step = NODE_HEIGHT + Math.min(MOST_GAP_Y, Math.max(GAP_Y, (SHAPE * width) / most - NODE_HEIGHT));
-  const tallest = most * step;
-  const places = new Map<string, Place>();
-  layers.forEach((layer, column) => {
+  const depth = 2 * MARGIN + layers.length * deep + Math.max(0, layers.length - 1) * gaps.layer;
+  const breadth = (down ? room.width / room.height : room.height / room.width) * depth;
+  const step = wide + Math.min(gaps.most, Math.max(gaps.least, breadth / most - wide));
+  const along = new Map<number, number>();
+  for (const layer of layers) {
     const wanted = layer.map((at, position) => {
-      const callers = (back[at] ?? []).flatMap((other) => places.get(ids[other] ?? "")?.y ?? []);
-      const middle = (tallest - layer.length * step) / 2 + position * step;
-      return callers.length > 0 && layer.length < 6 ? callers.reduce((sum, y) => sum + y, 0) / callers.length - MARGIN : middle;
+      const callers = (back[at] ?? []).flatMap((other) => along.get(other) ?? []);
+      const middle = ((most - layer.length) * step) / 2 + position * step;
+      return callers.length > 0 && layer.length < 6 ? callers.reduce((sum, one) => sum + one, 0) / callers.length : middle;
     });
-    // each at least a step below the one before, then all moved back to where they are wanted on average
-    let lowest = -Infinity;
-    const ys = wanted.map((y) => (lowest = Math.max(y, lowest + step)));
-    const shift = layer.length > 0 ? wanted.reduce((sum, y, at) => sum + y - (ys[at] ?? 0), 0) / layer.length : 0;
-    layer.forEach((at, position) => {
-      places.set(ids[at] ?? "", { x: MARGIN + column * (NODE_WIDTH + GAP_X), y: MARGIN + (ys[position] ?? 0) + shift });
-    });
+    // each at least a step behind the one before, then all moved back to where they are wanted on average
+    let last = -Infinity;
+    const found = wanted.map((one) => (last = Math.max(one, last + step)));
+    const shift = layer.length > 0 ? wanted.reduce((sum, one, at) => sum + one - (found[at] ?? 0), 0) / layer.length : 0;
+    layer.forEach((at, position) => along.set(at, (found[position] ?? 0) + shift));
+  }
+  const first = [...along.values()].reduce((least, one) => Math.min(least, one), Infinity);
+  const places = new Map<string, Place>();
+  let end = 0;
+  layers.forEach((layer, number) => {
+    for (const at of layer) {
+      const across = MARGIN + (along.get(at) ?? 0) - first;
+      const ahead = MARGIN + number * (deep + gaps.layer);
+      end = Math.max(end, across + wide + MARGIN);
+      places.set(ids[at] ?? "", down ? { x: across, y: ahead } : { x: ahead, y: across });
+    }
   });
-  const top = Math.min(MARGIN, ...[...places.values()].map((at) => at.y));
-  for (const at of places.values()) at.y += MARGIN - top;
-  return {
-    places,
-    width,
-    height: Math.max(0, ...[...places.values()].map((at) => at.y)) + NODE_HEIGHT + MARGIN,
-  };
+  return { places, width: down ? end : depth, height: down ? depth : end, down };
 }

@@ -1,11 +1,12 @@
 /** The map as SVG: drag to move, wheel or + and - to zoom, Tab and Enter to pick. */
 
+import { Component } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count, duration, percent, rate } from "../format";
 import { protocolColor } from "../ui/bits";
-import type { Edge, Graph, Node } from "./graph";
+import { beginsHere, type Edge, type Graph, type Node } from "./graph";
 import { type Line, linesOf } from "./labels";
-import { type Layout, layoutOf, NODE_HEIGHT, NODE_WIDTH, type Place } from "./layout";
+import { type Layout, layoutOf, NODE_HEIGHT, NODE_WIDTH, type Place, type Room } from "./layout";
 
 interface Props {
   graph: Graph;
@@ -26,33 +27,57 @@ const MOST_LABELS = 60;
 export function MapView({ graph, lastingS, picked, onPick }: Props) {
   const svg = useRef<SVGSVGElement>(null);
   const shape = useMemo(() => JSON.stringify([graph.nodes.map((n) => n.id).sort(), graph.edges.map((e) => e.id).sort()]), [graph]);
+  const [room, setRoom] = useState<Room>(() => ({ width: Math.max(300, window.innerWidth - 60), height: Math.max(380, window.innerHeight - 250) }));
   // counters change with every refresh, the shape seldom: places stay as long as nobody comes or goes
-  const layout = useMemo(() => layoutOf(graph), [shape]);
+  const layout = useMemo(() => layoutOf(graph, room), [shape, room]);
   const lines = useMemo(() => linesOf(graph, layout), [layout]);
-  const whole = useMemo(() => fit(layout, svg.current), [layout]);
+  const whole = useMemo(() => fit(layout, room), [layout]);
   const [box, setBox] = useState<Box | null>(null);
   const shown = box ?? whole;
   useEffect(() => setBox(null), [shape]);
+  // while it moves the picture is moved as a whole, which costs nothing however much is in it; drawn anew it is when it rests
+  const now = useRef(shown);
+  now.current = shown;
+  const pending = useRef<Box | null>(null);
+  const rest = useRef(0);
+  const preview = (next: Box) => {
+    const element = svg.current;
+    if (!element) return;
+    pending.current = next;
+    const { clientWidth: width, clientHeight: height } = element;
+    const unit = (box: Box) => Math.min(width / box.width, height / box.height);
+    const by = unit(next) / unit(now.current);
+    const shift = (room: number, long: number, from: number, to: number) => ((room - long * unit(now.current)) / 2) * (1 - by) + (from - to) * unit(next);
+    const [x, y] = [shift(width, now.current.width, now.current.x, next.x), shift(height, now.current.height, now.current.y, next.y)];
+    element.style.willChange = "transform";
+    element.style.transform = `translate(${x}px, ${y}px) scale(${by})`;
+  };
+  const commit = () => {
+    if (pending.current) setBox(pending.current);
+    pending.current = null;
+    if (svg.current) svg.current.style.transform = svg.current.style.willChange = "";
+  };
   useEffect(() => {
     const element = svg.current;
     if (!element) return;
-    const again = new ResizeObserver(() => setBox((old) => old ?? null));
+    const again = new ResizeObserver(() => setRoom((old) => roomOf(element, old)));
     again.observe(element);
     const wheel = (event: WheelEvent) => {
       event.preventDefault();
-      const frame = element.getBoundingClientRect();
-      setBox((old) => zoom(old ?? whole, event.deltaY > 0 ? 1.15 : 1 / 1.15, (event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height));
+      const frame = (element.parentElement ?? element).getBoundingClientRect();
+      preview(zoom(pending.current ?? now.current, event.deltaY > 0 ? 1.15 : 1 / 1.15, (event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height));
+      window.clearTimeout(rest.current);
+      rest.current = window.setTimeout(commit, 160);
     };
     element.addEventListener("wheel", wheel, { passive: false });
     return () => {
       again.disconnect();
+      window.clearTimeout(rest.current);
       element.removeEventListener("wheel", wheel);
     };
-  }, [whole]);
+  }, []);
 
   const drag = useRef<{ x: number; y: number; box: Box } | null>(null);
-  const busiestEdge = Math.max(1, ...graph.edges.map((edge) => edge.requests));
-  const related = useMemo(() => neighbours(graph, picked), [graph, picked]);
   const keys = (event: KeyboardEvent) => {
     const moves: Record<string, [number, number]> = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
     const move = moves[event.key];
@@ -77,15 +102,19 @@ export function MapView({ graph, lastingS, picked, onPick }: Props) {
         onPointerDown={(event) => {
           if ((event.target as Element).closest(".node, .edge")) return;
           event.currentTarget.setPointerCapture(event.pointerId);
+          commit();
           drag.current = { x: event.clientX, y: event.clientY, box: shown };
         }}
         onPointerMove={(event) => {
           const start = drag.current;
           if (!start) return;
-          const scale = start.box.width / event.currentTarget.clientWidth;
-          setBox({ ...start.box, x: start.box.x - (event.clientX - start.x) * scale, y: start.box.y - (event.clientY - start.y) * scale });
+          const scale = 1 / Math.min(event.currentTarget.clientWidth / start.box.width, event.currentTarget.clientHeight / start.box.height);
+          preview({ ...start.box, x: start.box.x - (event.clientX - start.x) * scale, y: start.box.y - (event.clientY - start.y) * scale });
         }}
-        onPointerUp={() => (drag.current = null)}
+        onPointerUp={() => {
+          drag.current = null;
+          commit();
+        }}
       >
         <defs>
           {["calm", "bad"].map((tone) => (
@@ -94,23 +123,20 @@ export function MapView({ graph, lastingS, picked, onPick }: Props) {
             </marker>
           ))}
         </defs>
-        {graph.edges.map((edge) => (
-          <EdgeLine
-            key={edge.id}
-            edge={edge}
-            line={lines.get(edge.id)}
-            thick={1.2 + 3.8 * Math.sqrt(edge.requests / busiestEdge)}
-            labelled={graph.edges.length <= MOST_LABELS || related.has(edge.id)}
-            faded={picked !== "" && !related.has(edge.id)}
-            picked={picked === edge.id}
-            lastingS={lastingS}
-            onPick={onPick}
-          />
-        ))}
-        {graph.nodes.map((node) => (
-          <NodeBox key={node.id} node={node} at={layout.places.get(node.id)} faded={picked !== "" && !related.has(node.id)} picked={picked === node.id} lastingS={lastingS} onPick={onPick} />
-        ))}
+        <Drawing graph={graph} layout={layout} lines={lines} picked={picked} lastingS={lastingS} onPick={onPick} />
       </svg>
+      <p class="map-legend note" aria-hidden="true">
+        <i class="key line" /> thicker: more requests <i class="key box" /> some fail, red from 5 % <i class="key box begins" /> it begins here: nothing it calls explains it
+        {graph.edges.some((edge) => edge.tls > 0) && (
+          <>
+            {" "}
+            <svg width="9" height="10" viewBox="-.5 -.5 9 10">
+              <path class="lock" d="M0 3.5h8v5.5h-8zM1.8 3.5v-1.4a2.2 2.2 0 0 1 4.4 0v1.4" />
+            </svg>{" "}
+            encrypted
+          </>
+        )}
+      </p>
       <div class="map-tools">
         <button type="button" onClick={() => setBox(zoom(shown, 1 / 1.3))} aria-label="Nearer">
           +
@@ -126,10 +152,53 @@ export function MapView({ graph, lastingS, picked, onPick }: Props) {
   );
 }
 
+interface DrawingProps extends Props {
+  layout: Layout;
+  lines: Map<string, Line>;
+}
+
+/**
+ * Moving and zooming change the window on it only: thousands of shapes are not compared at each step of the mouse. (A memo of its element
+ * would keep the whole tree in which it was first used, and that one the one before: 50 kB at each refresh.)
+ */
+class Drawing extends Component<DrawingProps> {
+  override shouldComponentUpdate(next: DrawingProps): boolean {
+    return (["graph", "layout", "lines", "picked", "lastingS"] as const).some((name) => next[name] !== this.props[name]);
+  }
+
+  override render(props: DrawingProps) {
+    return <Shapes {...props} />;
+  }
+}
+
+/** Lines, then boxes, then what is written at the lines: no line crosses a text. */
+function Shapes({ graph, layout, lines, picked, lastingS, onPick }: DrawingProps) {
+  const related = useMemo(() => neighbours(graph, picked), [graph, picked]);
+  const most = graph.edges.reduce((found, edge) => Math.max(found, edge.requests), 1);
+  const few = graph.edges.length <= MOST_LABELS;
+  return (
+    <>
+      {graph.edges.map((edge) => (
+        <EdgeLine key={edge.id} edge={edge} line={lines.get(edge.id)} thick={1.2 + 3.8 * Math.sqrt(edge.requests / most)} faded={picked !== "" && !related.has(edge.id)} picked={picked === edge.id} lastingS={lastingS} onPick={onPick} />
+      ))}
+      {graph.nodes.map((node) => (
+        <NodeBox key={node.id} node={node} at={layout.places.get(node.id)} faded={picked !== "" && !related.has(node.id)} picked={picked === node.id} lastingS={lastingS} onPick={onPick} />
+      ))}
+      {graph.edges.map((edge) => (few || related.has(edge.id)) && <EdgeLabel key={edge.id} edge={edge} line={lines.get(edge.id)} faded={picked !== "" && !related.has(edge.id)} lastingS={lastingS} />)}
+    </>
+  );
+}
+
+/** The room of the picture, in steps: a scroll bar that comes or goes moves nothing. */
+function roomOf(element: Element, old: Room): Room {
+  const next = { width: Math.max(300, Math.round(element.clientWidth / 40) * 40), height: Math.max(300, Math.round(element.clientHeight / 40) * 40) };
+  return next.width === old.width && next.height === old.height ? old : next;
+}
+
 /** Everything, but never larger than life: two nodes do not fill a screen. */
-function fit(layout: Layout, svg: SVGSVGElement | null): Box {
-  const width = Math.max(layout.width, svg?.clientWidth ?? Math.min(900, window.innerWidth - 60));
-  const height = Math.max(layout.height, Math.min(svg?.clientHeight ?? 500, 560));
+function fit(layout: Layout, room: Room): Box {
+  const width = Math.max(layout.width, room.width);
+  const height = Math.max(layout.height, room.height);
   return { x: (layout.width - width) / 2, y: (layout.height - height) / 2, width, height };
 }
 
@@ -169,28 +238,33 @@ function NodeBox({ node, at, faded, picked, lastingS, onPick }: NodeProps) {
   if (!at) return null;
   const share = node.requests > 0 ? node.failed / node.requests : 0;
   const tone = share >= 0.05 ? "bad" : share > 0 ? "warn" : "calm";
+  const begins = beginsHere(node);
   const says = node.isSource ? "only calls" : `${rate(node.requests / lastingS)} · ${percent(share)} failed`;
   return (
     <g
-      class={`node ${tone} ${faded ? "faded" : ""} ${picked ? "picked" : ""}`}
+      class={`node ${tone} ${begins ? "begins" : ""} ${faded ? "faded" : ""} ${picked ? "picked" : ""}`}
       transform={`translate(${at.x} ${at.y})`}
       tabindex={0}
       role="button"
-      aria-label={`${node.label}: ${says}`}
+      aria-label={`${node.label}: ${says}${begins ? ", failures begin here" : ""}`}
       aria-pressed={picked}
       onClick={() => onPick(picked ? "" : node.id)}
       onKeyDown={(event) => activate(event, () => onPick(picked ? "" : node.id))}
     >
-      <title>{`${node.label}\n${count(node.requests)} requests, ${percent(share)} failed\n${node.protocols.join(", ")}`}</title>
+      <title>{`${node.label}\n${count(node.requests)} requests, ${percent(share)} failed${begins ? "; nothing that it calls explains them" : ""}\n${node.protocols.join(", ")}`}</title>
       <rect width={NODE_WIDTH} height={NODE_HEIGHT} rx="9" />
       <rect class="node-side" width="5" height={NODE_HEIGHT - 16} x="0" y="8" rx="2.5" style={{ fill: node.protocols[0] ? `var(${protocolColor(node.protocols[0])})` : "var(--muted)" }} />
       <text x="16" y="19" class="node-name">
         {cut(node.label, 23)}
       </text>
       <text x="16" y="35" class="node-says">
-        {cut(node.isSource ? says : `${node.protocols.join(", ")} · ${rate(node.requests / lastingS)}`, 27)}
+        {cut(node.isSource ? says : `${rate(node.requests / lastingS)} · ${node.protocols.join(", ")}`, share > 0 ? 19 : 27)}
       </text>
-      {share > 0 && <circle class="node-mark" cx={NODE_WIDTH - 14} cy="14" r="5" />}
+      {share > 0 && (
+        <text x={NODE_WIDTH - 10} y="35" class="node-share">
+          {percent(share)}
+        </text>
+      )}
     </g>
   );
 }
@@ -199,14 +273,13 @@ interface EdgeProps {
   edge: Edge;
   line: Line | undefined;
   thick: number;
-  labelled: boolean;
   faded: boolean;
   picked: boolean;
   lastingS: number;
   onPick: (id: string) => void;
 }
 
-function EdgeLine({ edge, line, thick, labelled, faded, picked, lastingS, onPick }: EdgeProps) {
+function EdgeLine({ edge, line, thick, faded, picked, lastingS, onPick }: EdgeProps) {
   if (!line) return null;
   const share = edge.requests > 0 ? edge.failed / edge.requests : 0;
   const { path } = line.curve;
@@ -216,21 +289,35 @@ function EdgeLine({ edge, line, thick, labelled, faded, picked, lastingS, onPick
       class={`edge ${share >= 0.05 ? "bad" : "calm"} ${faded ? "faded" : ""} ${picked ? "picked" : ""}`}
       tabindex={0}
       role="button"
-      aria-label={`${edge.from} calls ${edge.to} by ${edge.protocol}: ${says}, ${percent(share)} failed`}
+      aria-label={`${edge.from} calls ${edge.to} by ${edge.protocol}: ${says}, ${percent(share)} failed${edge.tls > 0 ? ", encrypted" : ""}`}
       onClick={() => onPick(picked ? "" : edge.id)}
       onKeyDown={(event) => activate(event, () => onPick(picked ? "" : edge.id))}
     >
-      <title>{`${edge.from} → ${edge.to}\n${edge.protocol}: ${count(edge.requests)} requests, ${says}, slowest ${duration(edge.slowest)}, ${percent(share)} failed`}</title>
+      <title>{`${edge.from} → ${edge.to}\n${edge.protocol}: ${count(edge.requests)} requests, ${says}, slowest ${duration(edge.slowest)}, ${percent(share)} failed${edge.tls > 0 ? `\n${edge.tls < 1 ? `${percent(edge.tls)} encrypted` : "encrypted"}` : ""}`}</title>
       <path d={path} class="edge-touch" />
       <path d={path} class="edge-line" style={{ strokeWidth: `${thick}px`, stroke: share >= 0.05 ? "var(--bad)" : `var(${protocolColor(edge.protocol)})` }} marker-end={`url(#arrow-${share >= 0.05 ? "bad" : "calm"})`} />
-      {labelled && (
-        <g transform={`translate(${line.label.x} ${line.label.y})`} class="edge-label">
-          <text y="-3">{says}</text>
-          <text y="10" class="edge-more">
-            {share > 0 ? `${edge.protocol} · ${percent(share)} failed` : edge.protocol}
-          </text>
-        </g>
-      )}
+    </g>
+  );
+}
+
+/** Pixels of a small letter, on average and amply. */
+const LETTER = 5.9;
+
+function EdgeLabel({ edge, line, faded, lastingS }: Pick<EdgeProps, "edge" | "line" | "faded" | "lastingS">) {
+  if (!line) return null;
+  const share = edge.requests > 0 ? edge.failed / edge.requests : 0;
+  const first = `${rate(edge.requests / lastingS)} · ${duration(edge.delay)}`;
+  const second = share > 0 ? `${edge.protocol} · ${percent(share)} failed` : edge.protocol;
+  const lock = edge.tls > 0 ? 12 : 0;
+  const width = Math.max(first.length * LETTER, second.length * LETTER + lock) + 8;
+  return (
+    <g transform={`translate(${line.label.x} ${line.label.y})`} class={`edge-label ${share >= 0.05 ? "bad" : ""} ${faded ? "faded" : ""}`} aria-hidden="true">
+      <rect x={-width / 2} y="-14" width={width} height="28" rx="5" />
+      <text y="-3">{first}</text>
+      <text y="10" x={lock / 2} class="edge-more">
+        {second}
+      </text>
+      {lock > 0 && <path class={`lock ${edge.tls < 1 ? "partly" : ""}`} transform={`translate(${(lock - second.length * LETTER) / 2 - 11} 2)`} d="M0 3.5h8v5.5h-8zM1.8 3.5v-1.4a2.2 2.2 0 0 1 4.4 0v1.4" />}
     </g>
   );
 }

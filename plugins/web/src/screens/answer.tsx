@@ -1,8 +1,8 @@
 /** An answer of any shape as a table. */
 
-import { useMemo } from "preact/hooks";
-import { text, type Table, type Value } from "../api/table";
-import { type Field, VirtualTable } from "../ui/table";
+import { useMemo, useState } from "preact/hooks";
+import { number, text, type Table, type Value } from "../api/table";
+import { type Field, ordered, VirtualTable } from "../ui/table";
 
 interface Row {
   key: string;
@@ -21,7 +21,10 @@ export function Answer({ table }: { table: Table }) {
       right: isNumber,
       cell: (row) => <span class="mono">{row.cells[index] === null ? "–" : text(row.cells[index])}</span>,
       whole: (row) => text(row.cells[index]),
+      by: (row) => (row.cells[index] === null ? null : isNumber ? number(row.cells[index]) : text(row.cells[index])),
     };
   });
-  return <VirtualTable label="Answer" fields={fields} rows={rows} rowKey={(row) => row.key} />;
+  const [order, setOrder] = useState("");
+  const sorted = useMemo(() => ordered(rows, fields, order), [rows, order]);
+  return <VirtualTable label="Answer" fields={fields} rows={sorted} order={order} onOrder={setOrder} rowKey={(row) => row.key} />;
 }

@@ -62,7 +62,7 @@ export function Doctor() {
               <span>
                 <span class="note">{one.examination}</span> <b>{one.subject}</b>: {one.said}
               </span>
-              {one.remedy && one.state !== "ok" && <span class="note">→ {one.remedy}</span>}
+              {one.remedy && one.state !== "ok" && <span class="line-of note">→ {one.remedy}</span>}
             </span>
             <span class={`pill ${TONES[one.state] ?? "calm"}`}>{one.state}</span>
           </li>

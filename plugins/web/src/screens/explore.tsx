@@ -151,6 +151,7 @@ function SqlExplore() {
 /** Tables and their columns; a click writes the name into the question. */
 function Schema({ tables, loading, error, onPick }: { tables: CatalogTable[]; loading: boolean; error: string; onPick: (name: string) => void }) {
   const [wanted, setWanted] = useState("");
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   return (
     <div class="facets" aria-label="Tables and columns">
       <input type="search" placeholder="Find a column" aria-label="Find a column" value={wanted} onInput={(event) => setWanted(event.currentTarget.value.toLowerCase())} />
@@ -159,10 +160,13 @@ function Schema({ tables, loading, error, onPick }: { tables: CatalogTable[]; lo
       {tables.map((table) => {
         const columns = table.columns.filter((column) => wanted === "" || column.name.toLowerCase().includes(wanted));
         if (wanted !== "" && columns.length === 0) return null;
+        const isOpen = wanted !== "" || opened.has(table.name);
+        const toggle = (open: boolean) => open !== opened.has(table.name) && wanted === "" && setOpened((old) => new Set(open ? [...old, table.name] : [...old].filter((name) => name !== table.name)));
         return (
-          <details class="facet" key={table.name} open={wanted !== ""}>
+          <details class="facet" key={table.name} open={isOpen} onToggle={(event) => toggle(event.currentTarget.open)}>
             <summary title={table.description}>{table.short}</summary>
-            <ul>
+            {/* thousands of columns that nobody sees would be most of the page */}
+            {isOpen && <ul>
               {columns.slice(0, wanted === "" ? 400 : 30).map((column) => (
                 <li key={column.name}>
                   <button type="button" title={column.what} onClick={() => onPick(column.name)}>
@@ -171,7 +175,7 @@ function Schema({ tables, loading, error, onPick }: { tables: CatalogTable[]; lo
                   </button>
                 </li>
               ))}
-            </ul>
+            </ul>}
           </details>
         );
       })}

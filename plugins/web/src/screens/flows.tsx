@@ -28,16 +28,16 @@ export function Ended({ how, transport }: { how: string; transport: string }) {
 }
 
 const FIELDS: Field<Flow>[] = [
-  { key: "time", title: "Began", width: "116px", cell: (f) => clock(f.timeS, true), whole: (f) => `${day(f.timeS)} ${clock(f.timeS, true)}` },
+  { key: "time", title: "Began", width: "116px", by: (f) => f.timeS, cell: (f) => clock(f.timeS, true), whole: (f) => `${day(f.timeS)} ${clock(f.timeS, true)}` },
   { key: "client", title: "Client", width: "minmax(120px, 1fr)", cell: (f) => f.client, whole: (f) => f.client },
   { key: "server", title: "Server", width: "minmax(120px, 1fr)", cell: (f) => f.server, whole: (f) => f.server },
   { key: "protocol", title: "Protocol", width: "minmax(96px, .8fr)", cell: (f) => <><span class="note">{f.transport}</span> <Protocol name={f.protocol} /></> },
   { key: "ended", title: "Ended by", width: "minmax(110px, 1fr)", cell: (f) => <Ended how={f.ended} transport={f.transport} />, whole: (f) => f.ended },
   { key: "lasted", title: "Lasted", width: "76px", right: true, cell: (f) => duration(f.lasted) },
-  { key: "rtt", title: "RTT", hint: "Round trip of the handshake", width: "72px", right: true, cell: (f) => duration(f.rtt) },
-  { key: "art", title: "Answer", hint: "Longest time to the first byte of an answer", width: "76px", right: true, cell: (f) => duration(f.art) },
-  { key: "bytes", title: "Bytes", width: "72px", right: true, cell: (f) => bytes(f.bytes), whole: (f) => `${f.packets} packets` },
-  { key: "retrans", title: "Resent", hint: "Retransmitted packets", width: "72px", right: true, cell: (f) => <span class={f.retrans ? "warn-text" : "muted"}>{f.retrans}</span> },
+  { key: "rtt", title: "RTT", hint: "Round trip of the handshake", width: "72px", right: true, by: (f) => f.rtt, cell: (f) => duration(f.rtt) },
+  { key: "art", title: "Answer", hint: "Longest time to the first byte of an answer", width: "76px", right: true, by: (f) => f.art, cell: (f) => duration(f.art) },
+  { key: "bytes", title: "Bytes", width: "72px", right: true, by: (f) => f.bytes, cell: (f) => bytes(f.bytes), whole: (f) => `${f.packets} packets` },
+  { key: "retrans", title: "Resent", hint: "Retransmitted packets", width: "72px", right: true, by: (f) => f.retrans, cell: (f) => <span class={f.retrans ? "warn-text" : "muted"}>{f.retrans}</span> },
   { key: "requests", title: "Requests", width: "86px", right: true, cell: (f) => <span class={f.errors ? "bad-text" : ""} title={`${f.errors} errors`}>{count(f.requests)}</span> },
 ];
 
@@ -78,7 +78,7 @@ export function Flows() {
         ))}
       </div>
       <div class="middle">
-        <FilterBar filters={filters} searched="request_domain" />
+        <FilterBar filters={filters} searched="auto_service_1" examples="close_type=server_rst, server_port=443" />
         {health.error && <p class="problem">{health.error}</p>}
         <div class="figures">
           <Figure label="Opened" value={count(number(sums["opened"]))} note={`${count(number(sums["closed"]))} ended`} />
@@ -125,7 +125,7 @@ export function Flows() {
             </select>
           }
         >
-          <VirtualTable label="Flows" fields={FIELDS} rows={rows} rowKey={(row) => row.id} picked={picked} onPick={(row) => setParams({ row: row.id === picked ? "" : row.id }, picked !== "")} />
+          <VirtualTable label="Flows" order={`-${sort || "time"}`} onOrder={(next) => setParams({ sort: next.replace("-", "").replace("time", "") })} fields={FIELDS} rows={rows} rowKey={(row) => row.id} picked={picked} onPick={(row) => setParams({ row: row.id === picked ? "" : row.id }, picked !== "")} />
         </Panel>
       </div>
       {one && (

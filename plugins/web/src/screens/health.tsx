@@ -23,7 +23,7 @@ const COUNTERS: Field<Counter>[] = [
   { key: "stage", title: "Stage", width: "minmax(80px, .8fr)", cell: (c) => c.stage },
   { key: "reason", title: "Reason", width: "minmax(140px, 2.4fr)", cell: (c) => c.reason || "–", whole: (c) => c.reason },
   { key: "value", title: "Value", width: "96px", right: true, cell: (c) => count(c.value), whole: (c) => String(c.value) },
-  { key: "unit", title: "Unit", width: "84px", cell: (c) => c.unit },
+  { key: "unit", title: "Unit", width: "96px", cell: (c) => c.unit },
 ];
 
 export function Health() {
@@ -47,18 +47,16 @@ export function Health() {
           {component.kind} {component.id} is {component.state}: {component.message || "it gave no reason"}
         </p>
       ))}
-      <div class="two">
+      <Panel title="Lost or given up" note="by stage and reason" loading={!ready} empty={losses.length === 0} emptyText="Nothing was dropped, and nothing failed.">
+        <VirtualTable label="Lost or given up" fields={COUNTERS} rows={losses} rowKey={(c) => `${c.component} ${c.stage} ${c.reason} ${c.unit}`} height={320} />
+      </Panel>
         <Panel title="Components" note={version ? `MetaFlow ${version}` : ""} loading={!ready} empty={components.length === 0} emptyText="This server tells nothing of its components.">
-          <ul class="rows plain">
+          <ul class="rows plain columns">
             {components.map((component) => (
               <ComponentLine key={`${component.kind} ${component.id} ${component.pipeline}`} component={component} />
             ))}
           </ul>
         </Panel>
-        <Panel title="Lost or given up" note="by stage and reason" loading={!ready} empty={losses.length === 0} emptyText="Nothing was dropped, and nothing failed.">
-          <VirtualTable label="Lost or given up" fields={COUNTERS} rows={losses} rowKey={(c) => `${c.component} ${c.stage} ${c.reason} ${c.unit}`} height={420} />
-        </Panel>
-      </div>
       <div class="two">
         {storages.length > 0 && (
           <Panel title="Store">

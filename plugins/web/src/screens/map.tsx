@@ -1,25 +1,29 @@
 /** Universal service map: who calls whom, how much, how fast, what fails. A pick tells more and leads to the requests. */
 
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { getJson } from "../api/client";
-import { columnIndex, measured, number, records, type Table, text } from "../api/table";
+import { columnIndex, EMPTY, measured, number, records } from "../api/table";
+import { readCalls } from "../data/calls";
 import { requestsOf } from "../data/links";
 import { readCatalog } from "../data/complete";
 import { isAddress } from "../data/names";
-import { parseFilters, type Filter } from "../data/sql";
+import { parseFilters, type Filter, writeFilters } from "../data/sql";
 import * as queries from "../data/queries";
 import { clock, count, duration, percent, rate, seconds } from "../format";
-import { busiest, type Call, type Edge, type Graph, graphOf } from "../map/graph";
+import { FOLDS, foldBy, foldByKind } from "../map/fold";
+import { busiest, type Call, type Edge, type Graph, graphOf, isEncrypted, type Node } from "../map/graph";
 import { MapView } from "../map/view";
 import { useApp } from "../state/app";
 import { useAsk, useTable } from "../state/live";
-import { setParams, usePlace } from "../state/location";
-import { type Range, stepOf } from "../state/range";
+import { hrefWithTime, setParams, usePlace } from "../state/location";
+import { type Range, stepOf, watchedOf } from "../state/range";
 import { Chart } from "../ui/chart";
 import { ErrorShare, Protocol } from "../ui/bits";
+import { FilterBar } from "../ui/filters";
 import { Panel } from "../ui/panel";
 
 const MOST_NODES = 500;
+const MOST_EDGES = 1500;
 const SLICES = 24;
 
 /** Which part of the time shown is looked at; 0 is all of it. */
@@ -48,21 +52,6 @@ async function askTags(signal: AbortSignal): Promise<string[]> {
     .sort();
 }
 
-function readCalls(table: Table): Call[] {
-  return records(table).map((row) => ({
-    client: text(row["client"]),
-    server: text(row["server"]),
-    port: number(row["server_port"]),
-    protocol: text(row["l7_protocol"]),
-    requests: number(row["requests"]),
-    errors: number(row["errors"]),
-    timeouts: number(row["timeouts"]),
-    delay: measured(row["delay"]),
-    slowest: measured(row["slowest"]),
-    serverIp: text(row["server_ip"]),
-  }));
-}
-
 export function MapScreen() {
   const { range, tick } = useApp();
   const { params } = usePlace();
@@ -74,26 +63,37 @@ export function MapScreen() {
   const wanted = (params["find"] ?? "").toLowerCase();
   const at = sliceOf(params["at"] ?? "");
   const part = at === 0 ? range : partOf(range, at);
-  const asked = queries.edges(part, group, parseFilters(params["f"] ?? ""));
-  const answer = useTable(asked, tick, `edges ${group} ${params["f"] ?? ""} ${at}`);
-  const calls = useMemo(() => (answer.data ? readCalls(answer.data) : []), [answer.data]);
+  const filters = useMemo(() => parseFilters(params["f"] ?? ""), [params["f"]]);
+  const tls = params["tls"] ?? "";
+  const folding = params["fold"] ?? "";
+  const base = queries.edges(part, group, filters);
+  const [wide, setWide] = useState("");
+  const subject = `edges ${group} ${params["f"] ?? ""} ${at}`;
+  // once it is known to be too wide, the whole is not asked for again at every tick
+  const whole = useTable(base, wide === subject && folding !== "no" ? 0 : tick, subject);
+  const wholeCalls = useMemo(() => (whole.data ? readCalls(whole.data) : []), [whole.data]);
+  const keep = (call: Call) =>
+    (protocol === "" || call.protocol === protocol) && (tls === "" || isEncrypted(call) === (tls === "1")) && (wanted === "" || `${call.client} ${call.server}:${call.port}`.toLowerCase().includes(wanted));
+  const all = useMemo(() => graphOf(wholeCalls.filter(keep)), [wholeCalls, protocol, wanted, tls]);
+  const isWide = all.nodes.length > MOST_NODES || (wanted === "" && wholeCalls.length >= queries.MOST_EDGES);
+  useEffect(() => {
+    if (whole.data) setWide(isWide ? subject : "");
+  }, [whole.data, isWide, subject]);
+  const folded = isWide && folding !== "no";
+  const groups = useTable(isWide ? queries.groupsOf(part, FOLDS.map(([tag]) => tag), filters) : null, 0, `groups ${subject}`);
+  const distinct = useMemo(() => Object.fromEntries(Object.entries(records(groups.data ?? EMPTY)[0] ?? {}).map(([name, value]) => [name, number(value)])), [groups.data]);
+  const tag = folded && (groups.data || groups.error) ? (FOLDS.some(([name]) => name === folding) ? folding : folding === "kind" ? "" : foldBy(distinct)) : "";
+  const byTag = useTable(tag ? queries.edges(part, tag, filters) : null, tick, `${subject} by ${tag}`);
+  const asked = tag ? queries.edges(part, tag, filters) : base;
+  const answer = tag ? byTag : whole;
+  const calls = useMemo(() => (!folded ? wholeCalls : tag ? (byTag.data ? readCalls(byTag.data) : []) : foldByKind(wholeCalls.filter(keep))), [folded, tag, wholeCalls, byTag.data, protocol, wanted, tls]);
   const protocols = [...new Set(calls.map((call) => call.protocol))].sort();
-  const all = useMemo(
-    () =>
-      graphOf(
-        calls.filter(
-          (call) =>
-            (protocol === "" || call.protocol === protocol) &&
-            (wanted === "" || `${call.client} ${call.server}:${call.port}`.toLowerCase().includes(wanted)),
-        ),
-      ),
-    [calls, protocol, wanted],
-  );
-  const graph = useMemo(() => busiest(all, MOST_NODES), [all]);
-  const lasting = Math.max(1, part.to - part.from);
+  const drawn = useMemo(() => (folded ? graphOf(tag ? calls.filter(keep) : calls) : all), [folded, tag, all, calls, protocol, wanted, tls]);
+  const graph = useMemo(() => busiest(drawn, MOST_NODES, MOST_EDGES), [drawn]);
+  const lasting = at === 0 ? watchedOf(part) : Math.max(1, part.to - part.from);
   const picked = params["pick"] ?? "";
   const known = graph.nodes.some((node) => node.id === picked) || graph.edges.some((edge) => edge.id === picked);
-  const hidden = all.nodes.length - graph.nodes.length;
+  const hidden = drawn.nodes.length - graph.nodes.length;
 
   const tools = (
     <>
@@ -125,15 +125,25 @@ export function MapScreen() {
           ))}
         </select>
       </label>
+      <label class="inline">
+        Encrypted{" "}
+        <select value={tls} onChange={(event) => setParams({ tls: event.currentTarget.value, pick: "" })}>
+          <option value="">Any</option>
+          <option value="1">Yes</option>
+          <option value="0">No</option>
+        </select>
+      </label>
       <input type="search" placeholder="Find a service" aria-label="Find a service" value={params["find"] ?? ""} onInput={(event) => setParams({ find: event.currentTarget.value, pick: "" }, true)} />
     </>
   );
   return (
     <div class={known ? "with-side" : ""}>
+      <div class="middle">
+      {filters.length > 0 && <FilterBar filters={filters} searched="auto_service_1" />}
       <Panel
         title="Service map"
         class="tall"
-        note={hidden > 0 ? `the ${MOST_NODES} busiest of ${all.nodes.length}` : graph.nodes.length ? `${graph.nodes.length} nodes, ${graph.edges.length} edges` : ""}
+        note={hidden > 0 ? `the ${MOST_NODES} busiest of ${count(drawn.nodes.length)}` : graph.nodes.length ? `${graph.nodes.length} nodes, ${graph.edges.length} edges` : ""}
         questions={[asked]}
         {...answer}
         empty={graph.nodes.length === 0 && at === 0}
@@ -141,10 +151,43 @@ export function MapScreen() {
         tools={tools}
       >
         <TimeSlider range={range} at={at} />
+        {isWide && <Folded tag={tag} on={folded} services={distinct["services"] ?? all.nodes.length} distinct={distinct} chosen={folding} />}
         <MapView graph={graph} lastingS={lasting} picked={known ? picked : ""} onPick={(id) => setParams({ pick: id })} />
       </Panel>
-      {known && <Side graph={graph} picked={picked} group={group} lasting={lasting} />}
+      </div>
+      {known && <Side graph={graph} picked={picked} group={folded ? tag : group} lasting={lasting} />}
     </div>
+  );
+}
+
+interface FoldedProps {
+  tag: string;
+  on: boolean;
+  services: number;
+  distinct: Record<string, number>;
+  chosen: string;
+}
+
+/** Says that there are too many to draw, how they were folded, and how else they could be. */
+function Folded({ tag, on, services, distinct, chosen }: FoldedProps) {
+  const ways = FOLDS.filter(([name]) => (distinct[name] ?? 0) >= 2);
+  const called = FOLDS.find(([name]) => name === tag)?.[1] ?? "kind: names without their numbers, or protocols";
+  return (
+    <p class="fold-note" role="status">
+      {on ? `About ${count(services)} services are too many to draw each: folded by ${called}.` : `About ${count(services)} services: only the busiest are drawn.`} Looking for one above shows it alone.{" "}
+      <label>
+        Fold by{" "}
+        <select value={on ? chosen || tag || "kind" : "no"} onChange={(event) => setParams({ fold: event.currentTarget.value, pick: "" })}>
+          {ways.map(([name, title]) => (
+            <option key={name} value={name}>
+              {title} ({count(distinct[name] ?? 0)})
+            </option>
+          ))}
+          <option value="kind">kind</option>
+          <option value="no">nothing: the {MOST_NODES} busiest</option>
+        </select>
+      </label>
+    </p>
   );
 }
 
@@ -187,6 +230,19 @@ function Side({ graph, picked, group, lasting }: SideProps) {
       {edge && <EdgeFacts edge={edge} group={group} lasting={lasting} />}
       {node && (
         <>
+          {node.requests > 0 && <NodeFacts node={node} lasting={lasting} />}
+          {group !== "" && (
+            <p class="buttons">
+              <a class="button" href={requestsOf({ [`${group}_1`]: nameOf(node.id, inward) })}>
+                Requests to it
+              </a>{" "}
+              {FOLDS.some(([name]) => name === group) && (
+                <a class="button" href={hrefWithTime("map", { f: writeFilters([{ column: `${group}_1`, op: "=", value: node.id }]) })}>
+                  Its services
+                </a>
+              )}
+            </p>
+          )}
           <EdgeList title="Called by" edges={inward} end="from" group={group} lasting={lasting} />
           <EdgeList title="Calls" edges={outward} end="to" group={group} lasting={lasting} />
         </>
@@ -195,8 +251,34 @@ function Side({ graph, picked, group, lasting }: SideProps) {
   );
 }
 
-/** Conditions that pick the rows of an edge. */
+/** What the rows call the server that is shown under this name. */
+const nameOf = (id: string, inward: Edge[]): string => inward[0]?.calls[0]?.server ?? id;
+
+function NodeFacts({ node, lasting }: { node: Node; lasting: number }) {
+  const share = node.requests ? node.failed / node.requests : 0;
+  return (
+    <dl class="facts">
+      <dt>Requests</dt>
+      <dd>
+        {count(node.requests)} · {rate(node.requests / lasting)}
+      </dd>
+      <dt>Failed</dt>
+      <dd class={share >= 0.05 ? "bad-text" : share > 0 ? "warn-text" : ""}>
+        {count(node.failed)} · {percent(share)}
+      </dd>
+      {node.failed > 0 && (
+        <>
+          <dt>Begun here</dt>
+          <dd>{node.begun > 0 ? `${count(node.begun)}: nothing that it calls failed as often` : "none: what it calls fails as often"}</dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+/** Conditions that pick the rows of an edge; of kinds only the protocol is known. */
 function equalsOf(edge: Edge, group: string): Record<string, string> {
+  if (group === "") return { l7_protocol: edge.protocol };
   const call = edge.calls[0];
   const ports = new Set(edge.calls.map((item) => item.port));
   // who is known by an address alone in these rows may have a name in others
@@ -258,6 +340,8 @@ function EdgeFacts({ edge, group, lasting }: { edge: Edge; group: string; lastin
         <dd>
           {count(edge.failed)} · {percent(edge.requests ? edge.failed / edge.requests : 0)}
         </dd>
+        <dt>Encrypted</dt>
+        <dd>{edge.tls === 0 ? "no" : edge.tls < 1 ? `${percent(edge.tls)} of the requests` : edge.protocol === "TLS" ? "yes: only the handshake was read" : "yes: read where it was in the clear"}</dd>
         <dt>Response</dt>
         <dd>
           mean {duration(edge.delay)}, slowest {duration(edge.slowest)}

@@ -1,18 +1,21 @@
 /** From capture to store, then what the services do: rate, errors, duration; what fails, what is slow. */
 
 import { columnIndex, EMPTY, measured, number, records, text, type Table } from "../api/table";
+import { useMemo } from "preact/hooks";
 import { serverName, whatOf } from "../data/names";
 import * as queries from "../data/queries";
 import { readServices, type Service } from "../data/services";
 import { clock, count, duration, percent, rate, seconds } from "../format";
 import { useApp } from "../state/app";
 import { useTable } from "../state/live";
-import { go, hrefWithTime } from "../state/location";
-import { stepOf } from "../state/range";
+import { go, hrefWithTime, setParams, usePlace } from "../state/location";
+import { graphOf, beginsHere } from "../map/graph";
+import { readCalls } from "../data/calls";
+import { stepOf, watchedOf } from "../state/range";
 import { Chart, type Series } from "../ui/chart";
 import { Bar, ErrorShare, Figure, Outcome, Protocol } from "../ui/bits";
 import { Panel } from "../ui/panel";
-import { type Field, VirtualTable } from "../ui/table";
+import { type Field, ordered, VirtualTable } from "../ui/table";
 import { Stages } from "../ui/stages";
 import { requestsOf } from "../data/links";
 import { Changes } from "../ui/changes";
@@ -31,7 +34,12 @@ export function Overview() {
   const list = services.data ? readServices(services.data) : [];
   const total = list.reduce((sum, service) => sum + service.requests, 0);
   const wrong = list.reduce((sum, service) => sum + service.errors + service.timeouts, 0);
-  const lasting = Math.max(1, range.to - range.from);
+  const lasting = watchedOf(range);
+  // who calls whom tells whose failures are but those of others
+  const calls = useTable(wrong > 0 ? queries.edges(range, "auto_service", []) : null, tick, "edges");
+  const begins = useMemo(() => new Set(calls.data ? graphOf(readCalls(calls.data)).nodes.filter(beginsHere).map((node) => node.id) : []), [calls.data]);
+  const fields = serviceFields(list, lasting, begins);
+  const order = usePlace().params["order"] ?? "";
   const weighted = list.reduce((sum, service) => sum + (service.delay ?? 0) * service.requests, 0);
 
   return (
@@ -47,11 +55,13 @@ export function Overview() {
         <TimelinePanel title="Requests and errors" asked={timelineAsked} answer={timeline} kind="rate" />
         <TimelinePanel title="Response time" asked={timelineAsked} answer={timeline} kind="delay" />
       </div>
-      <Panel title="Services" note="by requests; p50 and p95 of the response time" questions={[servicesAsked]} {...services} empty={list.length === 0}>
+      <Panel title="Services" note="p50 and p95 of the response time" questions={[servicesAsked]} {...services} empty={list.length === 0}>
         <VirtualTable
           label="Services"
-          fields={serviceFields(list, lasting)}
-          rows={list}
+          fields={fields}
+          rows={ordered(list, fields, order)}
+          order={order || "-requests"}
+          onOrder={(next) => setParams({ order: next }, true)}
           rowKey={(service) => service.key}
           height={380}
           onPick={(service) => go(linkOf(service))}
@@ -122,26 +132,27 @@ export function Overview() {
   );
 }
 
-function serviceFields(list: Service[], lasting: number): Field<Service>[] {
+function serviceFields(list: Service[], lasting: number, begins: Set<string>): Field<Service>[] {
   const most = Math.max(1, ...list.map((service) => service.requests));
   const longest = Math.max(1, ...list.map((service) => service.p95 ?? 0));
   return [
-    { key: "name", title: "Service", width: "minmax(150px, 2fr)", cell: (s) => <a href={linkOf(s)}>{s.name}</a>, whole: (s) => s.name },
-    { key: "protocol", title: "Protocol", width: "minmax(84px, 1fr)", cell: (s) => <Protocol name={s.protocol} /> },
-    { key: "requests", title: "Requests", width: "minmax(90px, 1.2fr)", right: true, cell: (s) => <Bar share={s.requests / most}>{count(s.requests)}</Bar> },
-    { key: "rate", title: "Rate", width: "84px", right: true, cell: (s) => rate(s.requests / lasting) },
+    { key: "name", title: "Service", width: "minmax(150px, 2.4fr)", by: (s) => s.name, whole: (s) => s.name, cell: (s) => <><a href={linkOf(s)}>{s.name}</a>{(begins.has(s.name) || begins.has(s.address)) && s.errors + s.timeouts > 0 && <span class="pill begins" title="Failures begin here: nothing that it calls explains them">begins here</span>}</> },
+    { key: "protocol", title: "Protocol", width: "minmax(104px, 1fr)", by: (s) => s.protocol, cell: (s) => <Protocol name={s.protocol} /> },
+    { key: "requests", title: "Requests", width: "minmax(90px, 1.2fr)", right: true, by: (s) => s.requests, cell: (s) => <Bar share={s.requests / most}>{count(s.requests)}</Bar> },
+    { key: "rate", title: "Rate", width: "84px", right: true, by: (s) => s.requests, cell: (s) => rate(s.requests / lasting) },
     {
       key: "errors",
       title: "Errors",
       hint: "Errors and requests that were never answered, by requests",
       width: "72px",
       right: true,
+      by: (s) => (s.requests ? (s.errors + s.timeouts) / s.requests : null),
       cell: (s) => <ErrorShare errors={s.errors + s.timeouts} of={s.requests} />,
     },
-    { key: "p50", title: "p50", width: "84px", right: true, cell: (s) => duration(s.p50) },
-    { key: "p95", title: "p95", width: "minmax(90px, 1.2fr)", right: true, cell: (s) => <Bar share={(s.p95 ?? 0) / longest} tone="delay">{duration(s.p95)}</Bar> },
-    { key: "slowest", title: "Slowest", width: "84px", right: true, cell: (s) => duration(s.slowest) },
-    { key: "clients", title: "Clients", width: "68px", right: true, cell: (s) => count(s.clients) },
+    { key: "p50", title: "p50", width: "84px", right: true, by: (s) => s.p50, cell: (s) => duration(s.p50) },
+    { key: "p95", title: "p95", width: "minmax(90px, 1.2fr)", right: true, by: (s) => s.p95, cell: (s) => <Bar share={(s.p95 ?? 0) / longest} tone="delay">{duration(s.p95)}</Bar> },
+    { key: "slowest", title: "Slowest", width: "84px", right: true, by: (s) => s.slowest, cell: (s) => duration(s.slowest) },
+    { key: "clients", title: "Clients", width: "68px", right: true, by: (s) => s.clients, cell: (s) => count(s.clients) },
   ];
 }
 

@@ -126,7 +126,7 @@ export function PromqlExplore() {
         </Panel>
       )}
       {found && (
-        <Panel title="Answer" class="tall" note={`${count(found.table.rows.length)} series in ${duration(found.tookMs * 1000)}`} empty={found.table.rows.length === 0} emptyText="No series answers this question in the time shown.">
+        <Panel title="Answer" class="tall" note={`${count(found.table.rows.length)} series in ${duration(found.tookMs * 1000)}`} empty={found.table.rows.length === 0} emptyText={/__1m\b/.test(asked) ? "No series answers this question in the time shown. A metric of minutes has its first value when the first minute is over; one of seconds (…__1s) has it at once." : "No series answers this question in the time shown."}>
           {found.table.warnings.map((warning) => (
             <p class="note" key={warning}>
               {warning}

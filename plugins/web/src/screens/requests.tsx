@@ -53,14 +53,15 @@ function readRequests(table: Table): Request[] {
 }
 
 const FIELDS: Field<Request>[] = [
-  { key: "time", title: "Time", width: "116px", cell: (r) => clock(r.timeS, true), whole: (r) => `${day(r.timeS)} ${clock(r.timeS, true)}` },
-  { key: "protocol", title: "Protocol", width: "84px", cell: (r) => <Protocol name={r.protocol} /> },
-  { key: "server", title: "Server", width: "minmax(120px, 1fr)", cell: (r) => r.server, whole: (r) => `${r.client} → ${r.server}` },
+  { key: "time", title: "Time", width: "108px", by: (r) => r.timeS, cell: (r) => clock(r.timeS, true), whole: (r) => `${day(r.timeS)} ${clock(r.timeS, true)}` },
+  { key: "protocol", title: "Protocol", width: "104px", cell: (r) => <Protocol name={r.protocol} /> },
+  { key: "client", title: "Client", width: "minmax(90px, .8fr)", cell: (r) => <span class="note">{r.client || "–"}</span>, whole: (r) => r.client },
+  { key: "server", title: "Server", width: "minmax(100px, .9fr)", cell: (r) => r.server, whole: (r) => `${r.client} → ${r.server}` },
   { key: "what", title: "Request", width: "minmax(180px, 3fr)", cell: (r) => <span class="mono">{r.what}</span>, whole: (r) => r.what },
   { key: "status", title: "Status", width: "108px", cell: (r) => <Outcome status={r.status} />, whole: (r) => r.said || r.status },
   { key: "code", title: "Code", width: "56px", right: true, cell: (r) => r.code },
-  { key: "trace", title: "Trace", width: "64px", cell: (r) => (r.trace ? <a href={hrefWithTime("trace", { id: r.trace })}>show</a> : "–"), whole: (r) => r.trace },
-  { key: "took", title: "Took", width: "84px", right: true, cell: (r) => duration(r.us) },
+  { key: "trace", title: "Trace", width: "60px", cell: (r) => (r.trace ? <a href={hrefWithTime("trace", { id: r.trace })}>show</a> : "–"), whole: (r) => r.trace },
+  { key: "took", title: "Took", width: "84px", right: true, by: (r) => r.us, cell: (r) => duration(r.us) },
 ];
 
 const FIRST = [
@@ -126,7 +127,7 @@ export function Requests() {
             </>
           }
         >
-          <VirtualTable label="Requests" fields={FIELDS} rows={rows} rowKey={(row) => row.id} picked={picked} onPick={(row) => setParams({ row: row.id === picked ? "" : row.id }, picked !== "")} />
+          <VirtualTable label="Requests" order={sort === "slowest" ? "-took" : "-time"} onOrder={(next) => setParams({ sort: /took/.test(next) ? "slowest" : "" })} fields={FIELDS} rows={rows} rowKey={(row) => row.id} picked={picked} onPick={(row) => setParams({ row: row.id === picked ? "" : row.id }, picked !== "")} />
         </Panel>
       </div>
       {one && (

@@ -52,7 +52,7 @@ export function Tail({ filters }: { filters: Filter[] }) {
   const made = useRef(0);
   isPaused.current = paused;
   const { range } = useApp();
-  const path = tailPath(filters, counted(range, "log", filters));
+  const path = tailPath(filters, counted(range, filters));
   useEffect(() => {
     const control = new AbortController();
     setLines([]);

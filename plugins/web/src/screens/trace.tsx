@@ -1,12 +1,12 @@
 /** One trace: who called whom, how long each took, and why it is known; without one, a list of traces. */
 
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { flowsOf, requestsOf } from "../data/links";
 import { type Edge, type Line, type Matched, type Span, type Summary, type Trace, failed, fetchTrace, fetchTraces, idOf, linesOf, who } from "../data/trace";
 import { clock, count, day, duration, percent } from "../format";
 import { useApp } from "../state/app";
 import { useAsk } from "../state/live";
-import { hrefWithTime, setParams, usePlace } from "../state/location";
+import { go, hrefWithTime, setParams, usePlace } from "../state/location";
 import { Bar, Figure, Outcome, Protocol, protocolColor } from "../ui/bits";
 import { Panel } from "../ui/panel";
 import "../style/trace.css";
@@ -14,6 +14,8 @@ import "../style/trace.css";
 const MOST_TRACES = 50;
 const MOST_LINES = 400;
 const SURE = 0.9;
+const FAILED = "response_status in ('server_error', 'client_error', 'timeout')";
+const SLOW = "response_duration > 100000";
 
 export function TraceScreen() {
   const { params } = usePlace();
@@ -24,20 +26,23 @@ export function TraceScreen() {
 function Traces({ where }: { where: string }) {
   const { range, tick, ready } = useApp();
   const [text, setText] = useState(where);
+  useEffect(() => setText(where), [where]);
   const answer = useAsk<Summary[]>((signal) => fetchTraces(where, range.from, range.to, MOST_TRACES, signal), ready ? `traces ${where}` : "", tick, `${where} ${range.live || `${range.from} ${range.to}`}`);
   const found = answer.data ?? [];
   return (
     <Panel title="Traces" note={found.length ? `the latest ${count(found.length)}` : ""} {...answer} empty={found.length === 0} emptyText={where ? "No trace has such a request in the time shown." : undefined} tools={
-      <form class="inline" onSubmit={(event) => { event.preventDefault(); setParams({ where: text }); }}>
+      <form class="inline trace-find" onSubmit={(event) => { event.preventDefault(); setParams({ where: text }); }}>
         <input class="mono" size={40} value={text} aria-label="Only traces with a request for which this is true" placeholder="response_status = 'server_error'" onInput={(event) => setText(event.currentTarget.value)} />
         <button type="submit">Find</button>
+        <button type="button" aria-pressed={where === FAILED} onClick={() => setParams({ where: where === FAILED ? "" : FAILED })}>Failed</button>
+        <button type="button" aria-pressed={where === SLOW} onClick={() => setParams({ where: where === SLOW ? "" : SLOW })}>Over 100 ms</button>
       </form>
     }>
       <table class="list" aria-label="Traces">
-        <thead><tr><th>Start</th><th>Service</th><th>Request</th><th>Protocol</th><th class="right">Took</th><th class="right">Messages</th><th class="right">Rows</th><th class="right">Errors</th></tr></thead>
+        <thead><tr><th>Start</th><th>Service</th><th>Request</th><th>Protocol</th><th class="right">Took</th><th class="right">Messages</th><th class="right" title="Each message is seen at several places">Rows</th><th class="right">Outcome</th></tr></thead>
         <tbody>
           {found.map((each) => (
-            <tr key={idOf(each) + each.row_id}>
+            <tr key={idOf(each) + each.row_id} class="can-pick" onClick={(event) => { if (!(event.target as Element).closest("a")) go(hrefWithTime("trace", { id: idOf(each) })); }}>
               <td title={day(each.start_us / 1e6)}>{clock(each.start_us / 1e6, true)}</td>
               <td>{each.root_service}</td>
               <td class="mono"><a href={hrefWithTime("trace", { id: idOf(each) })}>{each.root || "request"}</a></td>
@@ -45,7 +50,7 @@ function Traces({ where }: { where: string }) {
               <td class="right">{duration(each.duration_us)}</td>
               <td class="right">{count(each.hop_count)}</td>
               <td class="right">{count(each.span_count)}</td>
-              <td class={`right ${each.error_count ? "bad-text" : "muted"}`}>{each.error_count || "–"}</td>
+              <td class="right">{each.error_count ? <span class="pill bad" title={`${each.error_count} of its ${each.span_count} rows tell of an error`}>failed</span> : "–"}</td>
             </tr>
           ))}
         </tbody>

@@ -1,7 +1,7 @@
 /** What the server itself says: components, counters, how many rows there are and of when. */
 
 import { getJson, postQuery } from "../api/client";
-import { measured, number, records, text } from "../api/table";
+import { measured, records, text } from "../api/table";
 import { NO_SOURCES, type Sources } from "../data/counted";
 import * as queries from "../data/queries";
 import { seconds } from "../format";
@@ -55,21 +55,9 @@ export async function takePulse(signal: AbortSignal): Promise<Pulse> {
       pulse.oldest = Math.min(pulse.oldest ?? Infinity, oldest);
       if (name === "requestRows") kinds[text(row["signal_source"])] = { oldest, newest };
     }
-    if (name === "requestRows") pulse.sources = { kinds, tlsPorts: [] };
+    if (name === "requestRows") pulse.sources = { kinds };
   }
-  if ("ebpf" in pulse.sources.kinds) pulse.sources.tlsPorts = await tlsPorts(signal);
   return pulse;
-}
-
-/** Where packets saw nothing but TLS; without an answer none. */
-async function tlsPorts(signal: AbortSignal): Promise<number[]> {
-  try {
-    const table = await postQuery("flow_log", queries.tlsPorts().sql, signal);
-    return records(table).map((row) => number(row["server_port"]));
-  } catch {
-    signal.throwIfAborted();
-    return [];
-  }
 }
 
 function sentence(reason: unknown): string {

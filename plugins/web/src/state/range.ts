@@ -13,6 +13,13 @@ export interface Range {
   moved: boolean;
   /** What was seen, and when: it decides which rows count. */
   sources?: Sources;
+  /** When the first row was, where it is known. */
+  oldest?: number | null;
+}
+
+/** Seconds of a range in which somebody watched: what counts are divided by. */
+export function watchedOf(range: Range): number {
+  return Math.max(1, range.to - Math.max(range.from, Math.min(range.oldest ?? 0, range.to - 1)));
 }
 
 export const CHOICES: [string, string][] = [

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { busiest, type Call, graphOf } from "../map/graph";
+import { FOLDS, foldBy, foldByKind, MOST_GROUPS, stemOf } from "../map/fold";
+import { beginsHere, busiest, type Call, graphOf } from "../map/graph";
 import { linesOf } from "../map/labels";
 import { layoutOf, NODE_HEIGHT, NODE_WIDTH } from "../map/layout";
 
@@ -91,4 +92,44 @@ test("of thousands of nodes the busiest are kept", () => {
   expect(kept.nodes.some((node) => node.id === "hub")).toBe(true);
   expect(kept.nodes.some((node) => node.id === "s2999")).toBe(true);
   expect(layoutOf(kept).places.size).toBe(500);
+});
+
+test("a narrow and high room is filled downwards, and nothing overlaps there either", () => {
+  const graph = graphOf([call("a", "b"), call("b", "c"), call("b", "d"), call("c", "e"), call("d", "e"), call("e", "f")]);
+  const layout = layoutOf(graph, { width: 700, height: 800 });
+  expect([layout.down, layoutOf(graph, { width: 1500, height: 700 }).down]).toEqual([true, false]);
+  expect(layout.width).toBeLessThanOrEqual(800);
+  const at = (id: string) => layout.places.get(id) ?? { x: 0, y: 0 };
+  expect(at("b").y).toBeGreaterThan(at("a").y + NODE_HEIGHT);
+  expect(Math.abs(at("c").x - at("d").x)).toBeGreaterThanOrEqual(NODE_WIDTH);
+  for (const line of linesOf(graph, layout).values()) expect(line.curve.path).not.toContain("NaN");
+});
+
+test("failures begin where nothing that is called explains them", () => {
+  const graph = graphOf([call("user", "gate", { requests: 100, errors: 20 }), call("gate", "orders", { requests: 100, errors: 19 }), call("orders", "db", { requests: 100, errors: 15, timeouts: 4 }), call("orders", "cache", { requests: 100 })]);
+  expect(graph.nodes.filter(beginsHere).map((node) => node.id)).toEqual(["db"]);
+  expect(graph.nodes.find((node) => node.id === "gate")?.begun).toBe(1);
+  // what a service calls itself explains nothing
+  expect(graphOf([call("a", "a", { errors: 5 })]).nodes.filter(beginsHere)).toHaveLength(1);
+});
+
+test("an edge says how much of it is encrypted", () => {
+  const graph = graphOf([call("a", "b", { requests: 30, tls: true }), call("a", "b", { requests: 10 }), call("a", "c", { protocol: "TLS" }), call("a", "d")]);
+  expect(Object.fromEntries(graph.edges.map((edge) => [edge.to, edge.tls]))).toEqual({ b: 0.75, c: 1, d: 0 });
+});
+
+test("names are folded by what is no number in them", () => {
+  const stems = { "web-7c9f8d-x2x4k": "web-*", "web-12": "web-*", "orders.shop3": "orders.shop-*", "10.1.2.3": "10.1.2.0/24", "2001:db8:1:2::3": "2001:db8:1::/48", gateway: "gateway", "42": "42" };
+  for (const [name, stem] of Object.entries(stems)) expect([name, stemOf(name)]).toEqual([name, stem]);
+});
+
+test("ten thousand services become some tens of groups, by the finest tag that is few enough or by kind", () => {
+  expect(foldBy({ pod_group: 4000, pod_ns: 40, host: 120, az: 3 })).toBe("host");
+  expect(foldBy(Object.fromEntries(FOLDS.map(([tag]) => [tag, 1])))).toBe("");
+  const calls = Array.from({ length: 10_000 }, (_, at) => call(`app${at % 50}-pod-${at}`, `db${at % 20}-x-${at}`, { requests: at }));
+  const folded = graphOf(foldByKind(calls));
+  expect(folded.nodes.length).toBeLessThanOrEqual(MOST_GROUPS);
+  expect(folded.edges.reduce((sum, edge) => sum + edge.requests, 0)).toBe(calls.reduce((sum, each) => sum + each.requests, 0));
+  const alike = Array.from({ length: 10_000 }, (_, at) => call(`s${at}`, `s${at + 1}`, { protocol: at % 2 ? "HTTP" : "Redis" }));
+  expect(graphOf(foldByKind(alike)).nodes.map((node) => node.id).sort()).toEqual(["HTTP services", "Redis services", "only callers"]);
 });

@@ -1,3 +1,5 @@
+// @ts-expect-error: the types of Node are no dependency, and this is the only place that starts a program
+import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { counted } from "../data/counted";
 import { curl, identityOf, oneRow } from "../data/queries";
@@ -55,15 +57,22 @@ test("a row is found again by what tells it from others, and an address cannot s
 
 test("a call that was seen at several places counts once", () => {
   const now = { oldest: 5, newest: 30 };
-  const seen = (kinds: Record<string, { oldest: number; newest: number }>) => ({ ...RANGE, sources: { kinds, tlsPorts: [443, 8443] } });
-  expect(counted(RANGE, "log")).toEqual([]);
-  expect(counted(seen({ packet: now }), "log")).toEqual([]);
-  expect(counted(seen({ otel: now }), "log")).toEqual([]);
-  expect(counted(seen({ packet: now, otel: now }), "metrics")).toEqual(["signal_source = 0"]);
+  const seen = (kinds: Record<string, { oldest: number; newest: number }>) => ({ ...RANGE, sources: { kinds } });
+  expect(counted(RANGE)).toEqual([]);
+  expect(counted(seen({ packet: now }))).toEqual([]);
+  expect(counted(seen({ otel: now }))).toEqual([]);
+  expect(counted(seen({ packet: now, otel: now }))).toEqual(["signal_source = 0"]);
   const end = "(observation_point = 's-p' or gprocess_id_1 = 0)";
-  expect(counted(seen({ packet: now, ebpf: now }), "log")).toEqual([`(signal_source = 0 or (signal_source = 3 and is_tls = 1 and ${end}))`]);
-  expect(counted(seen({ packet: now, ebpf: now }), "metrics")).toEqual([`(signal_source = 0 or (signal_source = 3 and server_port in (443, 8443) and ${end}))`]);
+  expect(counted(seen({ packet: now, ebpf: now }))).toEqual([`(signal_source = 0 or (signal_source = 3 and is_tls = 1 and ${end}))`]);
   // packets of another time say nothing
-  expect(counted(seen({ packet: { oldest: 40, newest: 50 }, ebpf: now }), "log")).toEqual([`signal_source = 3 and ${end}`]);
-  expect(counted(seen({ packet: now, ebpf: now }), "log", [{ column: "observation_point", op: "=", value: "c-p" }])).toEqual([]);
+  expect(counted(seen({ packet: { oldest: 40, newest: 50 }, ebpf: now }))).toEqual([`signal_source = 3 and ${end}`]);
+  expect(counted(seen({ packet: now, ebpf: now }), [{ column: "observation_point", op: "=", value: "c-p" }])).toEqual([]);
+});
+
+test("what is copied for a shell stays one word each, whatever names are in it", () => {
+  const hostile = `'; touch /tmp/x; $(id) \`id\` "\\ \n !! ' & <img src=x>`;
+  const question = { db: "flow_log", sql: `SELECT 1 FROM t WHERE ${condition({ column: "endpoint", op: "=", value: hostile })}` };
+  const command = curl(question, "http://127.0.0.1/it's/v1/query").replace(/^curl/, "printf '%s\\0'");
+  const words = execFileSync("sh", ["-c", command], { encoding: "utf8" }).split("\0");
+  expect(words).toEqual(["-s", "http://127.0.0.1/it's/v1/query", "-H", "content-type: application/json", "-d", JSON.stringify(question), ""]);
 });

@@ -52,7 +52,7 @@ export function Facet({ table, column, title, filters, open }: { table: string; 
 }
 
 /** The filters in force, each to take away, and a box for one more: `endpoint~cart`, `response_code=500`, or a plain word. */
-export function FilterBar({ filters, searched }: { filters: Filter[]; searched: string }) {
+export function FilterBar({ filters, searched, examples = "response_code=500, endpoint~cart" }: { filters: Filter[]; searched: string; examples?: string }) {
   const add = (event: Event) => {
     event.preventDefault();
     const box = (event.currentTarget as HTMLFormElement).elements.namedItem("filter") as HTMLInputElement;
@@ -65,7 +65,7 @@ export function FilterBar({ filters, searched }: { filters: Filter[]; searched: 
   return (
     <div class="filter-bar">
       <form onSubmit={add}>
-        <input name="filter" type="search" aria-label="Filter" placeholder={`Filter: a word in ${searched}, or response_code=500, endpoint~cart`} autocomplete="off" spellcheck={false} />
+        <input name="filter" type="search" aria-label="Filter" placeholder={`Filter: a word in ${searched}, or ${examples}`} autocomplete="off" spellcheck={false} />
       </form>
       {filters.map((filter) => (
         <button type="button" class="chip" key={writeFilter(filter)} onClick={() => setFilters(filters.filter((each) => !same(each, filter)))} title="Take this filter away">

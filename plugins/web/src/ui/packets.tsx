@@ -21,11 +21,12 @@ export function Packets({ flow }: { flow: string }) {
       link.click();
       URL.revokeObjectURL(address);
       const out = Number(headers.get("x-metaflow-left-out") ?? 0);
-      setSaid(`${headers.get("x-metaflow-packets") ?? "?"} packets saved${out ? `, ${out} left out` : ""}`);
+      const agent = headers.get("x-metaflow-agent");
+      setSaid(`${headers.get("x-metaflow-packets") ?? "?"} packets saved${out ? `, ${out} left out` : ""}${agent ? `, from agent ${agent}, which saw them` : ""}`);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const isAbsent = error.status === 404 && /^(This server has no|there is nothing at) /.test(error.message);
-      setSaid(isAbsent ? `No packets are kept here: mflow up keeps those of its own machine, agents send rows only. Of a capture: mflow read FILE --flow ${flow} --out flow.pcap` : error.message);
+      setSaid(isAbsent ? `No packets are kept here: mflow up and mflow agent keep those of their own machines unless told --keep-packets off. Of a capture: mflow read FILE --flow ${flow} --out flow.pcap` : error.message);
     } finally {
       setBusy(false);
     }

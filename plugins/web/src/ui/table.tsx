@@ -13,6 +13,20 @@ export interface Field<Row> {
   cell: (row: Row) => ComponentChildren;
   /** The whole text, where the cell may be cut. */
   whole?: (row: Row) => string;
+  /** What rows are ordered by, where a click on the head orders them. */
+  by?: (row: Row) => number | string | null;
+}
+
+/** `key` or `-key`, as it stands in an address: rows in that order, those without a value last; anything else leaves them as they are. */
+export function ordered<Row>(rows: Row[], fields: Field<Row>[], order: string): Row[] {
+  const isDown = order.startsWith("-");
+  const by = fields.find((field) => field.key === (isDown ? order.slice(1) : order))?.by;
+  if (!by) return rows;
+  const sign = isDown ? -1 : 1;
+  return rows
+    .map((row) => [by(row), row] as const)
+    .sort(([a], [b]) => (a === null || b === null ? Number(a === null) - Number(b === null) : a < b ? -sign : a > b ? sign : 0))
+    .map(([, row]) => row);
 }
 
 interface Props<Row> {
@@ -24,6 +38,8 @@ interface Props<Row> {
   onPick?: (row: Row) => void;
   picked?: string;
   rowClass?: (row: Row) => string;
+  order?: string;
+  onOrder?: (order: string) => void;
 }
 
 const ROW = 30;
@@ -85,9 +101,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
     >
       <div class="table-head" role="row" style={{ gridTemplateColumns: tracks, minWidth: least }}>
         {fields.map((field) => (
-          <div role="columnheader" key={field.key} class={field.right ? "right" : ""} title={field.hint ?? field.title}>
-            {field.title}
-          </div>
+          <Head key={field.key} field={field} order={props.order ?? ""} onOrder={props.onOrder} />
         ))}
       </div>
       <div class="table-body" role="rowgroup" style={{ height: `${rows.length * ROW}px`, minWidth: least }}>
@@ -119,6 +133,25 @@ export function VirtualTable<Row>(props: Props<Row>) {
           );
         })}
       </div>
+    </div>
+  );
+}
+
+/** The first click on a number gives the greatest first, on a text the first of the alphabet. */
+function Head<Row>({ field, order, onOrder }: { field: Field<Row>; order: string; onOrder: ((order: string) => void) | undefined }) {
+  const { key, title, right } = field;
+  const isBy = order === key || order === `-${key}`;
+  const next = order === `-${key}` ? key : order === key ? `-${key}` : right ? `-${key}` : key;
+  return (
+    <div role="columnheader" class={right ? "right" : ""} title={field.hint ?? title} aria-sort={isBy ? (order === key ? "ascending" : "descending") : undefined}>
+      {field.by && onOrder ? (
+        <button type="button" class={isBy ? "sorts on" : "sorts"} onClick={() => onOrder(next)}>
+          {title}
+          <span aria-hidden="true">{isBy ? (order === key ? " ▴" : " ▾") : ""}</span>
+        </button>
+      ) : (
+        title
+      )}
     </div>
   );
 }
