@@ -37,6 +37,10 @@ class ClickHouseConfig(Config):
         default="ZSTD(1)", pattern=r"^[A-Za-z0-9() ,]+$", description="Compression of columns: ZSTD(1), LZ4, ..."
     )
     fsync: bool = Field(default=False, description="Also safe when the machine loses power; a quarter slower.")
+    minute_sums: bool = Field(
+        default=True,
+        description="Sums by minute are kept beside requests: lists of services and endpoints are answered from them.",
+    )
     max_memory: int | None = Field(
         default=None,
         ge=256 << 20,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from metaflow_core.errors import MetaFlowError, QueryError, StorageError, UnsupportedQuery
+from metaflow_core.errors import MetaFlowError, QueryError, StorageError, UnsupportedQuery, UnwritableStore
 
 __all__ = ["ClickHouseError", "RefusedQuery", "as_query_error", "as_storage_error", "too_long"]
 
@@ -78,9 +78,9 @@ def as_storage_error(error: ClickHouseError, place: str) -> StorageError:
     """For the caller of a write."""
     kept = "the batch was not stored, keep it and send it again"
     if error.number in _FULL or "No space left" in str(error):
-        return StorageError(f"the disk of {place} is full; free some space or shorten the retention ({kept})")
+        return UnwritableStore(f"the disk of {place} is full; free some space or shorten the retention ({kept})")
     if error.number in _READ_ONLY or "Read-only file system" in str(error):
-        return StorageError(f"{place} cannot be written (read-only): {error}; {kept}")
+        return UnwritableStore(f"{place} cannot be written (read-only): {error}; {kept}")
     if error.number in _GONE:
         return StorageError(f"ClickHouse at {place} cannot be reached: {error}; {kept}")
     if error.number == 241:

@@ -76,7 +76,9 @@ class ClickHouseStorage:
         self._config = config
         self._counters = counters or Counters("storage.clickhouse")
         self._report = report or (lambda state, sentence: None)
-        self._layout = Layout(config.retention, config.retention_hours, config.codec, config.cluster, config.fsync)
+        self._layout = Layout(
+            config.retention, config.retention_hours, config.codec, config.cluster, config.fsync, config.minute_sums
+        )
         self._writer: Writer | None = None
         self._lanes: Lanes | None = None
         self._series = SeriesBook(engine, catalog, self._layout)
@@ -86,7 +88,7 @@ class ClickHouseStorage:
         self._readers: ThreadPoolExecutor | None = None
         self._trouble = ""
         self._done: list[str] = []
-        self._compiler = Compiler(catalog, self._source, self._names, bool(config.cluster))
+        self._compiler = Compiler(catalog, self._source, self._names, bool(config.cluster), self._layout.sums)
 
     @classmethod
     def of(cls, context: BuildContext, config: ClickHouseConfig) -> ClickHouseStorage:
@@ -132,7 +134,8 @@ class ClickHouseStorage:
             if not getattr(self._engine, "clean", True):
                 self._done += writer.recover()
         except ClickHouseError as error:
-            raise StartError(f"the store at {self._engine.place} cannot be used: {error}") from error
+            told = as_storage_error(error, self._engine.place)
+            raise StartError(f"the store at {self._engine.place} cannot be used: {error}") from told
         return writer
 
     async def stop(self) -> None:

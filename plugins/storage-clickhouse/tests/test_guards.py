@@ -20,7 +20,7 @@ from metaflow_storage_clickhouse.schema.migrate import STORE_VERSION
 from metaflow_storage_clickhouse.storage import ClickHouseStorage
 
 from metaflow_core.api import Kind, RecordBatch
-from metaflow_core.errors import ConfigError, QueryError, StartError, StorageError
+from metaflow_core.errors import ConfigError, QueryError, StartError, StorageError, UnwritableStore
 from metaflow_core.query import Scan
 from metaflow_core.testing import build_context
 
@@ -155,7 +155,7 @@ def test_a_full_disk_keeps_the_batch_with_the_caller(small_disk: Path, tmp_path:
                     out.write(bytes(4096))
             try:
                 await storage.write(RecordBatch("flow_log.explain", rows(1000), f"more-{number}"))
-            except StorageError as error:
+            except UnwritableStore as error:
                 refused = str(error)
         assert refused is not None
         assert "is full; free some space" in refused
@@ -175,6 +175,24 @@ def test_a_full_disk_keeps_the_batch_with_the_caller(small_disk: Path, tmp_path:
         noise.unlink(missing_ok=True)
         asyncio.run(storage.stop())
     assert [state for state, _ in reports] == ["degraded", "running"]
+
+
+def test_a_disk_that_is_full_at_the_start_is_told_by_its_class(small_disk: Path) -> None:
+    """Whoever tells what to do about a damaged store must not say it of this one."""
+    with (small_disk / "noise").open("wb", buffering=0) as out, contextlib.suppress(OSError):
+        while True:
+            out.write(bytes(4096))
+    storage = ClickHouseStorage.of(build_context(Kind.STORAGE, "c", data_dir=small_disk), ClickHouseConfig())
+    try:
+        with pytest.raises(StartError, match="full") as raised:
+            asyncio.run(storage.start())
+    finally:
+        (small_disk / "noise").unlink()
+    causes, error = [], raised.value.__cause__
+    while error is not None:
+        causes.append(type(error))
+        error = error.__cause__
+    assert UnwritableStore in causes
 
 
 def test_a_store_of_a_newer_version_is_refused(stores: Callable[..., Any]) -> None:

@@ -93,6 +93,22 @@ def test_a_cluster_gets_replicated_and_distributed_tables() -> None:
     assert "ReplicatedAggregatingMergeTree" in rollup[0]
 
 
+def test_what_a_cluster_gets_is_clickhouse_sql(shared: Any) -> None:
+    """Read by the engine's own parser; what becomes of it only a cluster could tell."""
+    from metaflow_storage_clickhouse.schema.layout import root_of
+    from metaflow_storage_clickhouse.schema.tables import create_statements
+
+    layout = Layout(cluster="prod")
+    for table in CATALOG.tables.values():
+        statements = create_statements(table, layout)
+        if table.rolled_from:
+            select = layout.rollup(table, root_of(table, CATALOG)).format(where="")
+            target = f"{layout.view(table)}{layout.on_cluster()} TO {layout.physical(table.name)}"
+            statements.append(f"CREATE MATERIALIZED VIEW IF NOT EXISTS {target} AS {select}")
+        for statement in statements:
+            assert shared.sql(f"EXPLAIN AST {statement}"), statement
+
+
 def codecs(store: Any, table: str) -> dict[str, str]:
     database, _, name = table.partition(".")
     rows = store.sql(

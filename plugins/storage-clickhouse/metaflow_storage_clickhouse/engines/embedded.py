@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from metaflow_core.errors import StartError, UnavailableError
 from metaflow_storage_clickhouse.engines.base import Insert, Settings, settings_clause
 from metaflow_storage_clickhouse.engines.lock import DirectoryLock
-from metaflow_storage_clickhouse.errors import ClickHouseError, too_long
+from metaflow_storage_clickhouse.errors import ClickHouseError, as_storage_error, too_long
 from metaflow_storage_clickhouse.sql.quote import text
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class EmbeddedEngine:
                     f"the store in {self._path} cannot be opened: chDB holds one directory a process, and this one has another "
                     "open; close that first or use a process for each"
                 ) from error
-            raise StartError(f"the store in {self._path} cannot be opened: {error}") from error
+            cause = as_storage_error(error, self.place) if isinstance(error, ClickHouseError) else error
+            raise StartError(f"the store in {self._path} cannot be opened: {error}") from cause
 
     def close(self) -> None:
         """End all sessions and unlock the directory."""

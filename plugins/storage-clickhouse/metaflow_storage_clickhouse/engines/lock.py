@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from metaflow_core.errors import StartError
+from metaflow_core.errors import StartError, UnwritableStore
 
 __all__ = ["DirectoryLock"]
 
@@ -36,7 +36,7 @@ class DirectoryLock:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StartError(_unusable(self._directory, error)) from error
+            raise _unusable(self._directory, error) from _cause(self._directory, error)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -53,7 +53,7 @@ class DirectoryLock:
             self._write("open")
         except OSError as error:
             self.abandon()
-            raise StartError(_unusable(self._directory, error)) from error
+            raise _unusable(self._directory, error) from _cause(self._directory, error)
 
     def release(self) -> None:
         """Say that the store was closed, and unlock."""
@@ -85,7 +85,17 @@ class DirectoryLock:
         os.pwrite(self._file, data.ljust(128), 0)
 
 
-def _unusable(directory: Path, error: OSError) -> str:
+def _unusable(directory: Path, error: OSError) -> StartError:
+    return StartError(_sentence(directory, error))
+
+
+def _cause(directory: Path, error: OSError) -> Exception:
+    """What the error at the start comes from: a store that takes nothing is told from a damaged one by its class."""
+    unwritable = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
+    return UnwritableStore(_sentence(directory, error)) if unwritable else error
+
+
+def _sentence(directory: Path, error: OSError) -> str:
     match error.errno:
         case errno.EROFS | errno.EACCES | errno.EPERM:
             return f"the store in {directory} cannot be written ({error.strerror}); make it writable for this user or give another path"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from metaflow_core.model.catalog import Catalog, Column, Table
 from metaflow_core.query import labels_of
+from metaflow_storage_clickhouse.schema.sums import Sums, sums_of
 from metaflow_storage_clickhouse.schema.types import stored_type
 from metaflow_storage_clickhouse.sql.quote import identifier, table_name
 
@@ -36,7 +37,7 @@ class Layout:
     :ivar retention: ``default`` (hours of the catalogue) or ``forever``.
     :ivar hours: hours by table name, or by name without precision; wins over ``retention``.
     :ivar codec: compression of columns. :ivar cluster: name of a cluster; empty for one node.
-    :ivar fsync: parts reach the disk before an insert returns.
+    :ivar fsync: parts reach the disk before an insert returns. :ivar minute_sums: sums by minute are kept beside the rows.
     """
 
     retention: Literal["default", "forever"] = "default"
@@ -44,6 +45,7 @@ class Layout:
     codec: str = "ZSTD(1)"
     cluster: str = ""
     fsync: bool = False
+    minute_sums: bool = True
 
     def codec_of(self, type_: str) -> str:
         """Compression of a column of one of ClickHouse's types.
@@ -116,6 +118,10 @@ class Layout:
             if kind and column.name not in table.order_key:
                 found.append((f"skip_{column.name}", f"{identifier(column.name)} TYPE {kind}"))
         return tuple(found)
+
+    def sums(self, table: Table) -> tuple[Sums, ...]:
+        """Sums by minute that are kept beside the rows. Not on a cluster, where it was never tried."""
+        return sums_of(table) if self.minute_sums and not self.cluster else ()
 
     def columns(self, table: Table) -> dict[str, str]:
         """Type of each column of the catalogue that rows hold; labels of series are elsewhere."""

@@ -12,11 +12,12 @@ from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.query import labels_of
 from metaflow_storage_clickhouse.engines.base import Engine
 from metaflow_storage_clickhouse.schema.layout import Layout, root_of
+from metaflow_storage_clickhouse.schema.sums import sums_of
 from metaflow_storage_clickhouse.schema.types import arrow_name, widened
 from metaflow_storage_clickhouse.series import list_columns, make_series, move_labels
 from metaflow_storage_clickhouse.sql.quote import identifier, literal, table_name, text
 
-__all__ = ["MIGRATIONS", "STORE_VERSION", "VERSIONS_TABLE", "Migration", "bring_up", "rebuild_rollup"]
+__all__ = ["MIGRATIONS", "STORE_VERSION", "VERSIONS_TABLE", "Migration", "bring_up", "rebuild_rollup", "summing"]
 
 VERSIONS_TABLE = "metaflow_system.schema_version"
 """One row a change: when, to which version, what."""
@@ -130,7 +131,14 @@ def _fingerprint(catalog: Catalog, layout: Layout) -> str:
     """Of everything that DDL is made from; equal means that there is nothing to do."""
     digest = hashlib.blake2b(repr((layout.codec, layout.cluster, layout.settings())).encode(), digest_size=16)
     for table in catalog.tables.values():
-        parts = (table.name, layout.columns(table), layout.order_by(table), layout.ttl(table), layout.indexes(table))
+        parts = (
+            table.name,
+            layout.columns(table),
+            layout.order_by(table),
+            layout.ttl(table),
+            layout.indexes(table),
+            layout.sums(table),
+        )
         digest.update(repr(parts).encode())
     return digest.hexdigest()
 
@@ -150,7 +158,7 @@ def _catalogue(engine: Engine, catalog: Catalog, layout: Layout, version: int) -
             note = "made"
         else:
             statements, note = _changes(table, columns, layout, _sorting(engine, table, layout))
-            for statement in _expiry(table, layout, expiring):
+            for statement in (*_expiry(table, layout, expiring), *summing(engine, table, layout)):
                 engine.command(statement)
         for statement in statements:
             engine.command(statement)
@@ -245,6 +253,27 @@ def _changes(table: Table, found: Mapping[str, str], layout: Layout, sorting: st
         over = f"ALTER TABLE {table_name(table.name)}{layout.on_cluster()}"
         statements += [each.replace(alter, over).partition(" CODEC(")[0] for each in list(statements)]
     return statements, ", ".join(notes)
+
+
+def summing(engine: Engine, table: Table, layout: Layout) -> list[str]:
+    """Sums by minute that a table of an earlier version lacks, or that are not wanted any more."""
+    kept = sums_of(table)
+    if not kept or layout.cluster:
+        return []
+    rows = engine.query(
+        f"SELECT name FROM system.projections WHERE database = {text(table.database)} AND table = {text(table.short)}"
+    ).to_pylist()
+    present, wanted = {str(row["name"]) for row in rows}, layout.sums(table)
+    alter = f"ALTER TABLE {layout.physical(table.name)}"
+    statements = [
+        f"{alter} DROP PROJECTION {each.name}" for each in kept if each not in wanted and each.name in present
+    ]
+    for each in wanted:
+        if each.name not in present:
+            statements.append(f"{alter} ADD PROJECTION IF NOT EXISTS {each.name} ({each.definition(table)})")
+            # Older parts get theirs in the background; until then they are read row by row.
+            statements.append(f"{alter} MATERIALIZE PROJECTION {each.name} SETTINGS mutations_sync = 0")
+    return statements
 
 
 def _view(engine: Engine, table: Table, source: Table, layout: Layout) -> None:

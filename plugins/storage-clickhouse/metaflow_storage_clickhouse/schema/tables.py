@@ -95,6 +95,10 @@ def create_statements(table: Table, layout: Layout) -> list[str]:
     made += [
         f"ALTER TABLE {physical}{on} ADD INDEX IF NOT EXISTS {name} {what}" for name, what in layout.indexes(table)
     ]
+    made += [
+        f"ALTER TABLE {physical} ADD PROJECTION IF NOT EXISTS {each.name} ({each.definition(table)})"
+        for each in layout.sums(table)
+    ]
     if layout.cluster:
         made.append(_compiled(_distributed(table, layout, metadata)))
     return made

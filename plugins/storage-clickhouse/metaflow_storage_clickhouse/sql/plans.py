@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from metaflow_core.errors import UnsupportedQuery
-from metaflow_core.model.catalog import Catalog, Column
+from metaflow_core.model.catalog import Catalog, Column, Table
 from metaflow_core.model.expression import Ref
 from metaflow_core.query import (
     Aggregate,
@@ -23,6 +23,7 @@ from metaflow_core.query import (
     Sort,
     TimeRange,
 )
+from metaflow_storage_clickhouse.schema.sums import Sums
 from metaflow_storage_clickhouse.sql.expressions import condition, expression
 from metaflow_storage_clickhouse.sql.folds import fold
 from metaflow_storage_clickhouse.sql.grids import grid
@@ -31,6 +32,7 @@ from metaflow_storage_clickhouse.sql.owners import Owners, owners
 from metaflow_storage_clickhouse.sql.quote import identifier, literal
 from metaflow_storage_clickhouse.sql.relation import Names, Relation
 from metaflow_storage_clickhouse.sql.resolve import NameSource, epochs, resolved
+from metaflow_storage_clickhouse.sql.summed import Summed, summed
 from metaflow_storage_clickhouse.sql.typed import Typed, raw
 
 __all__ = ["Compiler", "stored"]
@@ -45,6 +47,10 @@ def stored(column: Column) -> Typed:
     return Typed(identifier(column.name), column.type, nullable, column)
 
 
+def _no_sums(_: Table) -> tuple[Sums, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Compiler:
     """Turns plans into SQL.
@@ -52,12 +58,14 @@ class Compiler:
     :ivar source: gives what stands after FROM for a table's name.
     :ivar dictionaries: what is known of names.
     :ivar distributed: sub-queries must reach every shard.
+    :ivar sums: what is kept of a table by minute.
     """
 
     catalog: Catalog
     source: Callable[[str], str]
     dictionaries: NameSource
     distributed: bool = False
+    sums: Callable[[Table], tuple[Sums, ...]] = _no_sums
 
     def compile(self, plan: Plan) -> Relation:
         """The plan as a SELECT.
@@ -82,7 +90,10 @@ class Compiler:
             case Aggregate(Resolve(Aggregate()) as below):
                 return _grouped(plan, self._resolve(below, names, owners(below, plan)))
             case Aggregate(source):
-                return _grouped(plan, self._visit(source, names))
+                found = self._summed(plan)
+                return (
+                    _grouped(plan, self._visit(source, names)) if found is None else self._of_sums(plan, found, names)
+                )
             case Resolve(source):
                 return self._resolve(plan, names)
             case Sort(source, keys):
@@ -111,6 +122,22 @@ class Compiler:
         columns = {name: stored(table.column(name)) for name in wanted}
         return Relation(self.source(table.name), columns, where, moment=time, names=names)
 
+    def _summed(self, node: Aggregate) -> Summed | None:
+        """How sums by minute answer a grouping, where they do."""
+        source = node.input
+        while isinstance(source, Filter):
+            source = source.input
+        if not isinstance(source, Scan):
+            return None
+        table = self.catalog.table(source.table)
+        return summed(node, table, self.sums(table), self.source(table.name))
+
+    def _of_sums(self, node: Aggregate, found: Summed, names: Names) -> Relation:
+        wanted = (found.table.time, *found.keys)
+        below = found.relation({name: stored(found.table.column(name)) for name in wanted}, names)
+        selected, columns, _ = _groups(node, below, None, folding=found.fold)
+        return Relation(f"({selected})", columns, names=names)
+
     def _resolve(self, node: Resolve, names: Names, split: Owners | None = None) -> Relation:
         span = _span(node.input)
         changes = self.dictionaries.changes([each.tag.dictionary for each in node.outputs], span)
@@ -121,7 +148,7 @@ class Compiler:
                 # Groups of the time between two changes: in each of them a name is the same for all rows.
                 relation = _grouped(node.input, below, epochs(below.moment, changes), split)
                 return resolved(node, relation, self.dictionaries, changes, second)
-        if split is not None and isinstance(node.input, Aggregate):
+        if split is not None and isinstance(node.input, Aggregate) and self._summed(node.input) is None:
             relation = _grouped(node.input, self._visit(node.input.input, names), None, split)
         else:
             relation = self._visit(node.input, names)
@@ -163,11 +190,15 @@ def _grouped(node: Aggregate, below: Relation, epoch: Typed | None = None, split
 
 
 def _groups(
-    node: Aggregate, below: Relation, epoch: Typed | None, split: Owners | None = None
+    node: Aggregate,
+    below: Relation,
+    epoch: Typed | None,
+    split: Owners | None = None,
+    folding: Callable[..., Typed] = fold,
 ) -> tuple[str, dict[str, Typed], Typed | None]:
     """A grouping SELECT, its columns, and the time of its groups.
 
-    :param split: group by packed owners instead of by owners and addresses.
+    :param split: group by packed owners instead of by owners and addresses. :param folding: makes the folds.
     """
     rows = below
     if split is not None:
@@ -190,7 +221,7 @@ def _groups(
     group_by = ", ".join(grouped)
     for each in node.measures:
         assert isinstance(each, Fold)
-        alias, typed = below.names.new(), fold(each, below.columns, grouped=bool(node.keys))
+        alias, typed = below.names.new(), folding(each, below.columns, grouped=bool(node.keys))
         listed.append((alias, typed.sql))
         columns[each.name] = Typed(alias, typed.type, typed.nullable)
     if not listed:
