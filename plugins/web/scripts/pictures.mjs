@@ -22,6 +22,8 @@ for (const [name, path, theme] of PICTURES) {
   const { page, wrong, close } = await open(browser, base, { width: 1240, height: 780, theme });
   await page.goto(base + path);
   await settled(page);
+  // asked for when the first failures are known
+  if (name === "ui-overview") await page.waitForSelector(".pill.begins", { timeout: 20_000 }).catch(() => console.error("ui-overview: nothing is marked as where failures begin"));
   if (name === "ui-trace") {
     // one that goes through several services
     const rows = page.getByRole("table", { name: "Traces" }).getByRole("link");

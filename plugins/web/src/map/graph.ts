@@ -104,12 +104,16 @@ export function graphOf(calls: Call[]): Graph {
   }
   const passed = new Map<string, number>();
   for (const edge of edges.values()) if (edge.from !== edge.to) passed.set(edge.from, (passed.get(edge.from) ?? 0) + edge.failed);
-  for (const one of nodes.values()) one.begun = Math.max(0, one.failed - (passed.get(one.id) ?? 0));
+  // an address of loopback calls for everybody behind it: nothing is known of what such a service calls
+  for (const one of nodes.values()) one.begun = isOnLoopback(one.id) ? 0 : Math.max(0, one.failed - (passed.get(one.id) ?? 0));
   return {
     nodes: [...nodes.values()].sort((a, b) => b.requests - a.requests || a.id.localeCompare(b.id)),
     edges: [...edges.values()].sort((a, b) => b.requests - a.requests || a.id.localeCompare(b.id)),
   };
 }
+
+/** A node of loopback, with its port or without. */
+export const isOnLoopback = (id: string): boolean => isLoopback(id) || id.startsWith("[::1]");
 
 /** What is seen as TLS only, and what was read inside it. */
 export const isEncrypted = (call: Call): boolean => call.tls === true || call.protocol === "TLS";

@@ -11,7 +11,7 @@ import { parseFilters, type Filter, writeFilters } from "../data/sql";
 import * as queries from "../data/queries";
 import { clock, count, duration, percent, rate, seconds } from "../format";
 import { FOLDS, foldBy, foldByKind } from "../map/fold";
-import { busiest, type Call, type Edge, type Graph, graphOf, isEncrypted, type Node } from "../map/graph";
+import { busiest, type Call, type Edge, type Graph, graphOf, isEncrypted, isOnLoopback, type Node } from "../map/graph";
 import { MapView } from "../map/view";
 import { useApp } from "../state/app";
 import { useAsk, useTable } from "../state/live";
@@ -266,7 +266,7 @@ function NodeFacts({ node, lasting }: { node: Node; lasting: number }) {
       <dd class={share >= 0.05 ? "bad-text" : share > 0 ? "warn-text" : ""}>
         {count(node.failed)} · {percent(share)}
       </dd>
-      {node.failed > 0 && (
+      {node.failed > 0 && !isOnLoopback(node.id) && (
         <>
           <dt>Begun here</dt>
           <dd>{node.begun > 0 ? `${count(node.begun)}: nothing that it calls failed as often` : "none: what it calls fails as often"}</dd>

@@ -137,7 +137,7 @@ function serviceFields(list: Service[], lasting: number, begins: Set<string>): F
   const longest = Math.max(1, ...list.map((service) => service.p95 ?? 0));
   return [
     { key: "name", title: "Service", width: "minmax(150px, 2.4fr)", by: (s) => s.name, whole: (s) => s.name, cell: (s) => <><a href={linkOf(s)}>{s.name}</a>{(begins.has(s.name) || begins.has(s.address)) && s.errors + s.timeouts > 0 && <span class="pill begins" title="Failures begin here: nothing that it calls explains them">begins here</span>}</> },
-    { key: "protocol", title: "Protocol", width: "minmax(104px, 1fr)", by: (s) => s.protocol, cell: (s) => <Protocol name={s.protocol} /> },
+    { key: "protocol", title: "Protocol", width: "minmax(112px, 1fr)", by: (s) => s.protocol, cell: (s) => <Protocol name={s.protocol} /> },
     { key: "requests", title: "Requests", width: "minmax(90px, 1.2fr)", right: true, by: (s) => s.requests, cell: (s) => <Bar share={s.requests / most}>{count(s.requests)}</Bar> },
     { key: "rate", title: "Rate", width: "84px", right: true, by: (s) => s.requests, cell: (s) => rate(s.requests / lasting) },
     {

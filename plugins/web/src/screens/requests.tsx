@@ -54,7 +54,7 @@ function readRequests(table: Table): Request[] {
 
 const FIELDS: Field<Request>[] = [
   { key: "time", title: "Time", width: "108px", by: (r) => r.timeS, cell: (r) => clock(r.timeS, true), whole: (r) => `${day(r.timeS)} ${clock(r.timeS, true)}` },
-  { key: "protocol", title: "Protocol", width: "104px", cell: (r) => <Protocol name={r.protocol} /> },
+  { key: "protocol", title: "Protocol", width: "118px", cell: (r) => <Protocol name={r.protocol} /> },
   { key: "client", title: "Client", width: "minmax(90px, .8fr)", cell: (r) => <span class="note">{r.client || "–"}</span>, whole: (r) => r.client },
   { key: "server", title: "Server", width: "minmax(100px, .9fr)", cell: (r) => r.server, whole: (r) => `${r.client} → ${r.server}` },
   { key: "what", title: "Request", width: "minmax(180px, 3fr)", cell: (r) => <span class="mono">{r.what}</span>, whole: (r) => r.what },

@@ -109,6 +109,8 @@ test("failures begin where nothing that is called explains them", () => {
   const graph = graphOf([call("user", "gate", { requests: 100, errors: 20 }), call("gate", "orders", { requests: 100, errors: 19 }), call("orders", "db", { requests: 100, errors: 15, timeouts: 4 }), call("orders", "cache", { requests: 100 })]);
   expect(graph.nodes.filter(beginsHere).map((node) => node.id)).toEqual(["db"]);
   expect(graph.nodes.find((node) => node.id === "gate")?.begun).toBe(1);
+  // of a service on loopback nobody knows what it calls
+  expect(graphOf([call("127.0.0.1", "127.0.0.1", { errors: 5 }), call("::1", "::1", { errors: 5 })]).nodes.filter(beginsHere)).toEqual([]);
   // what a service calls itself explains nothing
   expect(graphOf([call("a", "a", { errors: 5 })]).nodes.filter(beginsHere)).toHaveLength(1);
 });
