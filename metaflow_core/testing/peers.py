@@ -62,11 +62,11 @@ def peers_missing(*programs: str, modules: Sequence[str] = (), root: bool = Fals
 
 
 def capture_refused() -> str:
-    """Why this process cannot capture packets; empty when it can."""
+    """Why this process cannot capture packets; empty when it can. Systems ask for the same right for every raw socket."""
     try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except (OSError, AttributeError) as error:
-        return f"needs CAP_NET_RAW and AF_PACKET: {error}"
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW).close()
+    except OSError as error:
+        return f"needs the right to open raw sockets (CAP_NET_RAW): {error}"
     return ""
 
 
