@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,13 +88,23 @@ class Tracer:
         :raises QuerySyntaxError: the condition is wrong. :raises QueryError: the storage cannot answer.
         """
         predicate = parse_where(where or "flow_id >= 0", self._catalog.table(TABLE), self._catalog)
-        found = await self._gatherer.by_filter(store, predicate, time, most * _ROWS_PER_TRACE)
-        if not found.spans:
-            return []
-        traces: list[Trace] = await asyncio.to_thread(assemble_all, found.spans, self._rules)
-        chosen = [each for each in traces if any(node.span.row_id in found.wanted for node in each.nodes)]
+        chosen: list[Trace] = []
+        shown: set[str] = set()
+        plans = 0
+        found_in_parts = self._gatherer.by_filter(store, predicate, time, most * _ROWS_PER_TRACE)
+        async with aclosing(found_in_parts) as parts:
+            async for found in parts:
+                plans += found.plans
+                for trace in await asyncio.to_thread(assemble_all, found.spans, self._rules):
+                    rows = {node.span.row_id for node in trace.nodes}
+                    # a long trace can be met again in the stretch of time before
+                    if rows & found.wanted and not rows & shown:
+                        shown |= rows
+                        chosen.append(_noted(trace, found))
+                if len(chosen) >= most:
+                    break
         chosen.sort(key=lambda each: -each.start_us)
-        return [Answer(_noted(each, found), found.plans) for each in chosen[:most]]
+        return [Answer(each, plans) for each in chosen[:most]]
 
 
 def _noted(trace: Trace, found: Found) -> Trace:

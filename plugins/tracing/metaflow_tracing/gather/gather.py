@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,7 @@ from metaflow_core.model.expression import Expr
 from metaflow_core.query import Plan, TimeRange
 from metaflow_tracing.gather.closure import closure, linking_columns
 from metaflow_tracing.gather.limits import Limits
+from metaflow_tracing.gather.parts import statements, stretches
 from metaflow_tracing.gather.plans import any_of, both, linking, rows, same_id, spellings, window
 from metaflow_tracing.spans import Columns, Span, spans_of
 
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "Gatherer", "Store"]
 
-# values in one list of a plan; more would make a statement that no storage likes
-_MOST_VALUES = 20_000
-# rows whose columns are read at once
-_MOST_READ = 10_000
+# rows whose columns are read at once: they are named by two numbers each, in one statement
+_MOST_READ = 3_000
 # rows whose linking columns are looked through at once: more would take longer than asking for values
 _MOST_NARROW = 200_000
 # how long before and after what is known everything is looked through, and how often that may grow
@@ -115,18 +114,29 @@ class Gatherer:
         found.wanted |= {span.row_id for span in exact or mine}
         return found
 
-    async def by_filter(self, store: Store, predicate: Expr, time: TimeRange, most: int) -> Found:
-        """Rows for which a predicate is true, at most so many and the latest of them, and what belongs to them.
+    async def by_filter(self, store: Store, predicate: Expr, time: TimeRange, most: int) -> AsyncGenerator[Found, None]:
+        """Rows for which a predicate is true, at most so many and the latest of them, and what belongs to them: a stretch of time after the
+        other, the latest first, so that who has enough need not wait for the rest.
 
         :raises QueryError: the storage cannot answer.
         """
-        found = Found()
-        search = _Search(store, found, self._limits)
-        await search.seed([predicate], self._columns, time, most)
-        chosen = set(search.known)
-        await self._grow(search, set())
-        found.wanted |= {span.row_id for span in found.spans if (span["flow_id"], span.seen_start_us) in chosen}
-        return found
+        first = Found()
+        seeds = _Search(store, first, self._limits)
+        await seeds.seed([predicate], self._columns, time, most)
+        covered: set[tuple[int, int]] = set()
+        plans = first.plans
+        for stretch in stretches(seeds.rows):
+            fresh = [row for row in stretch if (row["flow_id"], row["start_time"]) not in covered]
+            if not fresh:
+                continue
+            search = _Search(store, Found(plans=plans), self._limits)
+            plans = 0
+            search.begin(fresh)
+            chosen = set(search.known)
+            found = await self._grow(search, set())
+            found.wanted |= {span.row_id for span in found.spans if (span["flow_id"], span.seen_start_us) in chosen}
+            covered |= search.known.keys()
+            yield found
 
     async def _grow(self, search: _Search, asked_for: set[str]) -> Found:
         """Add what is related: first all that hangs together around the known rows' time, then what is found by value further away (hosts
@@ -144,7 +154,9 @@ class Gatherer:
             if not asked or search.is_full:
                 fresh = []
                 break
-            fresh = await search.seed([any_of(asked)], self._columns, search.window(self._limits.margin_s))
+            fresh = await search.seed(
+                [any_of(each) for each in asked], self._columns, search.window(self._limits.margin_s)
+            )
         await search.read()
         found = search.found
         if search.is_full:
@@ -169,6 +181,11 @@ class _Search:
         self.rows: list[dict[str, Any]] = []
         self.known: dict[tuple[int, int], int] = {}
         self.is_full = False
+
+    def begin(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Rows to begin with that were read already."""
+        self.known = {(row["flow_id"], row["start_time"]): row["end_time"] for row in rows}
+        self.rows = list(rows)
 
     def values(self, columns: Sequence[str]) -> set[Any]:
         """What stands in some columns."""
@@ -255,8 +272,8 @@ class _Search:
             self.found.spans = [span for span in spans if (span["flow_id"], span.seen_start_us) in self.known]
 
 
-def _asked(fresh: Sequence[dict[str, Any]], lookups: Sequence[Lookup], used: dict[str, set[Any]]) -> list[Expr]:
-    """Predicates for values that were not asked for yet."""
+def _asked(fresh: Sequence[dict[str, Any]], lookups: Sequence[Lookup], used: dict[str, set[Any]]) -> list[list[Expr]]:
+    """Predicates for values that were not asked for yet, by statement."""
     values: dict[str, dict[Any, None]] = defaultdict(dict)
     for lookup in lookups:
         for row in fresh:
@@ -266,12 +283,9 @@ def _asked(fresh: Sequence[dict[str, Any]], lookups: Sequence[Lookup], used: dic
                     for want in lookup.want:
                         if value not in used[want]:
                             values[want][value] = None
-    asked = []
     for want, listed in values.items():
-        some = list(listed)[:_MOST_VALUES]
-        used[want].update(some)
-        asked.append(same_id(want, some))
-    return asked
+        used[want].update(listed)
+    return statements({want: list(listed) for want, listed in values.items()})
 
 
 def _is_text(lookup: Lookup) -> bool:
