@@ -135,6 +135,8 @@ def summary_tables(summary: Summary, *, most: int = 20) -> Iterator[Section]:
 def _services(summary: Summary, most: int) -> Section:
     shown = summary.services[:most]
     seconds = max((summary.end_ns - summary.start_ns) / 1e9, 1e-9)
+    # a column of dashes would only take room from the others
+    unanswered = ("unanswered",) if any(item.unanswered for item in shown) else ()
     rows: list[tuple[Any, ...]] = [
         (
             f"[{item.address}]:{item.port}" if ":" in item.address else f"{item.address}:{item.port}",
@@ -143,7 +145,7 @@ def _services(summary: Summary, most: int) -> Section:
             item.requests,
             f"{item.requests / seconds:.3g}/s" if seconds >= 1 else "-",
             _share(item.errors, item.requests),
-            item.unanswered or "-",
+            *((item.unanswered or "-",) if unanswered else ()),
             duration_text(item.p50_us),
             duration_text(item.p95_us),
             duration_text(item.max_us),
@@ -153,7 +155,7 @@ def _services(summary: Summary, most: int) -> Section:
     ]
     more = len(summary.services) - len(shown)
     title = "Services" + (f" (the busiest {len(shown)} of {len(summary.services)})" if more else "")
-    columns = ("server", "protocol", "name", "requests", "rate", "errors", "unanswered", "p50", "p95", "max", "clients")
+    columns = ("server", "protocol", "name", "requests", "rate", "errors", *unanswered, "p50", "p95", "max", "clients")
     return title, columns, rows
 
 
