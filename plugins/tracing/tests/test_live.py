@@ -41,6 +41,7 @@ class Watch:
         }
         self.app = mf.App(config, autoload=True)
         self.traces: list[Trace] = []
+        self.told = ""
 
     async def run(self, work: Any, wanted: int) -> list[Trace]:
         """Do something while it watches, wait until so many rows are there, and put them together."""
@@ -54,6 +55,8 @@ class Watch:
                 if rows >= wanted:
                     break
             found = spans_of(await self.rows())
+            counted = [f"{each.component} {each.stage}/{each.reason} {each.value}" for each in self.app.stats()]
+            self.told = f"{rows} of {wanted} rows came; counted: {'; '.join(counted)}"
         return assemble_all(found, load_rules())
 
     async def rows(self) -> Any:
@@ -104,6 +107,8 @@ async def watched(
             )
         except mf.UnavailableError as error:
             pytest.skip(f"no kernel collector here: {error}")
+        # without rows no link could be wrong, and nothing would be proven
+        assert traces, watch.told
         return counts[0], judge(traces, front, middle), traces
 
 
