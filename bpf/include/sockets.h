@@ -14,7 +14,6 @@
 #define TCP_ESTABLISHED 1
 #define TCP_FIN_WAIT1 4
 #define TCP_FIN_WAIT2 5
-#define STILL_ALIVE 60000000000ULL /* ns without use after which a connection may be taken for one whose end was not seen */
 #define NTOHS(x) ((u16)((((x) & 0xff) << 8) | ((x) >> 8)))
 
 INLINE void count(u32 which, u64 by)
@@ -39,21 +38,19 @@ INLINE u64 next_id(struct config *conf)
 	return ((u64)(bpf_get_smp_processor_id() & 0xff) << 56) | ((conf->id_base + ATOMIC_NEXT(&counts->last_id)) & 0xffffffffffffffULL);
 }
 
-INLINE struct file *file_of(struct task_struct *task, u32 fd)
+INLINE struct file *file_of(u32 fd)
 {
+	struct task_struct *task = CURRENT_TASK();
 	struct files_struct *files = 0;
 	struct fdtable *table = 0;
 	struct file *file = 0, **slots = 0;
 	u32 most = 0;
 
-	/* as a mere address: at each pointer out of a trusted structure the verifier searches all names of the kernel */
-	if (CAN_CAST()) files = CAST(task, struct task_struct)->files;
-	else FOLLOW(files, task->files);
+	FOLLOW(files, task->files);
 	FOLLOW(table, files->fdt);
 	FOLLOW(most, table->max_fds);
 	if (fd >= most) return 0;
 	FOLLOW(slots, table->fd);
-	if (CAN_CAST()) return (struct file *)CAST(slots + fd, struct list_head)->next;
 	if (bpf_probe_read_kernel(&file, sizeof(file), slots + fd)) return 0;
 	return file;
 }
@@ -266,88 +263,33 @@ INLINE void describe(struct connection *to, struct held *at, struct peer *peer)
 	}
 }
 
-/* The first of the places where a connection may stand. */
-INLINE u32 place_of(struct socket_key *key)
+/* A connection seen for the first time, or anew where `sk` had an earlier life. */
+INLINE struct connection *new_connection(struct config *conf, struct held *at, struct socket_key *key, struct peer *peer, u8 role)
 {
-	return (((key->sk >> 6) ^ key->peer) * 0x9e3779b97f4a7c15ULL >> 32) & (CONNECTIONS - WAYS);
-}
-
-INLINE struct connection *known_connection(struct socket_key *key)
-{
-	u32 first = place_of(key);
-	for (u32 way = 0; way < WAYS; way++) {
-		u32 at = first + way;
-		struct connection *c = MAP_GET(connections, &at);
-		if (c && c->sk == key->sk && c->peer == key->peer) return c;
+	struct connection fresh = {};
+	describe(&fresh, at, peer);
+	fresh.id = next_id(conf);
+	fresh.role = role;
+	if (fresh.protocol == TCP && !role) {
+		u32 backlog = 0;
+		fresh.flags = FLAG_MIDSTREAM;
+		/* an accepted socket is a copy of the listening one; a connecting one never had a backlog */
+		PEEK(backlog, at->sk->sk_max_ack_backlog);
+		if (backlog) fresh.role = ROLE_SERVER;
 	}
-	return 0;
-}
-
-INLINE void forget_connection(struct connection *c) { c->sk = 0; }
-
-/* A place for a new one: free, or of the one that was used the longest time ago, which is counted where it may still live. */
-INLINE struct connection *free_place(struct socket_key *key, u64 now)
-{
-	u32 first = place_of(key), at = first;
-	u64 oldest = ~0ULL, was = 0;
-	struct connection *c;
-	for (u32 way = 0; way < WAYS; way++) {
-		u32 here = first + way;
-		c = MAP_GET(connections, &here);
-		if (!c || c->sk == BEING_MADE) continue;
-		if (!c->sk) {
-			at = here;
-			was = 0;
-			break;
-		}
-		if (c->used < oldest) {
-			oldest = c->used;
-			was = c->sk;
-			at = here;
-		}
-	}
-	c = MAP_GET(connections, &at);
-	/* another processor may be at the same place */
-	if (!c || !CLAIM_64(&c->sk, was, BEING_MADE)) {
+	if (MAP_PUT(connections, key, &fresh)) {
 		count(COUNT_SOCKETS_FULL, 1);
 		return 0;
 	}
-	if (was && now - oldest < STILL_ALIVE) count(COUNT_SOCKETS_FULL, 1);
-	return c;
+	return MAP_GET(connections, key);
 }
 
-/* A connection seen for the first time, or anew where `sk` had an earlier life. */
-INLINE struct connection *new_connection(struct config *conf, struct held *at, struct socket_key *key, struct peer *peer, u8 role, u64 now)
-{
-	struct connection *c = known_connection(key);
-	if (!c) c = free_place(key, now);
-	if (!c) return 0;
-	__builtin_memset(&c->peer, 0, sizeof(*c) - sizeof(c->sk));
-	describe(c, at, peer);
-	c->peer = key->peer;
-	c->used = now;
-	c->id = next_id(conf);
-	c->role = role;
-	if (c->protocol == TCP && !role) {
-		u32 backlog = 0;
-		c->flags = FLAG_MIDSTREAM;
-		/* an accepted socket is a copy of the listening one; a connecting one never had a backlog */
-		PEEK(backlog, at->sk->sk_max_ack_backlog);
-		if (backlog) c->role = ROLE_SERVER;
-	}
-	c->sk = key->sk;
-	return c;
-}
-
-INLINE struct connection *connection_of(struct config *conf, struct held *at, struct peer *peer, u64 now)
+INLINE struct connection *connection_of(struct config *conf, struct held *at, struct peer *peer)
 {
 	struct socket_key key = { .sk = (u64)at->sk, .peer = peer->hash };
-	struct connection *known = known_connection(&key);
+	struct connection *known = MAP_GET(connections, &key);
 	u16 local = at->ends.local_port, remote = peer->port ? peer->port : at->ends.remote_port;
-	if (known && (!local || local == known->local_port) && remote == known->remote_port) {
-		known->used = now;
-		return known;
-	}
-	return new_connection(conf, at, &key, peer, ROLE_UNKNOWN, now);
+	if (known && (!local || local == known->local_port) && remote == known->remote_port) return known;
+	return new_connection(conf, at, &key, peer, ROLE_UNKNOWN);
 }
 #endif

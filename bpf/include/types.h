@@ -5,15 +5,9 @@
 #define MF_TYPES_H
 
 #define CAPTURE_MAX 4096
-#ifdef MF_BCC /* each turn of a loop is a path of its own to the verifier there */
 #define VECTORS_MAX 48 /* parts of one vector call that are looked at */
 #define MESSAGE_VECTORS_MAX 2 /* and of one of several messages */
 #define MESSAGES_MAX 4 /* datagrams of one sendmmsg or recvmmsg that are looked at */
-#else
-#define VECTORS_MAX 64
-#define MESSAGE_VECTORS_MAX 16
-#define MESSAGES_MAX 64
-#endif
 
 enum { KIND_DATA, KIND_CLOSE, KIND_OPEN, KIND_LOST, KIND_RETRANSMIT };
 enum { IN, OUT };
@@ -47,7 +41,6 @@ struct config {
 	u32 check_coroutines; /* 1: the map of processes whose threads prove nothing has entries */
 	u64 id_base; /* ids go on from here, so that a restart repeats none */
 	u64 socket_operations; /* `file->f_op` of sockets, found by the programs: tells sockets from files in one look */
-	u64 registers_at; /* where a thread's saved registers stand, from the beginning of its stack; found by the programs */
 };
 enum { RULE_ALLOW = 1, RULE_DENY = 2 };
 struct name { char text[16]; };
@@ -57,28 +50,16 @@ struct ends { u32 remote, local, hash; u16 remote_port, local_port, family; u8 s
 struct held { struct sock *sk; u8 protocol; struct ends ends; };
 
 /* A call that has returned. */
-enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE, CALL_RING };
+enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE };
 struct call { u64 time, buffer, count, name; struct held at; u32 seq; u8 kind, direction; u16 pad; };
 
-/* The parts of a vector call, while they are put one after another. */
-struct gathering { u64 vectors, entries, want, done; };
-
-/* One turn of a loop: its number, and what the loop is about. */
-typedef long (*turn_t)(u64, void *);
-
-/* Room for one record. The call and its parts stand in it too: to the verifier a number read back is any number, which
- * spares it to walk through each by itself. */
-struct scratch { struct segment head; u8 data[2 * CAPTURE_MAX]; struct call call; struct gathering parts; };
+/* Room for one record. The call stands in it too: to the verifier a number read back is any number, which spares it to walk
+ * through each by itself. */
+struct scratch { struct segment head; u8 data[2 * CAPTURE_MAX]; struct call call; };
 
 /* A connection, or for an unconnected datagram socket what goes to and from one peer. */
 struct socket_key { u64 sk, peer; };
-/* They stand in an array, each in one of the WAYS places that its key points at: found without a call, which a hash map would cost.
- * `sk` is 0 in a free place and BEING_MADE in one that is being filled. */
-#define WAYS 8
-#define CONNECTIONS 65536
-#define BEING_MADE 1
 struct connection {
-	u64 sk, peer, used; /* used: when, by the kernel's clock */
 	u64 id;
 	u32 netns, cap_seq;
 	u16 local_port, remote_port;
@@ -93,16 +74,12 @@ struct connection {
 	char comm[16];
 };
 
-/* When a thread's call began that sends. Threads share a place when their numbers end in the same bits: one of them then is given the time
- * of the call's end. */
-#define BEGUN 8192
-struct begun { u64 time, who; };
-
 /* A call of a TLS library. */
 struct tls_call { u64 time, session, buffer, length, result; u8 running, seen, source, handshake, pad[4]; };
 
 /* What a thread is in, and what it received last. */
 struct thread {
+	u64 began; /* when the call began that sends */
 	u64 trace_id, socket_id, concurrent_until, changed;
 	u64 tls_sk;
 	u32 tls_seq, unanswered;
@@ -129,5 +106,5 @@ enum {
 	COUNT_CIPHERTEXT, COUNT_TLS_CALLS, COUNT_TLS_NO_SOCKET, COUNT_MESSAGES_CUT, COUNT_FILTERED, COUNT_CONCURRENT,
 	COUNT_RETRANSMITS, COUNT_PROCESS_FULL, COUNT_IO_URING, COUNTERS
 };
-struct counts { u64 of[COUNTERS], last_id, queued; }; /* queued: bytes since user space was woken */
+struct counts { u64 of[COUNTERS], last_id; };
 #endif

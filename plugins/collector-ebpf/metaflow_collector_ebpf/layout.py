@@ -30,7 +30,7 @@ COUNTERS: tuple[tuple[str, str, str], ...] = (
 ALLOW, DENY = 1, 2
 EXEC, EXIT = 0, 1
 
-_CONFIG = struct.Struct("<IIIIIIIIIIIIQQQ")
+_CONFIG = struct.Struct("<IIIIIIIIIIIIQQ")
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class ProgramConfig:
         """As the map wants it."""
         return _CONFIG.pack(
             self.self_pid, self.magic, self.capture, self.wakeup, self.only_processes, self.only_ports, self.only_cgroups,
-            self.check_processes, self.check_ports, self.check_cgroups, self.check_names, self.check_coroutines, self.id_base, 0, 0,
+            self.check_processes, self.check_ports, self.check_cgroups, self.check_names, self.check_coroutines, self.id_base, 0,
         )  # fmt: skip
 
     @staticmethod

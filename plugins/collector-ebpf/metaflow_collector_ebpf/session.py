@@ -92,8 +92,8 @@ class Session:
         self._programs = ProgramConfig(
             magic=secrets.randbits(30) | 1 << 30,
             capture=self._config.capture_bytes,
-            # each processor counts by itself what it queues; woken with room left for what comes meanwhile
-            wakeup=min(self._config.wakeup_bytes, self.ring_bytes // 4) // len(_possible_processors()),
+            # woken with room left for what comes meanwhile
+            wakeup=min(self._config.wakeup_bytes, self.ring_bytes // 4),
             # ids of this run follow those of any earlier one: 16 million a second is more than any machine makes
             id_base=(int(time.time()) & 0xFFFFFFFF) << 24,
             self_pid=os.getpid(),
@@ -137,9 +137,7 @@ class Session:
     def counters(self) -> list[int]:
         """Totals since the start, in the order of :data:`~metaflow_collector_ebpf.layout.COUNTERS`."""
         processors = len(_possible_processors())
-        one = (
-            len(COUNTERS) + 2
-        )  # and the last id that the processor gave out, and what it queued since the drain was woken
+        one = len(COUNTERS) + 1  # and the last id that the processor gave out
         raw = self.loaded.maps["counters"].lookup(_ZERO, 8 * one * processors) or b""
         values = [value for (value,) in struct.iter_unpack("<Q", raw)]
         return [sum(values[index::one]) for index in range(len(COUNTERS))]
@@ -149,7 +147,7 @@ class Session:
         return self._by_process("tls_loads")
 
     def io_uring_calls(self) -> dict[int, int]:
-        """Operations of io_uring on sockets whose content was not seen, since the start, by process."""
+        """Operations on sockets through io_uring since the start, by process."""
         return self._by_process("io_uring_users")
 
     def _by_process(self, name: str) -> dict[int, int]:

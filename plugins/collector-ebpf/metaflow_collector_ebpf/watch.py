@@ -161,8 +161,8 @@ class Watch:
             known = self._known.get(pid)
             name = " or ".join(sorted(known[0].names)) if known else "gone"
             self._logger.warning(
-                "Process %d (%s) moves bytes through io_uring in ways whose content is not seen: lists of buffers, one request that receives "
-                "many times, or datagrams of a socket without a fixed peer. Switch io_uring off in it, or capture its packets too (collector cbpf).", pid, name,
+                "Process %d (%s) uses sockets through io_uring, which makes no system calls: what it says there is not seen. Switch "
+                "io_uring off in it, or capture its packets too (collector cbpf).", pid, name,
             )  # fmt: skip
 
     def _guard(self) -> None:
