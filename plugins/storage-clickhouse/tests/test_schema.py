@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -76,27 +77,63 @@ def test_what_counts_as_wider(found: str, wanted: str, fits: bool) -> None:
     assert widened(found, wanted) is fits
 
 
+def test_the_text_makes_what_sqlalchemy_says(shared: Any) -> None:
+    """Made in a database of their own, the indexes and sums aside, which clickhouse-sqlalchemy has no words for."""
+    from metaflow_storage_clickhouse.schema.ddl import create_statements
+    from metaflow_storage_clickhouse.schema.tables import sqlalchemy_statements
+
+    command = shared.storage._engine.command
+
+    def made(statement: str) -> str:
+        target = re.sub(r"(?<=EXISTS )\S+", "`by_hand`.`one`", statement, count=1)
+        command(target)
+        try:
+            [row] = shared.sql(
+                "SELECT create_table_query AS q FROM system.tables WHERE database = 'by_hand' AND name = 'one'"
+            )
+        finally:
+            command("DROP TABLE `by_hand`.`one` SYNC")
+        return re.sub(r", (INDEX|PROJECTION) .*?(?=\) ENGINE = )", "", str(row["q"]))
+
+    command("CREATE DATABASE IF NOT EXISTS by_hand")
+    try:
+        other = Layout("forever", codec="LZ4", fsync=True)
+        cases = [(table, Layout()) for table in CATALOG.tables.values()]
+        cases += [(CATALOG.tables[name], other) for name in ("flow_log.l7_flow_log", "flow_metrics.network.1h")]
+        for table, layout in cases:
+            [text], [theirs] = create_statements(table, layout), sqlalchemy_statements(table, layout)
+            assert made(text) == made(theirs), table.name
+    finally:
+        command("DROP DATABASE by_hand SYNC")
+
+
 def test_a_cluster_gets_replicated_and_distributed_tables() -> None:
-    from metaflow_storage_clickhouse.schema.tables import create_statements
+    from metaflow_storage_clickhouse.schema.ddl import create_statements
+    from metaflow_storage_clickhouse.schema.tables import sqlalchemy_statements
 
     layout = Layout(cluster="prod")
-    local, _, whole = (
-        *create_statements(CATALOG.table(EXPLAIN), layout)[:1],
-        "",
-        create_statements(CATALOG.table(EXPLAIN), layout)[-1],
-    )
-    assert "CREATE TABLE IF NOT EXISTS flow_log.explain_local ON CLUSTER prod" in local
+    local, whole = create_statements(CATALOG.table(EXPLAIN), layout)
+    assert "CREATE TABLE IF NOT EXISTS `flow_log`.`explain_local` ON CLUSTER `prod`" in local
     assert "ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')" in local
-    assert "CREATE TABLE IF NOT EXISTS flow_log.explain ON CLUSTER prod" in whole
-    assert "Distributed(prod, flow_log, explain_local, cityHash64(`_batch`))" in whole
+    assert "CREATE TABLE IF NOT EXISTS `flow_log`.`explain` ON CLUSTER `prod`" in whole
+    assert "Distributed(`prod`, `flow_log`, `explain_local`, cityHash64(`_batch`))" in whole
     rollup = create_statements(CATALOG.tables["flow_metrics.network.1h"], layout)
     assert "ReplicatedAggregatingMergeTree" in rollup[0]
+    for table in CATALOG.tables.values():
+        _, ours = create_statements(table, layout)
+        _, theirs = sqlalchemy_statements(table, layout)
+        assert plain(ours) == plain(theirs), table.name
+
+
+def plain(statement: str) -> str:
+    """Without quotes of names and white space, which mean nothing."""
+    return statement.translate(str.maketrans("", "", '`"\n\t '))
 
 
 def test_what_a_cluster_gets_is_clickhouse_sql(shared: Any) -> None:
     """Read by the engine's own parser; what becomes of it only a cluster could tell."""
+    from metaflow_storage_clickhouse.schema.ddl import create_statements
     from metaflow_storage_clickhouse.schema.layout import root_of
-    from metaflow_storage_clickhouse.schema.tables import create_statements
 
     layout = Layout(cluster="prod")
     for table in CATALOG.tables.values():

@@ -11,6 +11,7 @@ from metaflow_core.errors import StartError
 from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.query import labels_of
 from metaflow_storage_clickhouse.engines.base import Engine
+from metaflow_storage_clickhouse.schema.ddl import create_statements
 from metaflow_storage_clickhouse.schema.layout import Layout, root_of
 from metaflow_storage_clickhouse.schema.sums import sums_of
 from metaflow_storage_clickhouse.schema.types import arrow_name, widened
@@ -152,8 +153,6 @@ def _catalogue(engine: Engine, catalog: Catalog, layout: Layout, version: int) -
     for table in catalog.tables.values():
         columns = present.get((table.database, table.short + ("_local" if layout.cluster else "")))
         if columns is None:
-            from metaflow_storage_clickhouse.schema.tables import create_statements
-
             statements = create_statements(table, layout)
             note = "made"
         else:

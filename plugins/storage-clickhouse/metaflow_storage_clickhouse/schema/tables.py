@@ -15,7 +15,7 @@ from metaflow_storage_clickhouse.schema.dialect import ChdbDialect
 from metaflow_storage_clickhouse.schema.layout import Layout
 from metaflow_storage_clickhouse.schema.types import HIDDEN
 
-__all__ = ["create_statements", "sa_table", "sa_type"]
+__all__ = ["sa_table", "sa_type", "sqlalchemy_statements"]
 
 _SIMPLE = re.compile(r"(\w+)\((.*)\)", re.DOTALL)
 
@@ -87,18 +87,13 @@ def _distributed(table: Table, layout: Layout, metadata: sa.MetaData) -> Any:
     )
 
 
-def create_statements(table: Table, layout: Layout) -> list[str]:
-    """What makes a table: the table itself, its indexes, and on a cluster the table over all shards."""
+def sqlalchemy_statements(table: Table, layout: Layout) -> list[str]:
+    """What SQLAlchemy says to make a table, without its indexes and sums; on a cluster also the table over all shards.
+
+    The storage itself uses :func:`~metaflow_storage_clickhouse.schema.ddl.create_statements`, which costs no import of SQLAlchemy.
+    """
     metadata = sa.MetaData()
     made = [_compiled(sa_table(table, layout, metadata))]
-    physical, on = layout.physical(table.name), layout.on_cluster()
-    made += [
-        f"ALTER TABLE {physical}{on} ADD INDEX IF NOT EXISTS {name} {what}" for name, what in layout.indexes(table)
-    ]
-    made += [
-        f"ALTER TABLE {physical} ADD PROJECTION IF NOT EXISTS {each.name} ({each.definition(table)})"
-        for each in layout.sums(table)
-    ]
     if layout.cluster:
         made.append(_compiled(_distributed(table, layout, metadata)))
     return made
