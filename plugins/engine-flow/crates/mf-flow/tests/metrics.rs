@@ -57,6 +57,54 @@ fn handshake_retransmissions_count_from_the_first() {
 }
 
 #[test]
+fn a_syn_ack_sent_again_is_answered_again() {
+    // The first ACK is lost behind the capture. `rtt` is the first one's, `rtt_client` has both.
+    let c = counts(|t| {
+        t.handshake(0);
+        t.c(40, PSH | ACK, 101, 501, b"request");
+        t.s(1020, SYN | ACK, 500, 101, b"");
+        t.c(1030, ACK, 108, 501, b"");
+        t.c(1031, ACK, 108, 501, b""); // answers no further SYN-ACK
+        t.s(1040, ACK, 501, 108, b"");
+        t.s(1050, SYN | ACK, 500, 101, b""); // late copy: the handshake is over
+        t.c(1060, ACK, 108, 501, b"");
+    });
+    assert_eq!(
+        (c.rtt, c.rtt_client, c.rtt_server),
+        (ms(&[30]), ms(&[10, 1010]), ms(&[20, 1020, 1050]))
+    );
+    assert_eq!((c.retrans_synack, c.rx.retrans), (2, 2));
+}
+
+#[test]
+fn who_sends_syn_for_the_first_time_sends_nothing_again() {
+    // Both open at once (RFC 9293, 3.5): each SYN and each SYN-ACK is its sender's first.
+    let c = counts(|t| {
+        t.c(0, SYN, 100, 0, b"");
+        t.s(1, SYN, 500, 0, b"");
+        t.c(2, SYN | ACK, 100, 501, b"");
+        t.s(3, SYN | ACK, 500, 101, b"");
+    });
+    assert_eq!((c.syn, c.synack), (2, 2));
+    assert_eq!(
+        (c.retrans_syn, c.retrans_synack, c.tx.retrans, c.rx.retrans),
+        (0, 0, 0, 0)
+    );
+    // Captured behind the SYN-ACK a SYN is still the first, and another one is not.
+    let mut talk = Talk::new();
+    talk.s(0, SYN | ACK, 500, 101, b"");
+    talk.c(1, SYN, 100, 0, b"");
+    talk.c(2, SYN, 100, 0, b"");
+    talk.finish();
+    let report = talk.only();
+    assert_eq!(
+        (report.counts.retrans_syn, report.counts.tx.retrans),
+        (1, 1)
+    );
+    assert_eq!((report.syn_seq, report.syn_ack_seq), (100, 500));
+}
+
+#[test]
 fn no_round_trip_without_a_clean_handshake() {
     // The SYN-ACK captured before the SYN.
     let c = counts(|t| {

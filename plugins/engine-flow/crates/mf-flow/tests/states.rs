@@ -9,7 +9,6 @@ use mf_flow::{CloseType, State};
 use talk::*;
 
 const URG: u8 = 32;
-const SYN_ACK: u8 = SYN | ACK;
 
 /// (state, sent by the server) -> flags -> (next state, timeout).
 type Cells<'a> = BTreeMap<(&'a str, bool), BTreeMap<u8, (&'a str, &'a str)>>;
@@ -102,9 +101,8 @@ struct Model {
     first_rst: Option<usize>,
     /// A SYN or SYN-ACK has told the direction.
     certain: bool,
-    /// Who sent the first SYN, when that came before any SYN-ACK.
+    /// Who sent the first SYN.
     opener: Option<usize>,
-    answered: bool,
     flows: usize,
 }
 
@@ -119,7 +117,6 @@ impl Model {
             first_rst: None,
             certain: false,
             opener: None,
-            answered: false,
             flows: 1,
         }
     }
@@ -150,12 +147,8 @@ impl Model {
         self.state = next;
         self.flags[side] |= flags;
         self.packets[side] += 1;
-        match flags & (SYN | RST | ACK) {
-            SYN if flags & (PSH | URG) == 0 && !self.answered => {
-                self.opener = self.opener.or(Some(side));
-            }
-            SYN_ACK => self.answered = true,
-            _ => {}
+        if flags & (SYN | RST | ACK | PSH | URG) == SYN {
+            self.opener = self.opener.or(Some(side));
         }
         if flags & RST != 0 && self.first_rst.is_none() {
             self.first_rst = Some(side);

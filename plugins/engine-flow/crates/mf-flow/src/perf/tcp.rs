@@ -18,7 +18,11 @@ enum Handshake {
     #[default]
     Nothing,
     Syn,
+    /// The client's ACK of a SYN-ACK is waited for.
     SynAck,
+    /// It came; the server may not have got it and send its SYN-ACK again.
+    Acked,
+    /// The server sent a pure ACK: no ACK of the client completes a handshake any more.
     Done,
 }
 
@@ -48,8 +52,14 @@ pub(crate) struct TcpPerf {
     handshake: Handshake,
     /// The side that sent the SYN.
     opener: usize,
+    /// The first SYN, if it came before any SYN-ACK; the first SYN-ACK.
     syn_ns: Option<u64>,
     synack_ns: Option<u64>,
+    /// Bits of the sides that sent a SYN, a SYN-ACK.
+    syns: u8,
+    synacks: u8,
+    /// The one round trip of a connection was taken.
+    timed: bool,
     pub syn_seq: u32,
     pub syn_ack_seq: u32,
     pub keepalive_seq: u32,
@@ -158,13 +168,19 @@ impl TcpPerf {
             me.data_ns = now;
         }
         me.after_handshake = false;
-        if pure_ack && self.handshake == Handshake::SynAck {
+        if pure_ack && matches!(self.handshake, Handshake::SynAck | Handshake::Acked) {
             if side != self.opener {
                 self.handshake = Handshake::Done;
-            } else if tcp.ack == self.syn_ack_seq.wrapping_add(1) {
-                self.handshake = Handshake::Done;
+            } else if self.handshake == Handshake::SynAck
+                && tcp.ack == self.syn_ack_seq.wrapping_add(1)
+            {
+                self.handshake = Handshake::Acked;
                 me.after_handshake = true;
-                if let Some(syn_ns) = self.syn_ns.filter(|&syn_ns| now - syn_ns <= MAX_RTT) {
+                let first = !std::mem::replace(&mut self.timed, true);
+                if let Some(syn_ns) = self
+                    .syn_ns
+                    .filter(|&syn_ns| first && now - syn_ns <= MAX_RTT)
+                {
                     period.rtt.add_ns(now - syn_ns);
                 }
                 if let Some(since) = self.synack_ns.filter(|&since| now - since <= MAX_RTT) {
@@ -182,33 +198,40 @@ impl TcpPerf {
     /// SYN and SYN-ACK.
     fn handshake(&mut self, period: &mut Period, side: usize, tcp: &Tcp, now: u64) -> Order {
         let mine = &mut period.sides[side];
+        let bit = 1 << side;
         let again;
         if tcp.flags & ACK == 0 {
             period.syn = period.syn.saturating_add(1);
-            again = self.syn_ns.is_some();
+            again = self.syns & bit != 0;
             if again {
                 period.retrans_syn = period.retrans_syn.saturating_add(1);
-            } else if self.handshake == Handshake::Nothing {
-                self.syn_ns = Some(now);
+            } else if self.syns == 0 {
                 self.syn_seq = tcp.seq;
-                self.opener = side;
-                self.handshake = Handshake::Syn;
-                self.sides[side].ranges.start(tcp.seq.wrapping_add(1));
-            }
-        } else {
-            period.synack = period.synack.saturating_add(1);
-            again = self.synack_ns.is_some();
-            if again {
-                period.retrans_synack = period.retrans_synack.saturating_add(1);
-            } else {
-                self.synack_ns = Some(now);
-                self.syn_ack_seq = tcp.seq;
-                self.opener = side ^ 1;
-                if self.handshake != Handshake::Done {
-                    self.handshake = Handshake::SynAck;
+                if self.handshake == Handshake::Nothing {
+                    self.syn_ns = Some(now);
+                    self.opener = side;
+                    self.handshake = Handshake::Syn;
                     self.sides[side].ranges.start(tcp.seq.wrapping_add(1));
                 }
             }
+            self.syns |= bit;
+        } else {
+            period.synack = period.synack.saturating_add(1);
+            again = self.synacks & bit != 0;
+            if again {
+                period.retrans_synack = period.retrans_synack.saturating_add(1);
+            }
+            if self.synacks == 0 {
+                self.synack_ns = Some(now);
+                self.syn_ack_seq = tcp.seq;
+                self.opener = side ^ 1;
+                self.handshake = Handshake::SynAck;
+                self.sides[side].ranges.start(tcp.seq.wrapping_add(1));
+            } else if self.handshake == Handshake::Acked && side != self.opener {
+                // The ACK was lost behind the capture: the next one is the handshake's again.
+                self.handshake = Handshake::SynAck;
+            }
+            self.synacks |= bit;
             if let Some(syn_ns) = self.syn_ns.filter(|&syn_ns| now - syn_ns <= MAX_RTT) {
                 period.rtt_server.add_ns(now - syn_ns);
             }
