@@ -63,6 +63,7 @@ from metaflow_core.api.parsing import (
 )
 from metaflow_core.api.refining import Refinable, Refined, Refiner, json_prefix
 from metaflow_core.api.serving import HttpListener, host_and_port, is_bearer, is_loopback, joined
+from metaflow_core.api.threads import EmitEnded, ThreadEmit
 
 __all__ = [
     "Answer",
@@ -84,6 +85,7 @@ __all__ = [
     "Dialect",
     "DialectFactory",
     "Emit",
+    "EmitEnded",
     "Emitted",
     "Engine",
     "EngineFactory",
@@ -144,6 +146,7 @@ __all__ = [
     "SystemClock",
     "Tagger",
     "TaggerFactory",
+    "ThreadEmit",
     "TickBlock",
     "Verdict",
     "field_validator",

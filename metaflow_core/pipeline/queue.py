@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from typing import Generic, TypeVar
 
+from metaflow_core.api.threads import EmitEnded
 from metaflow_core.errors import ComponentError
 
 __all__ = ["BoundedQueue", "PipelineClosed"]
@@ -13,7 +14,7 @@ __all__ = ["BoundedQueue", "PipelineClosed"]
 T = TypeVar("T")
 
 
-class PipelineClosed(ComponentError, RuntimeError):
+class PipelineClosed(ComponentError, EmitEnded):
     """The pipeline stops and takes nothing more; a collector that meets it ends."""
 
     code = "pipeline-closed"

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Iterable
-from concurrent.futures import CancelledError, Future
 
 from metaflow_collector_cbpf.config import CbpfConfig
 from metaflow_collector_cbpf.filters import compile_filter, expression, without_outgoing
 from metaflow_collector_cbpf.interfaces import Interface, choose, list_interfaces
 from metaflow_collector_cbpf.ring import Ring
-from metaflow_core.api import BlockFormat, BuildContext, Emit, PacketBlock, Resource
+from metaflow_core.api import BlockFormat, BuildContext, Emit, EmitEnded, PacketBlock, Resource, ThreadEmit
 from metaflow_core.errors import StartError
 
 __all__ = ["CbpfCollector"]
 
 _POLL_MS = 100
 _STATISTICS_EVERY_S = 1.0
-_LOOK_S = 0.2
-_LAST_BLOCK_S = 2.0
-"""What the last block of a ring waits for room when the capture ends."""
 
 
 class CbpfCollector:
@@ -103,9 +100,9 @@ class CbpfCollector:
 
     async def run(self, emit: Emit) -> None:
         """Capture until cancelled."""
-        loop = asyncio.get_running_loop()
+        loop, hand = asyncio.get_running_loop(), ThreadEmit(emit, self._stopping)
         for name in list(self._rings):
-            self._spawn(name, emit, loop)
+            self._spawn(name, hand, loop)
         while True:
             try:
                 name = await asyncio.wait_for(self._gone.get(), self._config.rescan_s or None)
@@ -114,9 +111,9 @@ class CbpfCollector:
             if name:
                 self._forget(name)
             if self._config.rescan_s:
-                self._rescan(emit, loop)
+                self._rescan(hand, loop)
 
-    def _spawn(self, name: str, emit: Emit, loop: asyncio.AbstractEventLoop) -> None:
+    def _spawn(self, name: str, emit: ThreadEmit, loop: asyncio.AbstractEventLoop) -> None:
         for source, ring in enumerate(self._rings[name]):
             thread = threading.Thread(
                 target=self._capture,
@@ -126,7 +123,7 @@ class CbpfCollector:
             self._threads.append(thread)
             thread.start()
 
-    def _capture(self, ring: Ring, source: int, emit: Emit, loop: asyncio.AbstractEventLoop) -> None:
+    def _capture(self, ring: Ring, source: int, emit: ThreadEmit, loop: asyncio.AbstractEventLoop) -> None:
         counters, clock = self._context.counters, self._context.clock
         link_type = ring.interface.link_type or 1
         looked = clock.monotonic()
@@ -143,39 +140,18 @@ class CbpfCollector:
                 counters.add("received", packets, unit="packets")
                 block = PacketBlock(data, BlockFormat.TPACKET3, link_type, source)
                 # waiting here is the back-pressure: the ring fills, and the kernel counts what it drops
-                if not self._wait(asyncio.run_coroutine_threadsafe(_emit(emit, block), loop)):
+                if not emit(block):
                     counters.add("dropped", packets, reason="stopping", unit="packets")
             self._count(ring)
         except OSError as error:
             if not self._stopping.is_set():
                 self._context.report("degraded", f"{error.strerror or error}; it is taken up again when it returns")
-                loop.call_soon_threadsafe(self._gone.put_nowait, ring.interface.name)
-        except (RuntimeError, asyncio.CancelledError):
-            # the loop or the pipeline has ended; there is nobody left to hand blocks to
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._gone.put_nowait, ring.interface.name)
+        except EmitEnded:
             return
         finally:
             ring.close()
-
-    def _wait(self, handed: Future[None]) -> bool:
-        """Until the pipeline has taken what was handed to it; False when it takes nothing while everybody waits for the end.
-
-        :raises RuntimeError: the pipeline has ended. :raises asyncio.CancelledError: so has the loop.
-        """
-        while True:
-            try:
-                handed.result(_LOOK_S if not self._stopping.is_set() else _LAST_BLOCK_S)
-            except TimeoutError:
-                if handed.done():
-                    handed.result()  # done just now, or an error of the pipeline's own
-                    return True
-                if self._stopping.is_set():
-                    handed.cancel()
-                    return False
-            except CancelledError:
-                # of concurrent.futures: who waits in a thread is told by another error than who waits in the loop
-                raise asyncio.CancelledError from None
-            else:
-                return True
 
     def _count(self, ring: Ring) -> None:
         statistics = ring.statistics()
@@ -188,7 +164,7 @@ class CbpfCollector:
         self._rings.pop(name, None)
         self._threads = [thread for thread in self._threads if thread.is_alive()]
 
-    def _rescan(self, emit: Emit, loop: asyncio.AbstractEventLoop) -> None:
+    def _rescan(self, emit: ThreadEmit, loop: asyncio.AbstractEventLoop) -> None:
         for interface in choose(self._config.interfaces, list_interfaces()):
             if interface.name in self._rings:
                 continue
@@ -208,7 +184,3 @@ class CbpfCollector:
         for group in rings.values():
             for ring in group:
                 ring.close()
-
-
-async def _emit(emit: Emit, block: PacketBlock) -> None:
-    await emit(block)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow_collector_pyshark.config import PysharkConfig
 from metaflow_collector_pyshark.mapping import columns_of, load_dissectors
-from metaflow_core.api import BuildContext, Emit, RecordBatch, Resource
+from metaflow_core.api import BuildContext, Emit, EmitEnded, RecordBatch, Resource, ThreadEmit
 from metaflow_core.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class PysharkCollector:
 
     async def run(self, emit: Emit) -> None:
         """Emit the rows of every file."""
-        loop = asyncio.get_running_loop()
+        hand = ThreadEmit(emit, self._stopping)
 
         def work() -> None:
             # pyshark drives tshark with an event loop of its own, which must not be the app's
@@ -71,7 +71,10 @@ class PysharkCollector:
             asyncio.set_event_loop(own)
             try:
                 for batch in self.batches(own):
-                    asyncio.run_coroutine_threadsafe(_emit(emit, batch), loop).result()
+                    if not hand(batch):
+                        self._context.counters.add("dropped", batch.data.num_rows, reason="stopping", unit="rows")
+            except EmitEnded:
+                return
             finally:
                 asyncio.set_event_loop(None)
                 own.close()
@@ -187,7 +190,3 @@ def _oriented(common: dict[str, Any], kind: int) -> dict[str, Any]:
     key = f"{sorted((client, server))}{common['_stream']}"
     row["flow_id"] = zlib.crc32(key.encode()) | zlib.adler32(key.encode()) << 32
     return row
-
-
-async def _emit(emit: Emit, batch: RecordBatch) -> None:
-    await emit(batch)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from metaflow_collector_winpcap.config import WinpcapConfig
 from metaflow_collector_winpcap.device import Device
 from metaflow_collector_winpcap.library import devices, load_library
-from metaflow_core.api import BlockFlag, BlockFormat, BuildContext, Emit, PacketBlock, Resource
+from metaflow_core.api import BlockFlag, BlockFormat, BuildContext, Emit, EmitEnded, PacketBlock, Resource, ThreadEmit
 from metaflow_core.errors import StartError
 
 __all__ = ["WinpcapCollector"]
@@ -68,11 +68,11 @@ class WinpcapCollector:
 
     async def run(self, emit: Emit) -> None:
         """Capture until cancelled, or until every device has gone."""
-        loop = asyncio.get_running_loop()
+        hand = ThreadEmit(emit, self._stopping)
         for source, device in enumerate(self._devices):
             thread = threading.Thread(
                 target=self._capture,
-                args=(device, source, emit, loop),
+                args=(device, source, hand),
                 name=f"metaflow-{self._context.id}-{source}",
             )
             self._threads.append(thread)
@@ -80,7 +80,7 @@ class WinpcapCollector:
         while any(thread.is_alive() for thread in self._threads):
             await asyncio.sleep(0.2)
 
-    def _capture(self, device: Device, source: int, emit: Emit, loop: asyncio.AbstractEventLoop) -> None:
+    def _capture(self, device: Device, source: int, emit: ThreadEmit) -> None:
         counters, clock = self._context.counters, self._context.clock
         looked = clock.monotonic()
         wait_s = self._config.read_ms / 1000
@@ -96,12 +96,12 @@ class WinpcapCollector:
                     continue
                 counters.add("received", packets, unit="packets")
                 block = PacketBlock(data, BlockFormat.PCAP, device.link_type, source, _BYTE_ORDER)
-                asyncio.run_coroutine_threadsafe(_emit(emit, block), loop).result()
+                if not emit(block):
+                    counters.add("dropped", packets, reason="stopping", unit="packets")
             self._count(device)
         except OSError as error:
             self._context.report("degraded", f"{error}; restart MetaFlow when the device is back")
-        except (RuntimeError, asyncio.CancelledError):
-            # the loop or the pipeline has ended; there is nobody left to hand blocks to
+        except EmitEnded:
             return
         finally:
             device.close()
@@ -122,7 +122,3 @@ class WinpcapCollector:
         opened, self._devices = self._devices, []
         for device in opened:
             device.close()
-
-
-async def _emit(emit: Emit, block: PacketBlock) -> None:
-    await emit(block)
