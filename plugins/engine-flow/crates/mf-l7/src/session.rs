@@ -37,6 +37,8 @@ pub struct Session {
     /// Offset, by direction, up to which the parser passes data over unseen, and the instance that said so.
     pub passed: [u64; 2],
     pub passed_epoch: u32,
+    /// Sequence number of offset 0, by side, as the last segment for the parser has it.
+    pub first_seq: [u32; 2],
     /// Where segments were kept from the parser since, by direction.
     pub missed: [Option<u64>; 2],
     /// The parser instance that knows the session.
@@ -82,6 +84,7 @@ impl Session {
             skipped: [false; 2],
             passed: [0; 2],
             passed_epoch: 0,
+            first_seq: [0; 2],
             missed: [None; 2],
             epoch: 0,
             closing: false,

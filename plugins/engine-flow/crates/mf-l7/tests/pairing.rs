@@ -67,6 +67,24 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
+fn an_answer_that_the_asking_side_completes_is_the_other_sides() {
+    for (pairing, direction) in [(Pairing::Fifo, 1), (Pairing::Keyed, 0)] {
+        let mut engine = engine(pairing);
+        let mut told = Told::default();
+        let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
+        talk.handshake(&mut engine, &mut told);
+        talk.say(&mut engine, &mut told, 0, b"?1 one\n");
+        talk.say(&mut engine, &mut told, 1, b"!9\n");
+        talk.say(&mut engine, &mut told, 0, b"!1\n");
+        engine.finish(&mut told);
+        let messages = Rows::take(&mut engine, L7Table::Message);
+        assert_eq!((messages.u64(2, "type"), messages.u64(2, "direction")), (Some(1), Some(direction)));
+        // Its first byte is byte 7 of the side that said it.
+        assert_eq!(messages.u64(2, "tcp_seq"), messages.u64(direction as usize, "tcp_seq").map(|first| first + 7));
+    }
+}
+
+#[test]
 fn keyed_responses_come_in_any_order_even_before_their_request() {
     let mut engine = engine(Pairing::Keyed);
     let mut told = Told::default();

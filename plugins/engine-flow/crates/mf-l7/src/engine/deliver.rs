@@ -66,6 +66,9 @@ impl Core {
         if kind == KIND_DATA && piece.gap == 0 && session.passes(side, slot.epoch, end) {
             return;
         }
+        if kind != KIND_CLOSE {
+            session.first_seq[usize::from(side & 1)] = piece.seq.wrapping_sub(piece.offset as u32);
+        }
         let mut head = session.head(index, side);
         head.stamp = stamp;
         head.kind = kind;

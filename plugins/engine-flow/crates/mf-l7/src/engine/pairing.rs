@@ -32,6 +32,11 @@ impl Core {
             .map_or((Pairing::None, 0), |slot| (slot.description.pairing, slot.description.session_timeout_ns))
     }
 
+    /// Whether a parser's responses come in the order of its requests.
+    pub fn answers_in_order(&self, parser: u16) -> bool {
+        self.pairing(parser).0 == Pairing::Fifo
+    }
+
     fn pairs_full(&self) -> bool {
         let full = self.pairs.len() >= self.options.pending_total.max(1);
         full || (self.pairs.bytes() > self.options.pending_bytes && self.pairs.len() > 0)

@@ -1,7 +1,7 @@
 //! What a parser found in a batch.
 
 use super::core::Core;
-use crate::abi::ids::{col, flag, kind, text, FLAG_TLS, KIND_DATA};
+use crate::abi::ids::{col, flag, kind, text, FLAG_TLS, KIND_CLOSE, KIND_DATA};
 use crate::abi::{Batch, Records, SegmentHead as Head, Texts, CHUNK};
 use crate::counters::Count;
 use crate::infer::Asking;
@@ -41,16 +41,9 @@ impl Core {
             match numbers.kind {
                 kind::REQUEST..=kind::EXCHANGE => {
                     let mut message = Message::of(numbers, segment, default);
-                    if segment.head.kind != KIND_DATA {
-                        // A close or a gap is of no side: what it finishes was said by the one who says such things.
-                        message.direction = match message.kind {
-                            kind::REQUEST => 0,
-                            kind::RESPONSE => 1,
-                            _ => message.direction,
-                        };
-                    }
+                    let is_own = self.side(index, parser, &segment.head, &mut message);
                     if self.has_calls {
-                        self.who(index, &segment.head, &mut message);
+                        self.who(index, &segment.head, is_own, &mut message);
                     }
                     records.texts(row, &mut texts);
                     self.message(index, parser, &message, &texts, sink);
@@ -83,20 +76,35 @@ impl Core {
         }
     }
 
+    /// Which side said a message that a segment finished; whether it was the segment's. A close is of no side, and where answers
+    /// come in order one side asks and the other answers, whoever told the parser that an answer is complete (a handshake of
+    /// TLS ends with the client's word).
+    fn side(&self, index: u32, parser: u16, head: &Head, message: &mut Message) -> bool {
+        if head.kind == KIND_CLOSE || self.answers_in_order(parser) {
+            message.direction = match message.kind {
+                kind::REQUEST => 0,
+                kind::RESPONSE => 1,
+                _ => message.direction,
+            };
+        }
+        let is_own = head.kind != KIND_CLOSE && message.direction == head.direction;
+        if !is_own {
+            let session = self.sessions.peek(index);
+            let side = message.direction ^ u8::from(session.reversed);
+            message.seq = session.first_seq[usize::from(side & 1)].wrapping_add(message.offset as u32);
+        }
+        is_own
+    }
+
     /// Who sent or received a message that was seen in calls.
-    fn who(&self, index: u32, head: &Head, message: &mut Message) {
+    fn who(&self, index: u32, head: &Head, is_own: bool, message: &mut Message) {
         let session = self.sessions.peek(index);
         let Some(calls) = session.calls.as_ref() else { return };
         if head.flags & FLAG_TLS != 0 {
             message.flags |= flag::TLS;
         }
-        // A close is of no side: what it finishes was said by the one who says such things.
-        let ends_with = (head.kind == KIND_DATA).then_some(head.offset);
-        let side = if ends_with.is_some() {
-            head.side
-        } else {
-            u8::from(message.kind == kind::RESPONSE) ^ u8::from(session.reversed)
-        };
+        let ends_with = (is_own && head.kind == KIND_DATA).then_some(head.offset);
+        let side = if is_own { head.side } else { message.direction ^ u8::from(session.reversed) };
         calls.fill(side, ends_with, message);
     }
 
