@@ -19,6 +19,12 @@ pub mod ethertype {
     pub const QINQ: u16 = 0x88a8;
     /// The QinQ type of older switches.
     pub const QINQ_OLD: u16 = 0x9100;
+    /// A PPPoE session.
+    pub const PPPOE: u16 = 0x8864;
+    /// MPLS.
+    pub const MPLS: u16 = 0x8847;
+    /// MPLS with a label of the receiver's upstream neighbour (of old: multicast).
+    pub const MPLS_UPSTREAM: u16 = 0x8848;
     /// Transparent Ethernet bridging (RFC 1701's Ethernet-in-GRE).
     pub const TEB: u16 = 0x6558;
 }

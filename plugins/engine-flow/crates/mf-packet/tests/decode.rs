@@ -69,6 +69,14 @@ fn every_kind_of_frame_is_decoded_to_its_transport() {
         "udp 8 0",
         "- 4 0",
         "- 4 0",
+        "tcp 18 0",
+        "udp 8 0",
+        "tcp 18 0",
+        "tcp 18 1",
+        "tcp 18 5",
+        "tcp 18 3",
+        "tcp 18 0",
+        "udp 8 0",
         "- 12 0",
     ];
     assert_eq!(seen, expect);
@@ -397,7 +405,10 @@ fn tunnel_ids_keys_and_sessions() {
             (3, 78),
             (2, 0),
             (2, 0),
-            (2, 0)
+            (2, 0),
+            (1, 43),
+            (5, 43),
+            (3, 0)
         ]
     );
 }
@@ -453,4 +464,85 @@ fn what_only_looks_like_a_tunnel_stays_a_flow_of_its_own() {
     let unknown = eth(0x0800, &ip4(A, B, 47, &[0, 0, 0x12, 0x34, 0, 0, 0, 0]));
     assert_eq!(decode(&mut decoder, 1, &unknown).unwrap().protocol, 47);
     assert_eq!(decoder.counters().get("tunnel", "gre_protocol_unknown"), 1);
+}
+
+#[test]
+fn labels_and_sessions_that_carry_nothing_known_stay_frames_of_their_type() {
+    let p4 = ip4(A, B, 6, &get());
+    let discovery = [0x11, 0x09, 0, 0, 0, 0];
+    let link_control = [0x11, 0, 0, 9, 0, 6, 0xc0, 0x21, 1, 1, 0, 4];
+    let ipx = join(&[&[0, 1, 1, 64], &[0xff; 30]]);
+    let control_word_of_no_frame = join(&[&[0, 1, 1, 64], &[0; 40]]);
+    let endless = [0, 1, 0, 64].repeat(20);
+    for (kind, data) in [
+        (0x8863, &discovery[..]),
+        (0x8864, &discovery[..]),
+        (0x8864, &link_control[..]),
+        (0x8847, &ipx[..]),
+        (0x8847, &control_word_of_no_frame[..]),
+        (0x8847, &endless[..]),
+        (0x8847, &[0, 1][..]),
+    ] {
+        let mut decoder = Decoder::default();
+        let frame = eth(kind, data);
+        let p = decode(&mut decoder, 1, &frame).unwrap();
+        assert_eq!((p.eth_type, p.protocol, p.payload), (kind, 0, data));
+        let counters = decoder.counters();
+        assert_eq!(counters.get("link", "ethernet_type_not_decoded"), 1);
+    }
+    // Inside a VLAN, and cut by the snap length in the middle of what it carries.
+    let session = join(&[&[0x11, 0, 0, 9, 0, 47, 0, 0x21], &p4]);
+    let frame = eth(0x8100, &tag(7, 0x8864, &session));
+    let mut decoder = Decoder::default();
+    let p = decode(&mut decoder, 1, &frame).unwrap();
+    assert_eq!((p.vlan, p.l3_len, p.payload), (7, 25, &b"GET /"[..]));
+    assert!(decode(&mut decoder, 1, &frame[..21]).is_none());
+    assert_eq!(decoder.counters().get("link", "pppoe_header_truncated"), 1);
+}
+
+#[test]
+fn vxlan_gpe_says_what_follows() {
+    let p4 = ip4([192, 168, 0, 1], [192, 168, 0, 2], 6, &get());
+    let frame = |head: [u8; 8], rest: &[u8]| {
+        eth(0x0800, &ip4(A, B, 17, &udp(1, 4790, &join(&[&head, rest]))))
+    };
+    // Without the bit for the next protocol: Ethernet, as VXLAN has it.
+    let plain = frame([8, 0, 0, 0, 0, 1, 0, 0], &eth(0x0800, &p4));
+    let mut decoder = Decoder::default();
+    let p = decode(&mut decoder, 1, &plain).unwrap();
+    assert_eq!(
+        (p.tunnel.kind, p.tunnel.id, p.payload),
+        (TunnelKind::Vxlan, 256, &b"GET /"[..])
+    );
+    // Operations only, and nothing valid: datagrams of their own.
+    for first in [0x09, 0x04, 0x00] {
+        let other = frame([first, 0, 0, 1, 0, 1, 0, 0], &p4);
+        assert_eq!(decode(&mut decoder, 1, &other).unwrap().tunnel.tier, 0);
+    }
+    let nsh = |head: [u8; 8]| frame([12, 0, 0, 4, 0, 1, 0, 0], &join(&[&head, &p4]));
+    let two = nsh([0, 2, 2, 1, 0, 0, 1, 255]);
+    let p = decode(&mut decoder, 1, &two).unwrap();
+    assert_eq!((p.tunnel.kind, p.l3_len), (TunnelKind::VxlanNsh, 25));
+    let operations = nsh([0x20, 2, 2, 1, 0, 0, 1, 255]);
+    assert_eq!(decode(&mut decoder, 1, &operations).unwrap().tunnel.tier, 0);
+    for (frame, reason) in [
+        (nsh([0x40, 2, 2, 1, 0, 0, 1, 255]), "nsh_header_wrong"),
+        (nsh([0, 1, 2, 1, 0, 0, 1, 255]), "nsh_header_wrong"),
+        (nsh([0, 63, 2, 1, 0, 0, 1, 255]), "nsh_header_truncated"),
+        (
+            nsh([0, 2, 2, 9, 0, 0, 1, 255]),
+            "vxlan_gpe_protocol_unknown",
+        ),
+        (
+            frame(
+                [12, 0, 0, 4, 0, 1, 0, 0],
+                &[0, 2, 1, 4, 0, 0, 1, 255].repeat(9),
+            ),
+            "nsh_headers_too_many",
+        ),
+    ] {
+        let before = decoder.counters().get("tunnel", reason);
+        assert_eq!(decode(&mut decoder, 1, &frame).unwrap().tunnel.tier, 0);
+        assert_eq!(decoder.counters().get("tunnel", reason), before + 1);
+    }
 }

@@ -1,5 +1,6 @@
 //! Ethernet II, 802.3 with LLC/SNAP, 802.1Q and 802.1ad tags.
 
+use super::carried;
 use crate::packet::ethertype;
 use crate::{Packet, View};
 
@@ -43,7 +44,7 @@ pub(crate) fn tags<'a>(
                 return llc(kind, view, packet);
             }
             packet.eth_type = kind;
-            return Ok(view);
+            return carried::peel(kind, view, packet).unwrap_or(Ok(view));
         }
         let h: &[u8; 4] = view.head().ok_or("vlan_tag_truncated")?;
         push_vlan(packet, u16::from_be_bytes([h[0], h[1]]));

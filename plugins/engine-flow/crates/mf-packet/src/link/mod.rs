@@ -1,5 +1,6 @@
 //! Link layers: from the frame's first byte to the ethernet type of what it carries.
 
+mod carried;
 mod cooked;
 mod ethernet;
 mod loopback;
@@ -7,6 +8,7 @@ mod loopback;
 use crate::packet::ethertype;
 use crate::{Packet, View};
 
+pub(crate) use carried::{mpls, Labelled};
 pub(crate) use ethernet::{mac, tags};
 
 /// Link types of the pcap registry (<https://www.tcpdump.org/linktypes.html>).
@@ -15,6 +17,10 @@ pub mod linktype {
     pub const NULL: u16 = 0;
     /// Ethernet.
     pub const ETHERNET: u16 = 1;
+    /// PPP, perhaps with the bytes of HDLC framing before it.
+    pub const PPP: u16 = 9;
+    /// PPP with the bytes of HDLC framing.
+    pub const PPP_HDLC: u16 = 50;
     /// Raw IP as some systems write it.
     pub const RAW_BSD: u16 = 12;
     /// Raw IP as OpenBSD writes it.
@@ -45,6 +51,7 @@ pub fn peel<'a>(
         linktype::LINUX_SLL => cooked::peel_v1(view, packet),
         linktype::LINUX_SLL2 => cooked::peel_v2(view, packet),
         linktype::NULL | linktype::LOOP => loopback::peel(view, packet),
+        linktype::PPP | linktype::PPP_HDLC => carried::peel_ppp(view, packet),
         linktype::RAW
         | linktype::RAW_BSD
         | linktype::RAW_OPENBSD

@@ -1,7 +1,8 @@
-//! GRE (RFC 2784) with checksum, key and sequence number (RFC 2890); inside: IP, Ethernet (TEB), ERSPAN I, II and III
+//! GRE (RFC 2784) with checksum, key and sequence number (RFC 2890); inside: IP, Ethernet (TEB), MPLS (RFC 4023), ERSPAN I, II and III
 //! (draft-foschiano-erspan-03).
 
 use super::{Carries, Inner, TunnelKind};
+use crate::link::{mpls, Labelled};
 use crate::{ethertype, View};
 
 const CHECKSUM: u16 = 0x8000;
@@ -44,6 +45,18 @@ pub(super) fn parse(view: View<'_>) -> Result<Option<Inner<'_>>, &'static str> {
             Carries::Ethernet
         }
         ERSPAN_3 => return erspan_3(view),
+        ethertype::MPLS | ethertype::MPLS_UPSTREAM => {
+            match mpls(view).ok_or("gre_protocol_unknown")? {
+                Labelled::Network(network, inner) => {
+                    view = inner;
+                    Carries::Network(network)
+                }
+                Labelled::Frame(inner) => {
+                    view = inner;
+                    Carries::Ethernet
+                }
+            }
+        }
         _ => return Err("gre_protocol_unknown"),
     };
     Ok(Some(Inner {

@@ -22,7 +22,7 @@ pub enum TunnelKind {
     Gre = 3,
     /// Geneve (RFC 8926).
     Geneve = 4,
-    /// VXLAN with a network service header.
+    /// VXLAN GPE with a network service header (RFC 8300).
     VxlanNsh = 5,
 }
 
@@ -104,6 +104,7 @@ pub(crate) fn find<'a>(
     match (protocol, transport) {
         (proto::UDP, Transport::Udp(udp)) => match udp.dst_port {
             4789 | 8472 | 6784 if set.vxlan => vxlan::parse(payload),
+            4790 if set.vxlan => vxlan::parse_gpe(payload),
             port if set.vxlan && port != 0 && vxlan_ports.contains(&port) => vxlan::parse(payload),
             6081 if set.geneve => geneve::parse(payload),
             _ if set.vxlan => Ok(vxlan::guess(payload)),

@@ -185,6 +185,22 @@ pub fn zoo() -> Vec<(u16, Vec<u8>)> {
     };
     let p4 = ip4(a, b, 6, &t);
     let p6 = ip6(1, 2, 17, &u);
+    let session = |p: &[u8]| {
+        join(&[
+            &(2 + p.len() as u16).to_be_bytes(),
+            &[0, 0x21],
+            p,
+            &[0; 6], // padding of the frame
+        ])
+    };
+    let gpe = |bits: u8, next: u8, p: &[u8]| {
+        udp(
+            5000,
+            4790,
+            &join(&[&[8 | bits, 0, 0, next, 0, 0, 43, 0], p]),
+        )
+    };
+    let nsh = |next: u8, p: &[u8]| join(&[&[0x0f, 0xc6, 1, next, 0, 0, 1, 255], &[0; 16], p]);
     vec![
         (1, inner.clone()),
         (1, eth(0x0800, &ip4_full(a, b, 17, 3, 0, &[1, 1, 1, 0], &u))),
@@ -219,6 +235,23 @@ pub fn zoo() -> Vec<(u16, Vec<u8>)> {
         (276, sll2([0x86, 0xdd], &p6)),
         (1, eth(0x0800, &ip4(a, b, 89, b"ospf"))),
         (1, eth(0x88cc, b"lldp")),
+        (1, eth(0x8864, &join(&[&[0x11, 0, 0, 9], &session(&p4)]))),
+        (
+            1,
+            eth(0x8847, &join(&[&[0, 1, 0, 64], &[0, 2, 0x21, 64], &p6])),
+        ),
+        (1, eth(0x8847, &join(&[&[0, 1, 1, 64], &[0; 4], &inner]))),
+        (1, eth(0x0800, &ip4(a, b, 17, &gpe(4, 1, &p4)))),
+        (1, eth(0x0800, &ip4(a, b, 17, &gpe(4, 4, &nsh(3, &inner))))),
+        (
+            1,
+            eth(
+                0x0800,
+                &ip4(a, b, 47, &join(&[&[0, 0, 0x88, 0x47, 0, 1, 1, 64], &p4])),
+            ),
+        ),
+        (9, join(&[&[0x00, 0x21], &p4])),
+        (50, join(&[&[0xff, 3, 0x00, 0x57], &p6])),
         (1, eth(12, &[0x42, 0x42, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0])),
     ]
 }
