@@ -4,7 +4,7 @@ use mf_packet::transport::flags::{ACK, FIN, PSH, RST, SYN};
 
 use crate::counts::Period;
 use crate::perf::Perf;
-use crate::table::SECOND;
+use crate::table::{Alias, SECOND};
 use crate::{CloseType, FlowReport, FlowView, Key, ReportKind, State};
 
 /// The order of the fields is that of their use: with many flows each packet finds its flow in no cache, and what a packet
@@ -45,6 +45,8 @@ pub(crate) struct Flow<E> {
     pub minute_reported: bool,
     pub minute_start_ns: u64,
     pub minute: Period,
+    /// The key of what its second side sends, where VLAN or tunnel differ.
+    pub alias: Option<Box<Alias>>,
 }
 
 impl<E> Flow<E> {

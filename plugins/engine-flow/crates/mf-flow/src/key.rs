@@ -69,6 +69,31 @@ impl Key {
             .finish()
     }
 
+    /// What both directions of a flow have in common, whatever way they take: ends, protocol and interface.
+    fn ends(&self) -> [u64; 6] {
+        const PORTS_AND_PROTOCOL: u64 = 0xff << 44 | 0xffff_ffff;
+        const INTERFACE_AND_TYPE: u64 = 0xffff_ffff << 32;
+        let [a, b, place, a_hi, b_hi, more] = self.words;
+        [
+            a,
+            b,
+            place & PORTS_AND_PROTOCOL,
+            a_hi,
+            b_hi,
+            more & INTERFACE_AND_TYPE,
+        ]
+    }
+
+    /// Equal but for VLAN and tunnel.
+    pub(crate) fn same_ends(&self, other: &Self) -> bool {
+        self.ends() == other.ends()
+    }
+
+    /// A hash without VLAN and tunnel.
+    pub(crate) fn loose_hash(&self, seed: u64) -> u64 {
+        Self { words: self.ends() }.hash(seed)
+    }
+
     /// The flow's id: a hash of the key and the time of its first packet; never 0.
     pub fn flow_id(&self, start_ns: u64) -> u64 {
         let mut mixer = Mixer::new(start_ns);

@@ -1,6 +1,7 @@
 //! The flow table.
 
 mod direction;
+mod halves;
 mod time;
 
 use std::hash::{BuildHasher, RandomState};
@@ -19,6 +20,9 @@ use crate::{
     TimeoutClass, Way,
 };
 
+pub(crate) use halves::Alias;
+use halves::{hash_of, Halves};
+
 pub(crate) const SECOND: u64 = 1_000_000_000;
 const MINUTE: u64 = 60 * SECOND;
 /// This many packets in a row that are older than the clock by more than [`STEP_BACK`] mean that time really stepped back
@@ -31,6 +35,7 @@ pub struct FlowTable<E> {
     config: Config,
     seed: u64,
     index: Index,
+    halves: Halves,
     flows: Vec<Flow<E>>,
     free: Vec<u32>,
     wheel: Wheel,
@@ -55,6 +60,7 @@ impl<E: Default> FlowTable<E> {
         Self {
             seed,
             index: Index::new(),
+            halves: Halves::new(),
             flows: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::new(),
@@ -91,10 +97,15 @@ impl<E: Default> FlowTable<E> {
         let (key, side) = Key::of(packet, self.config.key_interface, self.config.key_tunnel_id);
         let hash = key.hash(self.seed);
         let flows = &self.flows;
-        let mut slot = self.index.find(hash, |slot| {
-            flows
-                .get(slot as usize)
-                .is_some_and(|flow| flow.key.same(&key))
+        let mut slot = self.index.find(hash, |cell| {
+            flows.get(cell.slot as usize).is_some_and(|flow| {
+                if cell.alias {
+                    let alias = flow.alias.as_ref();
+                    alias.is_some_and(|alias| alias.key.same(&key))
+                } else {
+                    flow.key.same(&key)
+                }
+            })
         });
         if let (Some(at), Transport::Tcp(tcp)) = (slot, &packet.transport) {
             if tcp.flags & (SYN | ACK | RST | FIN) == SYN && self.begins_anew(at, tcp) {
@@ -102,9 +113,10 @@ impl<E: Default> FlowTable<E> {
                 slot = None;
             }
         }
-        let Some(slot) = slot.or_else(|| self.open(key, hash, side, packet, sink)) else {
-            return;
-        };
+        let slot = slot
+            .or_else(|| self.join(&key, hash, side, packet))
+            .or_else(|| self.open(key, hash, side, packet, sink));
+        let Some(slot) = slot else { return };
         self.account(slot, side, packet, sink);
     }
 
@@ -229,16 +241,17 @@ impl<E: Default> FlowTable<E> {
             total_packets: [0; 2],
             total_bytes: [0; 2],
             minute: Period::default(),
+            alias: None,
             ext: E::default(),
         };
+        self.halves
+            .began(flow.key.loose_hash(self.seed), (slot, generation));
         match self.flows.get_mut(slot as usize) {
             Some(place) => *place = flow,
             None => self.flows.push(flow),
         }
         let flows = &self.flows;
-        self.index.insert(hash, slot, |slot| {
-            flows.get(slot as usize).map_or(0, |flow| flow.hash)
-        });
+        self.index.insert(hash, slot, |cell| hash_of(flows, cell));
         self.first_packet(slot, packet);
         Some(slot)
     }

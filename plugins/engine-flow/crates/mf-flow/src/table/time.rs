@@ -1,9 +1,11 @@
 //! Time in the table: reports by second and minute, timeouts, making room.
 
 use crate::counts::Period;
+use crate::index::Cell;
 use crate::perf::Perf;
 use crate::{CloseType, FlowSink, FlowTable, ReportKind};
 
+use super::halves::hash_of;
 use super::{MINUTE, SECOND, STEP_BACK, STEP_BACK_RUN};
 
 impl<E: Default> FlowTable<E> {
@@ -192,11 +194,20 @@ impl<E: Default> FlowTable<E> {
         flow.alive = false;
         flow.perf = Perf::None;
         flow.generation = flow.generation.wrapping_add(1);
-        let hash = flow.hash;
+        let (hash, alias) = (flow.hash, flow.alias.as_ref().map(|alias| alias.hash));
         let flows = &self.flows;
-        self.index.remove(hash, slot, |slot| {
-            flows.get(slot as usize).map_or(0, |flow| flow.hash)
-        });
+        for (hash, is_alias) in [(Some(hash), false), (alias, true)] {
+            if let Some(hash) = hash {
+                let cell = Cell {
+                    slot,
+                    alias: is_alias,
+                };
+                self.index.remove(hash, cell, |cell| hash_of(flows, cell));
+            }
+        }
+        if let Some(flow) = self.flows.get_mut(slot as usize) {
+            flow.alias = None;
+        }
         self.free.push(slot);
         sink.on_close(&report, ext);
     }
