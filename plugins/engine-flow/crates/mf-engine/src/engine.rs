@@ -104,11 +104,7 @@ impl Engine {
         let (decoder, flows, wiring) = (&mut self.decoder, &mut self.flows, &mut self.wiring);
         let (clock, counts) = (&mut self.clock, &mut self.counts);
         let (shards, shard) = (self.shards, self.shard);
-        let frames = reader.read(block, |frame| {
-            let mut packet = Packet::new(&frame);
-            if !decoder.fill(&frame, &mut packet) {
-                return;
-            }
+        let mut take = |packet: &Packet<'_>| {
             clock.now_ns = clock.now_ns.max(packet.time_ns);
             counts.packets += 1;
             if shards > 1 && packet.symmetric_hash() % shards != shard {
@@ -121,7 +117,17 @@ impl Engine {
                 }
                 return;
             }
-            flows.push(&packet, wiring);
+            flows.push(packet, wiring);
+        };
+        let frames = reader.read(block, |frame| {
+            let mut packet = Packet::new(&frame);
+            if decoder.fill(&frame, &mut packet) {
+                take(&packet);
+                return;
+            }
+            while let Some(fragments) = decoder.given_up() {
+                take(&fragments);
+            }
         });
         self.counts.blocks += 1;
         self.counts.bytes += block.len() as u64;
@@ -156,6 +162,15 @@ impl Engine {
     /// The end of the input: every flow is reported and closed, what waits for an answer is given up.
     pub fn finish(&mut self) {
         self.sources.finish();
+        self.decoder.finish();
+        while let Some(fragments) = self.decoder.given_up() {
+            self.counts.packets += 1;
+            if self.shards == 1 || fragments.symmetric_hash() % self.shards == self.shard {
+                self.flows.push(&fragments, &mut self.wiring);
+            } else {
+                self.counts.other_shards += 1;
+            }
+        }
         self.flows.finish(&mut self.wiring);
         self.sockets.finish(&mut self.wiring.target());
         self.wiring.l7.finish(&mut self.wiring.out);

@@ -45,6 +45,18 @@ impl Decoder {
         &self.counters
     }
 
+    /// Frames of a datagram whose fragments never came together, as one packet without payload (and without ports when the first
+    /// fragment was not seen); to be asked for when a frame gave none, until there is none.
+    #[inline]
+    pub fn given_up(&mut self) -> Option<Packet<'static>> {
+        self.reassembler.given_up()
+    }
+
+    /// The end of the input: fragments that still wait are given up.
+    pub fn finish(&mut self) {
+        self.reassembler.finish(&mut self.counters);
+    }
+
     /// Decodes one frame. None when it holds no whole packet: damaged, or a fragment whose datagram is not complete (counted
     /// either way). A frame without IP (ARP, LLDP, ...) is a packet with `protocol == 0`.
     #[inline(always)]
@@ -121,10 +133,8 @@ impl Decoder {
                 let fragment = Fragment {
                     key,
                     piece,
-                    protocol: header.protocol,
                     payload: view,
-                    frame: (packet.wire_len, packet.cap_len),
-                    time_ns: packet.time_ns,
+                    packet,
                 };
                 let whole = reassembler.add(fragment, counters, buffer);
                 let Some(whole) = whole else { return false };
@@ -133,10 +143,10 @@ impl Decoder {
                     wire: whole.wire,
                 };
                 packet.protocol = whole.protocol;
-                packet.l3_len = whole.wire;
+                packet.l3_len = whole.l3_len;
                 packet.wire_len = whole.frame_bytes;
                 packet.cap_len = whole.frame_cap;
-                packet.frames = packet.frames.saturating_add(whole.frames).saturating_sub(1);
+                packet.frames = whole.frames;
                 if !v4 {
                     match ip::resume(packet.protocol, view) {
                         Ok((protocol, rest)) => (packet.protocol, view) = (protocol, rest),

@@ -134,6 +134,34 @@ impl<'a> Packet<'a> {
         matches!(self.eth_type, ethertype::IPV4 | ethertype::IPV6)
     }
 
+    /// The same packet with nothing counted in it yet: no frames, bytes, transport or payload.
+    #[cold]
+    pub(crate) fn emptied(&self) -> Packet<'static> {
+        Packet {
+            frames: 0,
+            wire_len: 0,
+            cap_len: 0,
+            l3_len: 0,
+            transport: Transport::None,
+            payload: &[],
+            payload_wire: 0,
+            time_ns: self.time_ns,
+            interface: self.interface,
+            direction: self.direction,
+            eth_type: self.eth_type,
+            vlan: self.vlan,
+            vlan_outer: self.vlan_outer,
+            src_mac: self.src_mac,
+            dst_mac: self.dst_mac,
+            tunnel: self.tunnel,
+            src: self.src,
+            dst: self.dst,
+            protocol: self.protocol,
+            ttl: self.ttl,
+            ip_id: self.ip_id,
+        }
+    }
+
     /// Source and destination port; 0, 0 when the transport has none.
     #[inline]
     pub fn ports(&self) -> (u16, u16) {

@@ -85,7 +85,9 @@ fn duplicates_are_dropped_and_overlaps_discard_the_datagram() {
     for piece in [&pieces[0], &pieces[0], &pieces[1], &pieces[2], &pieces[1]] {
         assert!(decoder.decode(&frame(piece)).is_none());
     }
-    assert!(decoder.decode(&frame(&pieces[3])).is_some());
+    let whole = decoder.decode(&frame(&pieces[3])).unwrap();
+    // Copies are frames, too: what was on the wire is counted, once each.
+    assert_eq!((whole.frames, whole.l3_len), (6, 1008 + 2 * 256));
     assert_eq!(decoder.counters().get("ip", "fragment_duplicate"), 2);
 
     let evil = eth(0x0800, &ip4_full(A, B, 17, 1, 0x2000 | 16, &[], &[0; 256])); // bytes 128..384 of a datagram with 0..256
@@ -193,4 +195,78 @@ fn fragments_inside_a_tunnel_and_of_the_tunnel() {
         }
     }
     assert_eq!(found, 1);
+}
+
+/// Frames, bytes behind IP, ports, protocol, time.
+type Sum = (u16, u32, (u16, u16), u8, u64);
+
+/// What was given up, in order.
+fn given_up(decoder: &mut Decoder) -> Vec<Sum> {
+    std::iter::from_fn(|| decoder.given_up())
+        .map(|p| {
+            assert_eq!((p.payload, p.payload_wire), (&b""[..], 0));
+            (p.frames, p.l3_len, p.ports(), p.protocol, p.time_ns)
+        })
+        .collect()
+}
+
+#[test]
+fn what_never_comes_together_is_told_frame_by_frame() {
+    let (pieces, lost) = (pieces4(256, 1), pieces4(512, 2));
+    let mut decoder = Decoder::default();
+    // The last piece is missing; the first one of another datagram.
+    for (at, piece) in [&pieces[0], &pieces[1], &pieces[1], &lost[1]]
+        .iter()
+        .enumerate()
+    {
+        assert!(decoder.decode(&frame_at(at as u64, piece)).is_none());
+    }
+    assert_eq!(given_up(&mut decoder), []);
+    // A fragment half a minute later finds both too old.
+    let late = pieces6(512, 3);
+    assert!(decoder
+        .decode(&frame_at(31_000_000_000, &late[0]))
+        .is_none());
+    assert_eq!(
+        given_up(&mut decoder),
+        [(3, 768, (999, 53), 17, 2), (1, 496, (0, 0), 17, 3)]
+    );
+    decoder.finish();
+    assert_eq!(
+        given_up(&mut decoder),
+        [(1, 520, (999, 53), 17, 31_000_000_000)],
+        "the fragment header belongs to the bytes behind IP"
+    );
+    assert_eq!(decoder.counters().get("ip", "reassembly_timeout"), 2);
+    assert_eq!(decoder.counters().get("ip", "reassembly_unfinished"), 1);
+    // An overlap discards the datagram's bytes, not its frames.
+    let evil = eth(0x0800, &ip4_full(A, B, 17, 1, 0x2000 | 16, &[], &[0; 256]));
+    for piece in [&pieces[0], &evil, &pieces[1]] {
+        assert!(decoder.decode(&frame(piece)).is_none());
+    }
+    decoder.finish();
+    assert_eq!(
+        given_up(&mut decoder),
+        [(3, 768, (999, 53), 17, 1_000_000_000)]
+    );
+}
+
+#[test]
+fn nobody_need_ask_for_what_was_given_up() {
+    let mut decoder = Decoder::new(DecoderConfig {
+        fragments: Limits {
+            datagrams: 1,
+            ..Limits::default()
+        },
+        ..Default::default()
+    });
+    for id in 0..3000u16 {
+        let piece = eth(0x0800, &ip4_full(A, B, 17, id, 0x2000, &[], &[1; 64]));
+        assert!(decoder.decode(&frame(&piece)).is_none());
+    }
+    assert_eq!(given_up(&mut decoder).len(), 1024);
+    assert_eq!(
+        decoder.counters().get("ip", "fragments_not_counted"),
+        2999 - 1024
+    );
 }

@@ -73,7 +73,7 @@ impl<E: Default> FlowTable<E> {
             return None;
         }
         flow.alias = Some(Box::new(Alias {
-            key: key.clone(),
+            key: *key,
             hash,
         }));
         let flows = &self.flows;

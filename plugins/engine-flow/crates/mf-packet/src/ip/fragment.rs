@@ -3,10 +3,12 @@
 //! Overlaps: a fragment that repeats bytes already held is dropped when it is an exact copy (a retransmission by the link).
 //! Any other overlap discards the whole datagram: IPv6 hosts must do so (RFC 5722) and no honest IPv4 sender makes them, while
 //! guessing which host would win is how such packets hide their content.
+//!
+//! What is given up is not lost: its frames are told as one packet without payload, so that flows count what was on the wire.
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::{Addr, Counters, View};
+use crate::{transport, Addr, Counters, Packet, Transport, View};
 
 /// Where a fragment belongs in its datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +43,10 @@ pub struct Fragment<'a> {
     pub key: Key,
     /// Its place there.
     pub piece: Piece,
-    /// The protocol its header says (of a datagram that of its first fragment counts).
-    pub protocol: u8,
     /// What follows the headers.
     pub payload: View<'a>,
-    /// (wire, captured) length of the frame that brought it.
-    pub frame: (u32, u32),
-    /// Time of that frame.
-    pub time_ns: u64,
+    /// What is known of it so far: addresses, protocol (of a datagram that of its first fragment counts), time, lengths.
+    pub packet: &'a Packet<'a>,
 }
 
 /// Bounds of the reassembly.
@@ -80,12 +78,14 @@ impl Default for Limits {
 pub struct Whole {
     /// Length of the payload on the wire.
     pub wire: u32,
-    /// Frames it came in.
+    /// Frames it came in, copies of fragments included.
     pub frames: u16,
     /// Their lengths on the wire, summed.
     pub frame_bytes: u32,
     /// Their captured lengths, summed.
     pub frame_cap: u32,
+    /// Their lengths behind the IP headers, summed.
+    pub l3_len: u32,
     /// The protocol of the first fragment.
     pub protocol: u8,
 }
@@ -102,9 +102,10 @@ struct Datagram {
     serial: u64,
     parts: Vec<Part>,
     total: Option<u32>,
+    /// What the first fragment's header says comes next.
     protocol: u8,
-    frame_bytes: u32,
-    frame_cap: u32,
+    /// Its frames so far, with the transport header when the first fragment is among them.
+    sum: Packet<'static>,
     held: usize,
     /// Set after a bad overlap: further fragments are dropped until the datagram times out.
     poisoned: bool,
@@ -112,6 +113,9 @@ struct Datagram {
 
 /// The overhead charged for a part or a datagram besides its bytes.
 const OVERHEAD: usize = 96;
+const DATAGRAM_OVERHEAD: usize = 480;
+/// Datagrams given up that wait to be asked for.
+const MAX_GIVEN_UP: usize = 1024;
 /// The largest payload an offset and a length can make.
 const MAX_DATAGRAM: u32 = 65_535 + 65_535;
 
@@ -124,6 +128,7 @@ pub struct Reassembler {
     order: VecDeque<(u64, Key, u64)>,
     held: usize,
     serial: u64,
+    given_up: VecDeque<Packet<'static>>,
 }
 
 impl Reassembler {
@@ -160,11 +165,10 @@ impl Reassembler {
         let Fragment {
             key,
             piece,
-            protocol,
             payload,
-            frame,
-            time_ns: now_ns,
+            packet,
         } = fragment;
+        let now_ns = packet.time_ns;
         self.expire(now_ns, counters);
         counters.hit(
             "ip",
@@ -180,17 +184,19 @@ impl Reassembler {
             return None;
         }
         if !self.table.contains_key(&key) {
-            self.open(key, now_ns, counters);
+            self.open(key, packet, counters);
         }
         let datagram = self.table.get_mut(&key)?;
+        count(&mut datagram.sum, packet);
         if datagram.poisoned {
             counters.hit("ip", "fragment_of_overlapping_datagram");
             return None;
         }
-        datagram.frame_bytes = datagram.frame_bytes.saturating_add(frame.0);
-        datagram.frame_cap = datagram.frame_cap.saturating_add(frame.1);
         if piece.offset == 0 {
-            datagram.protocol = protocol;
+            datagram.protocol = packet.protocol;
+            if let Some(found) = transport_of(packet, payload) {
+                (datagram.sum.protocol, datagram.sum.transport) = found;
+            }
         }
         let at = datagram
             .parts
@@ -219,8 +225,8 @@ impl Reassembler {
             counters.hit("ip", "fragment_overlap");
             self.held = self.held.saturating_sub(datagram.held);
             datagram.poisoned = true;
-            datagram.held = OVERHEAD;
-            self.held += OVERHEAD;
+            datagram.held = DATAGRAM_OVERHEAD;
+            self.held += DATAGRAM_OVERHEAD;
             datagram.parts = Vec::new();
             return None;
         }
@@ -248,14 +254,28 @@ impl Reassembler {
             counters.hit("ip", "datagram_reassembled");
             return Some(whole);
         }
-        while self.held > self.limits.bytes && self.drop_oldest() {
+        while self.held > self.limits.bytes && self.drop_oldest(counters) {
             counters.hit("ip", "reassembly_memory_full");
         }
         None
     }
 
-    fn open(&mut self, key: Key, now_ns: u64, counters: &mut Counters) {
-        while self.table.len() >= self.limits.datagrams.max(1) && self.drop_oldest() {
+    /// Gives up everything that waits: the end of the input.
+    pub fn finish(&mut self, counters: &mut Counters) {
+        while self.drop_oldest(counters) {
+            counters.hit("ip", "reassembly_unfinished");
+        }
+        self.order.clear();
+    }
+
+    /// A datagram that was given up, as a packet without payload that stands for its frames; its ports are known when its first
+    /// fragment was seen.
+    pub fn given_up(&mut self) -> Option<Packet<'static>> {
+        self.given_up.pop_front()
+    }
+
+    fn open(&mut self, key: Key, packet: &Packet<'_>, counters: &mut Counters) {
+        while self.table.len() >= self.limits.datagrams.max(1) && self.drop_oldest(counters) {
             counters.hit("ip", "reassembly_table_full");
         }
         self.serial += 1;
@@ -263,15 +283,14 @@ impl Reassembler {
             serial: self.serial,
             parts: Vec::new(),
             total: None,
-            protocol: key.protocol,
-            frame_bytes: 0,
-            frame_cap: 0,
-            held: OVERHEAD,
+            protocol: packet.protocol,
+            sum: packet.emptied(),
+            held: DATAGRAM_OVERHEAD,
             poisoned: false,
         };
-        self.held += OVERHEAD;
+        self.held += DATAGRAM_OVERHEAD;
         self.table.insert(key, datagram);
-        self.order.push_back((now_ns, key, self.serial));
+        self.order.push_back((packet.time_ns, key, self.serial));
     }
 
     /// Drops what waited too long; capture time that jumps back keeps entries longer, never for ever (memory is bounded).
@@ -286,31 +305,56 @@ impl Reassembler {
             }
             self.order.pop_front();
             if alive {
-                self.remove(&key);
+                self.give_up(&key, counters);
                 counters.hit("ip", "reassembly_timeout");
             }
         }
     }
 
-    fn drop_oldest(&mut self) -> bool {
+    fn drop_oldest(&mut self, counters: &mut Counters) -> bool {
         while let Some((_, key, serial)) = self.order.pop_front() {
             if self
                 .table
                 .get(&key)
                 .is_some_and(|datagram| datagram.serial == serial)
             {
-                self.remove(&key);
+                self.give_up(&key, counters);
                 return true;
             }
         }
         false
     }
 
-    fn remove(&mut self, key: &Key) {
+    fn give_up(&mut self, key: &Key, counters: &mut Counters) {
         if let Some(datagram) = self.table.remove(key) {
             self.held = self.held.saturating_sub(datagram.held);
+            if self.given_up.len() < MAX_GIVEN_UP {
+                self.given_up.push_back(datagram.sum);
+            } else {
+                counters.add("ip", "fragments_not_counted", datagram.sum.frames.into());
+            }
         }
     }
+}
+
+/// Adds a fragment's frame (inside a tunnel: its frames) to what a datagram came in.
+fn count(sum: &mut Packet<'static>, packet: &Packet<'_>) {
+    sum.time_ns = sum.time_ns.max(packet.time_ns);
+    sum.frames = sum.frames.saturating_add(packet.frames);
+    sum.wire_len = sum.wire_len.saturating_add(packet.wire_len);
+    sum.cap_len = sum.cap_len.saturating_add(packet.cap_len);
+    sum.l3_len = sum.l3_len.saturating_add(packet.l3_len);
+}
+
+/// The transport header in a first fragment, and its protocol.
+fn transport_of(packet: &Packet<'_>, payload: View<'_>) -> Option<(u8, Transport)> {
+    let (protocol, view) = if packet.is_v4() {
+        (packet.protocol, payload)
+    } else {
+        super::resume(packet.protocol, payload).ok()?
+    };
+    let (transport, _) = transport::parse(packet.eth_type, protocol, view).ok()?;
+    Some((protocol, transport))
 }
 
 /// When every byte is there, writes the captured prefix to `out`.
@@ -335,9 +379,10 @@ fn complete(datagram: &Datagram, out: &mut Vec<u8>) -> Option<Whole> {
     }
     Some(Whole {
         wire: total,
-        frames: u16::try_from(datagram.parts.len()).unwrap_or(u16::MAX),
-        frame_bytes: datagram.frame_bytes,
-        frame_cap: datagram.frame_cap,
+        frames: datagram.sum.frames,
+        frame_bytes: datagram.sum.wire_len,
+        frame_cap: datagram.sum.cap_len,
+        l3_len: datagram.sum.l3_len,
         protocol: datagram.protocol,
     })
 }
