@@ -10,6 +10,7 @@ from typing import Any
 from metaflow_core.api.clock import Clock
 from metaflow_core.api.context import BuildContext, Resource, StatusReport
 from metaflow_core.api.counters import Counters
+from metaflow_core.api.factories import CollectorFactory
 from metaflow_core.api.identity import Kind
 from metaflow_core.api.ids import IdBook
 from metaflow_core.api.parsing import ParserBinding
@@ -25,7 +26,7 @@ from metaflow_core.pipeline.faults import SupervisionPolicy
 from metaflow_core.pipeline.refining import refined, with_bodies
 from metaflow_core.pipeline.unit import Unit
 
-__all__ = ["Builder", "check_build", "conflicts", "refuse_conflicts", "same", "unit_keys"]
+__all__ = ["Builder", "check_build", "conflicts", "refuse_conflicts", "same", "unit_keys", "waves"]
 
 _NOTHING: Mapping[str, object] = {}
 
@@ -52,6 +53,24 @@ def unit_keys(loaded: LoadedConfig) -> Iterator[UnitKey]:
     for component in loaded.of_kind(Kind.COLLECTOR):
         if component.key in used:
             yield Kind.COLLECTOR, component.id, ""
+
+
+def waves(loaded: LoadedConfig) -> tuple[list[UnitKey], list[UnitKey]]:
+    """The keys of :func:`unit_keys`: those that need no other component to start, and those that start after them.
+
+    What an engine reads is in the first: packets that come before the store is open wait in the kernel's ring. A receiver of ready records
+    is in the second, for its senders are better told that nobody is there yet.
+    """
+    first: list[UnitKey] = []
+    then: list[UnitKey] = []
+    for key in unit_keys(loaded):
+        kind, cid, _ = key
+        waits = kind in (Kind.DIALECT, Kind.SERVICE)
+        if kind is Kind.COLLECTOR:
+            factory = loaded.components[(kind, cid)].factory
+            waits = not isinstance(factory, CollectorFactory) or "records" in factory.emits
+        (then if waits else first).append(key)
+    return first, then
 
 
 class Builder:

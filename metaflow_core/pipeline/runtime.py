@@ -1,4 +1,4 @@
-"""Everything that runs: builds all, then starts all; supervises; stops in order; reloads with roll-back.
+"""Everything that runs: builds and starts all; supervises; stops in order; reloads with roll-back.
 
 Belongs to one event loop. Knows components only by their protocols.
 """
@@ -20,7 +20,7 @@ from metaflow_core.errors import ComponentError, MetaFlowError, StartError
 from metaflow_core.hooks.host import PluginHost
 from metaflow_core.model.catalog import Catalog
 from metaflow_core.pipeline.board import StatusBoard, UnitKey
-from metaflow_core.pipeline.builder import Builder, refuse_conflicts, unit_keys
+from metaflow_core.pipeline.builder import Builder, refuse_conflicts, waves
 from metaflow_core.pipeline.faults import SupervisionPolicy
 from metaflow_core.pipeline.generation import Generation, is_live
 from metaflow_core.pipeline.line import Line
@@ -68,17 +68,16 @@ class Runtime:
         return self.generation.loaded
 
     async def start(self) -> None:
-        """Build every component, then start every component; collectors come last.
+        """Build and start every component. What a store and a capture need goes on beside; what answers questions, and what others send
+        to, is built meanwhile and starts when there is a store.
 
         :raises ComponentError: one cannot be built or started, and its ``startup_error`` is ``fail``; what was started
             before it was stopped again.
         """
         self.board.bind(asyncio.get_running_loop())
+        units = self.generation.units
         try:
-            units = self.build_units(self.loaded, unit_keys(self.loaded))
-            refuse_conflicts(units.values())
-            self.generation.units = units
-            await self.start_units(units.values())
+            await self._start_all(units)
         except BaseException:
             await self.stop()
             raise
@@ -90,6 +89,34 @@ class Runtime:
             if unit.key[0] is Kind.COLLECTOR:
                 self.make_source(self.generation, unit).start()
         self._changed.set()
+
+    async def _start_all(self, units: dict[UnitKey, Unit]) -> None:
+        first, then = waves(self.loaded)
+        wrong: list[ComponentError] = []
+        for key in first:
+            self._build(self.loaded, key, units, wrong)
+        refuse_conflicts(units.values())
+        # they open files and sockets and load programs into the kernel, mostly in threads: building the rest is imports of Python
+        starting = asyncio.ensure_future(self._start_together([] if wrong else list(units.values())))
+        try:
+            for key in then:
+                await asyncio.sleep(0)
+                self._build(self.loaded, key, units, wrong)
+        finally:
+            await starting
+        if wrong:
+            raise _together(wrong)
+        refuse_conflicts(units.values())
+        await self.start_units(units[key] for key in then if key in units)
+
+    async def _start_together(self, units: Sequence[Unit]) -> None:
+        """Start units side by side.
+
+        :raises ComponentError: of the first in order that cannot start and must; all others have come to their end by then.
+        """
+        for outcome in await asyncio.gather(*(self.start_units([unit]) for unit in units), return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def build_units(
         self, loaded: LoadedConfig, keys: Iterable[UnitKey], *, is_shown: bool = True
@@ -103,22 +130,31 @@ class Runtime:
         units: dict[UnitKey, Unit] = {}
         wrong: list[ComponentError] = []
         for key in keys:
-            unit = self.builder.unit(loaded, key)
-            unit.on_quarantine = self._quarantined
-            unit.is_shown = is_shown
-            try:
-                unit.build()
-            except ComponentError as error:
-                if unit.config.startup_error is StartupError.FAIL:
-                    wrong.append(error)
-                    continue
-                self._tolerate(unit, error)
-            units[key] = unit
-        if len(wrong) == 1:
-            raise wrong[0]
+            self._build(loaded, key, units, wrong, is_shown=is_shown)
         if wrong:
-            raise StartError("; ".join(str(error) for error in wrong))
+            raise _together(wrong)
         return units
+
+    def _build(
+        self,
+        loaded: LoadedConfig,
+        key: UnitKey,
+        units: dict[UnitKey, Unit],
+        wrong: list[ComponentError],
+        *,
+        is_shown: bool = True,
+    ) -> None:
+        unit = self.builder.unit(loaded, key)
+        unit.on_quarantine = self._quarantined
+        unit.is_shown = is_shown
+        try:
+            unit.build()
+        except ComponentError as error:
+            if unit.config.startup_error is StartupError.FAIL:
+                wrong.append(error)
+                return
+            self._tolerate(unit, error)
+        units[key] = unit
 
     async def start_units(self, units: Iterable[Unit]) -> None:
         """Start units in order.
@@ -322,6 +358,11 @@ class Runtime:
             f"dialects.{dialect}: there are several storages ({', '.join(names)}); name one: "
             f"dialects: {{{dialect}: {{_storage: {names[0]}}}}}"
         )
+
+
+def _together(wrong: Sequence[ComponentError]) -> ComponentError:
+    """One error for all that is wrong."""
+    return wrong[0] if len(wrong) == 1 else StartError("; ".join(str(error) for error in wrong))
 
 
 def _readable(generation: Generation) -> list[Unit]:

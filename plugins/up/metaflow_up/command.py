@@ -72,10 +72,12 @@ def up(
     from metaflow_up import running
     from metaflow_up.assemble import assemble
     from metaflow_up.choice import choose_capture, from_files
+    from metaflow_up.lean import without_pandas
     from metaflow_up.looking import ebpf_refused
     from metaflow_up.place import CLICKHOUSE_PORT, Place, clickhouse_port, default_data, free_port
     from metaflow_up.show import storage_text
 
+    without_pandas()
     wants = wanted(**asked)
     host = PluginHost()
     host.load()

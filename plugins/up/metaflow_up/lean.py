@@ -1,4 +1,4 @@
-"""An agent shares its machine with what it watches: what it never uses is not loaded."""
+"""What watches a machine shares it with what it watches: what is never used is not loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["slim"]
+__all__ = ["slim", "without_pandas"]
 
 
 class _Absent:
@@ -25,15 +25,23 @@ class _Absent:
 
 
 def slim() -> None:
-    """Let pyarrow take as little as an agent needs. To be called before rows are made.
+    """Let pyarrow take as little as an agent needs: no pandas, and memory from malloc, which gives it back; a pool of its own keeps 5 MiB.
 
-    It finds no pandas: it looks once, at its first array, and would load 45 MiB to recognise data frames that no agent has. Whoever wants
-    pandas in this process (a plugin) can import it still, but pyarrow gives it no frames. And its memory comes from malloc, which gives
-    it back; a pool of its own keeps 5 MiB.
+    To be called before rows are made.
     """
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())
+    without_pandas()
+
+
+def without_pandas() -> None:
+    """Let pyarrow find no pandas: it looks once, at its first array, and would load 45 MiB to recognise data frames that nobody gives it here.
+
+    Whoever wants pandas in this process (a plugin) can import it still, but pyarrow gives it no frames.
+    """
+    import pyarrow as pa
+
     if "pandas" in sys.modules:
         return
     absent = _Absent("pandas")

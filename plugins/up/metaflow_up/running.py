@@ -47,22 +47,18 @@ async def run_app(
     :param notes: for standard error. :param seconds: stop after so many. :param shown: pipelines whose services are shown.
     :raises MetaFlowError: it cannot start, with a sentence.
     """
-    from metaflow_core import App
     from metaflow_up.block import base_url, block
     from metaflow_up.board import Board
     from metaflow_up.show import watch
-    from metaflow_up.usable import usable
 
-    config, left_out = usable(config)
-    for note in (*notes, *left_out):
+    for note in notes:
         print(f"mflow: {note}", file=sys.stderr)
-    app = App(config, autoload=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, ended.set)
-    async with _starting(app, place):
+    async with _started(config, place) as app:
         place.tell(base_url(app))
         for line in block(app, title, said(app)):
             print(line, flush=True)
@@ -77,12 +73,13 @@ async def run_app(
 
 
 @contextlib.asynccontextmanager
-async def _starting(app: App, place: Place) -> AsyncIterator[None]:
+async def _started(config: dict[str, Any], place: Place) -> AsyncIterator[App]:
     """The app while it runs; a store that cannot be opened comes with what to do."""
     from metaflow_core.errors import StartError, UnwritableStore
+    from metaflow_up.usable import start_usable
 
     try:
-        await app.start()
+        app, left_out = await start_usable(config)
     except StartError as error:
         # a full or read-only disk has damaged nothing, and says itself what to do
         if not str(error).startswith("storages.") or any(isinstance(each, UnwritableStore) for each in _causes(error)):
@@ -91,8 +88,10 @@ async def _starting(app: App, place: Place) -> AsyncIterator[None]:
             f"{error}\nWhen what is kept there is damaged: move it away (mv {place.folder} {place.folder}.damaged) and start again, or "
             "give another directory with --data DIR."
         ) from error
+    for note in left_out:
+        print(f"mflow: {note}", file=sys.stderr)
     try:
-        yield
+        yield app
     finally:
         await app.stop()
 

@@ -78,9 +78,11 @@ def server(
     from metaflow_core.hooks.host import PluginHost
     from metaflow_up import running
     from metaflow_up.assemble import LINK, server_config
+    from metaflow_up.lean import without_pandas
     from metaflow_up.place import Place, address, default_data, free_port, made_token
     from metaflow_up.show import storage_text
 
+    without_pandas()
     listen_host, _ = address(listen, "--listen")
     is_private = is_loopback(listen_host)
     host = PluginHost()

@@ -8,9 +8,29 @@ from typing import Any
 from metaflow_core import App
 from metaflow_core.errors import MetaFlowError
 
-__all__ = ["usable"]
+__all__ = ["start_usable", "usable"]
 
 _OPTIONAL = ("taggers", "dialects", "services")
+
+
+async def start_usable(config: dict[str, Any]) -> tuple[App, list[str]]:
+    """A running app, and a sentence for each part that was left out because it cannot be built here.
+
+    All of it is tried first, since looking for what is broken builds everything once more.
+
+    :raises MetaFlowError: what is not optional cannot be built, or something cannot be started.
+    """
+    try:
+        app = App(config, autoload=True)
+        await app.start()
+    except MetaFlowError:
+        kept, left_out = usable(config)
+        if not left_out:
+            raise
+        app = App(kept, autoload=True)
+        await app.start()
+        return app, left_out
+    return app, []
 
 
 def usable(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

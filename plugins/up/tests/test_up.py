@@ -20,11 +20,10 @@ from metaflow_up.board import APPLICATION, NETWORK, Board
 from metaflow_up.choice import Wanted, choose_capture
 from metaflow_up.keeping import KeepingType
 from metaflow_up.place import Place, free_port, made_token
-from metaflow_up.running import _starting
+from metaflow_up.running import _started
 from metaflow_up.show import troubles
-from metaflow_up.usable import usable
+from metaflow_up.usable import start_usable, usable
 
-from metaflow_core import App
 from metaflow_core.api import RecordBatch
 from metaflow_core.errors import StartError, UnwritableStore
 from metaflow_core.model.catalog import load_catalog
@@ -256,7 +255,7 @@ def test_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("metaflow_core.App.start", start)
 
     async def begin() -> None:
-        async with _starting(App({}, autoload=False), Place(tmp_path)):
+        async with _started({"version": 1}, Place(tmp_path)):
             pass
 
     with pytest.raises(StartError, match="the disk of /x is full") as raised:
@@ -278,6 +277,13 @@ def test_a_tagger_that_cannot_be_built_is_left_out_and_named(tmp_path: Path) -> 
     [note] = notes
     assert note.startswith("left out taggers.no_such_tagger: ")
     assert "taggers" in config
+
+    async def begin() -> list[str]:
+        app, left_out = await start_usable(config)
+        await app.stop()
+        return left_out
+
+    assert asyncio.run(begin()) == notes
 
 
 def test_what_works_badly_is_told_while_it_does() -> None:
