@@ -13,6 +13,7 @@ from metaflow_core.api import Answer, BuildContext
 from metaflow_core.errors import QueryError, UnavailableError, UnsupportedQuery
 from metaflow_link.identity import is_agent_id
 from metaflow_link.server.config import ReceiverConfig
+from metaflow_link.server.reading import read
 from metaflow_link.server.trust import Aborted, authorise
 from metaflow_link.wire.messages import messages
 from metaflow_link.wire.writing import Writer
@@ -69,18 +70,7 @@ class Questions:
         return str(reply.ready.agent_id)
 
     async def _read(self, call: Any) -> Any:
-        from google.protobuf.message import DecodeError
-
-        from metaflow_link.grpcio import grpc
-
-        data = await call.read()
-        if data is grpc.aio.EOF:
-            return None
-        try:
-            return messages()["Reply"].FromString(data)
-        except DecodeError as error:
-            self._context.counters.add("refused", reason="malformed", unit="frames")
-            raise Aborted("INVALID_ARGUMENT", f"a reply that is none: {error}") from None
+        return await read(call, "Reply", self._context.counters)
 
     async def ask(
         self, agent: str, name: str, kind: str, asked: Mapping[str, Any], *, max_bytes: int, timeout_s: float

@@ -10,6 +10,7 @@ from metaflow_link.identity import is_agent_id, product_version
 from metaflow_link.server.agents import Agent, Agents
 from metaflow_link.server.config import ReceiverConfig
 from metaflow_link.server.intake import Intake, NeverStored
+from metaflow_link.server.reading import read
 from metaflow_link.server.trust import Aborted, authorise
 from metaflow_link.wire.knowledge import KNOWLEDGE
 from metaflow_link.wire.messages import PROTOCOL, messages
@@ -80,10 +81,9 @@ class Session:
     async def _hello(self) -> Any:
         try:
             async with asyncio.timeout(self._config.hello_s):
-                data = await self._call.read()
+                frame = await self._frame()
         except TimeoutError:
             raise Aborted("INVALID_ARGUMENT", f"no hello within {self._config.hello_s:g} s") from None
-        frame = self._frame(data)
         if frame is None or not frame.HasField("hello"):
             raise Aborted("INVALID_ARGUMENT", "a connection begins with hello")
         hello = frame.hello
@@ -104,18 +104,8 @@ class Session:
             )
         return hello
 
-    def _frame(self, data: Any) -> Any:
-        from google.protobuf.message import DecodeError
-
-        from metaflow_link.grpcio import grpc
-
-        if data is grpc.aio.EOF:
-            return None
-        try:
-            return messages()["Frame"].FromString(data)
-        except DecodeError as error:
-            self._context.counters.add("refused", reason="malformed", unit="frames")
-            raise Aborted("INVALID_ARGUMENT", f"a frame that is none: {error}") from None
+    async def _frame(self) -> Any:
+        return await read(self._call, "Frame", self._context.counters)
 
     def _welcome(self) -> bytes:
         answer = messages()["Answer"]()
@@ -129,7 +119,7 @@ class Session:
 
     async def _read(self, agent: Agent) -> None:
         """Until the agent has no more and everything was answered."""
-        while (frame := self._frame(await self._call.read())) is not None:
+        while (frame := await self._frame()) is not None:
             if frame.HasField("report"):
                 self._agents.reported(agent, frame.report, self._context.clock.time_ns())
             elif frame.HasField("parcel"):
