@@ -54,6 +54,44 @@ def gre(packet: bytes, kind: int = 0x0800) -> bytes:
     return ipv4(struct.pack(">HH", 0, kind) + packet, 47, address("172.16.0.1"), address("172.16.0.2"))
 
 
+def mpls(frame: bytes) -> bytes:
+    """Two labels between Ethernet and IP."""
+    return ethernet(bytes([0, 1, 0, 64, 0, 2, 0x21, 64]) + frame[14:], 0x8847)
+
+
+def pseudowire(frame: bytes) -> bytes:
+    """An Ethernet frame behind a label and a control word."""
+    return ethernet(bytes([0, 1, 1, 64, 0, 0, 0, 0]) + frame, 0x8847)
+
+
+def pppoe(frame: bytes) -> bytes:
+    return ethernet(struct.pack(">BBHHH", 0x11, 0, 9, len(frame) - 12, 0x21) + frame[14:], 0x8864)
+
+
+def chained(frame: bytes) -> bytes:
+    """VXLAN GPE with a network service header."""
+    inner = bytes([12, 0, 0, 4, 0, 0, 44, 0]) + bytes([0x0F, 0xC2, 2, 3, 0, 0, 1, 255]) + frame
+    segment = struct.pack(">HHHH", 50000, 4790, 8 + len(inner), 0) + inner
+    return ethernet(ipv4(segment, 17, address("192.168.0.1"), address("192.168.0.2")))
+
+
+def is_back(frame: bytes) -> bool:
+    """The server sent it."""
+    return frame[:6] == ethernet(b"\x45", back=True)[:6]
+
+
+def tagged_back(frame: bytes) -> bytes:
+    """The card took the tag from what the client sent."""
+    return frame[:12] + bytes([0x81, 0, 0, 5]) + frame[12:] if is_back(frame) else frame
+
+
+def direct_return(frame: bytes) -> bytes:
+    """A load balancer tunnels to the server, which answers past it."""
+    if is_back(frame):
+        return frame
+    return ethernet(ipv4(frame[14:], 4, address("192.168.0.1"), address("192.168.0.2")))
+
+
 def inside(wrap: Callable[[bytes], bytes], **how: Any) -> list[Frame]:
     return [replace(frame, data=wrap(frame.data)) for frame in web(**how)]
 
@@ -103,6 +141,16 @@ NETWORKS: dict[str, tuple[Callable[..., list[Frame]], dict[str, Any]]] = {
     "GRE in VXLAN": (partial(inside, lambda data: vxlan(ethernet(gre(data[14:])))), {"tunnel_type": "vxlan"}),
     "VXLAN in GRE": (partial(inside, lambda data: ethernet(gre(vxlan(data), 0x6558))), {"tunnel_type": "gre"}),
     "VXLAN in VXLAN": (partial(inside, lambda data: vxlan(vxlan(data, 7))), {"tunnel_type": "vxlan"}),
+    "VXLAN, a network each way": (
+        partial(inside, lambda data: vxlan(data, 201 if is_back(data) else 200)),
+        {"tunnel_tx_id": 200, "tunnel_rx_id": 201, "tunnel_type": "vxlan"},
+    ),
+    "a tag in one direction": (partial(inside, tagged_back), {"vlan": 0}),
+    "a tunnel in one direction": (partial(inside, direct_return), {"tunnel_type": "ipip", "tunnel_tier": 1}),
+    "MPLS": (partial(inside, mpls), {"tunnel_type": "none"}),
+    "MPLS pseudowire": (partial(inside, pseudowire), {"tunnel_type": "none"}),
+    "PPPoE": (partial(inside, pppoe), {"tunnel_type": "none"}),
+    "NSH": (partial(inside, chained), {"tunnel_type": "vxlan_nsh", "tunnel_tx_id": 44}),
     "VLAN in VXLAN": (partial(inside, vxlan, tags=[(0x8100, 9)]), {"vlan": 9, "tunnel_type": "vxlan"}),
 }
 
@@ -127,6 +175,24 @@ def test_the_way_through_the_network_changes_nothing(name: str, networks: tuple[
     assert (flow["packet_tx"], flow["close_type"], flow["l7_request"]) == (5, "finish", 1)
     assert flow["l4_byte_rx"] == len(page())
     assert {key: flow[key] for key in wanted} == wanted
+
+
+def test_fragments_that_never_come_together_are_counted(tmp_path: Path) -> None:
+    """Lost fragments cost the payload, not the packets: they were on the wire."""
+    ask = Talk(5353, udp=True)
+    ask.c("question")
+    segment, ends, found = ask.segment(1, b"x" * 3000), ask._ends(1), []
+    for start in (0, 1480, 2960):
+        packet = ipv4(segment[start : start + 1480], 17, *ends, ident=9, offset=start, more=start < 2960)
+        found.append(Frame(ask.now + 5 * 10**6 + start, ethernet(packet, back=True)))
+    both = read(tmp_path / "whole.pcap", pcap_bytes([*ask.frames, *found]))[1][40000]
+    assert [(row["packet_rx"], row["l3_byte_rx"], row["l4_byte_rx"]) for row in both] == [(3, 3008, 3000)]
+    lost = read(tmp_path / "lost.pcap", pcap_bytes([*ask.frames, *found[:2]]))[1][40000]
+    assert [(row["packet_rx"], row["l3_byte_rx"], row["l4_byte_rx"]) for row in lost] == [(2, 2960, 0)]
+    # Without the first nobody knows the ports.
+    headless = read(tmp_path / "headless.pcap", pcap_bytes([*ask.frames, *found[1:]]))[1]
+    assert [(row["packet_rx"], row["packet_tx"]) for row in headless[40000]] == [(0, 1)]
+    assert [(row["packet_tx"], row["l3_byte_tx"], row["protocol"]) for row in headless[0]] == [(2, 1528, "UDP")]
 
 
 def test_segments_larger_than_the_wire_allows(tmp_path: Path) -> None:
