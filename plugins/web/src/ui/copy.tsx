@@ -1,31 +1,15 @@
 /** "Copy as SQL, copy as curl": the question behind a panel, for a shell or a notebook. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { curl, type Question } from "../data/queries";
 import { QUERY_PATH } from "../api/client";
 import { href } from "../state/location";
+import { usePopup } from "./popup";
 
 export function Copy({ questions }: { questions: (Question | null)[] }) {
-  const [open, setOpen] = useState(false);
+  const { open, setOpen, box } = usePopup<HTMLDivElement>("[role=menuitem]");
   const [said, setSaid] = useState("");
-  const menu = useRef<HTMLDivElement>(null);
   const asked = questions.filter((question): question is Question => question !== null);
-  useEffect(() => {
-    if (!open) return;
-    menu.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
-    const close = (event: Event) => {
-      const isKey = event instanceof KeyboardEvent;
-      if (isKey ? event.key !== "Escape" : menu.current?.contains(event.target as Node)) return;
-      setOpen(false);
-      if (isKey) menu.current?.querySelector("button")?.focus();
-    };
-    document.addEventListener("mousedown", close);
-    document.addEventListener("keydown", close);
-    return () => {
-      document.removeEventListener("mousedown", close);
-      document.removeEventListener("keydown", close);
-    };
-  }, [open]);
   const first = asked[0];
   if (!first) return null;
   const take = async (text: string, what: string) => {
@@ -35,7 +19,7 @@ export function Copy({ questions }: { questions: (Question | null)[] }) {
   };
   const address = new URL(QUERY_PATH, window.location.href).href;
   return (
-    <div class="copy" ref={menu}>
+    <div class="copy" ref={box}>
       <span class="copy-said" role="status">
         {said}
       </span>

@@ -1,8 +1,9 @@
 /** Any time from any to any other: earlier, later, back to now, or written down. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { setParams } from "../state/location";
 import type { Range } from "../state/range";
+import { usePopup } from "./popup";
 
 /** A moment as a box of date and time takes it, in the reader's own zone. */
 export function boxText(seconds: number): string {
@@ -18,25 +19,8 @@ export function secondsOf(text: string): number | null {
 }
 
 export function Moment({ range, fixed }: { range: Range; fixed: boolean }) {
-  const [open, setOpen] = useState(false);
+  const { open, setOpen, box } = usePopup<HTMLSpanElement>("input");
   const [said, setSaid] = useState("");
-  const box = useRef<HTMLSpanElement>(null);
-  useEffect(() => {
-    if (!open) return;
-    box.current?.querySelector("input")?.focus();
-    const close = (event: Event) => {
-      const isKey = event instanceof KeyboardEvent;
-      if (isKey ? event.key !== "Escape" : box.current?.contains(event.target as Node)) return;
-      setOpen(false);
-      if (isKey) box.current?.querySelector("button")?.focus();
-    };
-    document.addEventListener("mousedown", close);
-    document.addEventListener("keydown", close);
-    return () => {
-      document.removeEventListener("mousedown", close);
-      document.removeEventListener("keydown", close);
-    };
-  }, [open]);
   const show = (from: number, to: number) => {
     setParams({ r: "", from: String(from), to: String(to) });
     setOpen(false);
