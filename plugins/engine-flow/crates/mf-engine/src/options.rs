@@ -107,6 +107,7 @@ impl Options {
             "max_flows" => flow.max_flows = to.number(16, 1 << 26)?,
             "key_interface" => flow.key_interface = to.flag()?,
             "key_tunnel_id" => flow.key_tunnel_id = to.flag()?,
+            "duplicate_ms" => flow.duplicate_ns = to.number::<u64>(0, 10_000)? * MS,
             "server_ports" => flow.server_ports = to.list(|port| port.parse().ok(), "ports, such as 80,443")?,
             "local_agent" => flow.local.agent = agent(&to)?,
             "local_ips" => {
@@ -196,9 +197,10 @@ fn agent(to: &Value<'_>) -> Result<AgentKind, String> {
     match to.text {
         "pod" => Ok(AgentKind::Pod),
         "workload" => Ok(AgentKind::Workload),
+        "vm" => Ok(AgentKind::Vm),
         "process" => Ok(AgentKind::Process),
         "dedicated" => Ok(AgentKind::Dedicated),
-        _ => Err(to.wrong("pod, workload, process or dedicated")),
+        _ => Err(to.wrong("pod, workload, vm, process or dedicated")),
     }
 }
 

@@ -60,6 +60,9 @@ pub struct Config {
     pub services_v6: usize,
     /// Packets older than the newest by more than this are counted as `flow/late_packet` (they are used all the same).
     pub late_ns: u64,
+    /// The same packet again within this time is left out and counted as `flow/duplicate_packet`, whatever VLAN or tunnel it comes
+    /// in; 0: copies are packets, and count as sent again.
+    pub duplicate_ns: u64,
     /// Which addresses belong to the capturing host, for the observation point.
     pub local: LocalSide,
     /// Seed of the table's hash; none takes a random one. It never changes what is reported.
@@ -77,6 +80,7 @@ impl Default for Config {
             services_v4: 2048,
             services_v6: 256,
             late_ns: SECOND,
+            duplicate_ns: 0,
             local: LocalSide::default(),
             hash_seed: None,
         }

@@ -116,6 +116,50 @@ fn equal_addresses_in_two_networks_stay_two_flows() {
 }
 
 #[test]
+fn copies_of_a_packet_are_left_out_where_that_is_asked_for() {
+    // A mirror sees each packet at two ports, then behind a router in another VLAN (with another time to live), then in a tunnel.
+    let mut packets = Vec::new();
+    for (_, ms, from_client, flags, seq, ack) in connection(Way::Plain, Way::Plain, 0) {
+        for way in [Way::Plain, Way::Plain, Way::Vlan(7), Way::Vxlan(3)] {
+            packets.push((way, ms, from_client, flags, seq, ack));
+        }
+    }
+    let run = |duplicate_ns: u64| {
+        let mut talk = Talk::with(mf_flow::Config {
+            duplicate_ns,
+            ..Default::default()
+        });
+        for (n, &(way, ms, from_client, flags, seq, ack)) in packets.iter().enumerate() {
+            let mut frame = sent(way, from_client, flags, seq, ack);
+            if matches!(way, Way::Vlan(_)) {
+                frame[18 + 8] -= 1;
+            }
+            talk.frame(ms * MS + n as u64 % 4 * 20_000, &frame);
+        }
+        // The last one again, later: that is its sender's.
+        talk.frame(300 * MS, &sent(Way::Plain, true, ACK, 102, 502));
+        talk.finish();
+        talk
+    };
+    let talk = run(10 * MS);
+    let flow = talk.only();
+    assert_eq!(
+        (
+            flow.counts.tx.packets,
+            flow.counts.rx.packets,
+            flow.counts.rtt.sum
+        ),
+        (5, 2, 30_000)
+    );
+    assert_eq!((flow.counts.tx.retrans, flow.counts.rx.retrans), (0, 0));
+    assert_eq!(talk.table.counters().get("flow", "duplicate_packet"), 18);
+    // Otherwise each network has its flow, and what comes twice there was sent again.
+    let talk = run(0);
+    let retrans = |n: usize| talk.log.closed[n].counts.tx.retrans;
+    assert_eq!((talk.log.closed.len(), retrans(0), retrans(1)), (3, 1, 0));
+}
+
+#[test]
 fn what_is_no_answer_is_a_flow_of_its_own() {
     let syn = (Way::Vxlan(1), 0, true, SYN, 100, 0);
     for other in [

@@ -72,10 +72,7 @@ impl<E: Default> FlowTable<E> {
         if !answers {
             return None;
         }
-        flow.alias = Some(Box::new(Alias {
-            key: *key,
-            hash,
-        }));
+        flow.alias = Some(Box::new(Alias { key: *key, hash }));
         let flows = &self.flows;
         self.index
             .insert_alias(hash, slot, |cell| hash_of(flows, cell));

@@ -1,5 +1,6 @@
 //! The flow table.
 
+mod copies;
 mod direction;
 mod halves;
 mod time;
@@ -20,6 +21,7 @@ use crate::{
     TimeoutClass, Way,
 };
 
+use copies::Copies;
 pub(crate) use halves::Alias;
 use halves::{hash_of, Halves};
 
@@ -36,6 +38,7 @@ pub struct FlowTable<E> {
     seed: u64,
     index: Index,
     halves: Halves,
+    copies: Option<Copies>,
     flows: Vec<Flow<E>>,
     free: Vec<u32>,
     wheel: Wheel,
@@ -61,6 +64,7 @@ impl<E: Default> FlowTable<E> {
             seed,
             index: Index::new(),
             halves: Halves::new(),
+            copies: Copies::new(config.duplicate_ns),
             flows: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::new(),
@@ -95,6 +99,12 @@ impl<E: Default> FlowTable<E> {
     pub fn push<S: FlowSink<Ext = E>>(&mut self, packet: &Packet<'_>, sink: &mut S) {
         self.clock(packet.time_ns, sink);
         let (key, side) = Key::of(packet, self.config.key_interface, self.config.key_tunnel_id);
+        if let Some(copies) = &mut self.copies {
+            if copies.has(&key, side, packet) {
+                self.counters.hit("flow", "duplicate_packet");
+                return;
+            }
+        }
         let hash = key.hash(self.seed);
         let flows = &self.flows;
         let mut slot = self.index.find(hash, |cell| {
