@@ -10,6 +10,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Entry point of the ``mflow`` script."""
+    import os
+
+    # Arrow reads it once, when it is loaded. Its own pool reserves a gigabyte and keeps 4 MiB from the first array on; malloc gives back.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from metaflow_core.cli.root import run_cli
 
     raise SystemExit(run_cli())

@@ -18,6 +18,8 @@ from metaflow_core.errors import StartError
 __all__ = ["CbpfCollector"]
 
 _POLL_MS = 100
+# Where nothing comes the thread wakes only to see whether it shall end: after two seconds of nothing less often. A packet wakes it at once.
+_QUIET, _QUIET_POLL_MS = 20, 500
 _STATISTICS_EVERY_S = 1.0
 
 
@@ -128,8 +130,10 @@ class CbpfCollector:
         link_type = ring.interface.link_type or 1
         looked = clock.monotonic()
         try:
+            quiet = 0
             while not self._stopping.is_set():
-                taken = ring.take(_POLL_MS)
+                taken = ring.take(_POLL_MS if quiet < _QUIET else _QUIET_POLL_MS)
+                quiet = quiet + 1 if taken is None else 0
                 now = clock.monotonic()
                 if now - looked >= _STATISTICS_EVERY_S:
                     looked = now

@@ -23,6 +23,11 @@ _READ_AGAIN_S = (2.0, 10.0, 60.0)
 # The kernel walks its whole hash to print the sockets of a machine that has three of them. Where no rows come and no
 # process comes or goes, they are looked at in each so many looks only.
 _IDLE_LOOKS = 5
+# Processes come and go on a machine that nobody asks anything of, too: they count as long as rows came within so many looks.
+_LOOKS_AFTER_ROWS = 30
+# Whoever holds a socket is found by going through all descriptors of all processes. One that nobody was found for in two looks (the kernel's
+# own, or another user's without the privilege to see) is not looked for again.
+_SEARCHES = 2
 
 
 class Sampler:
@@ -41,6 +46,8 @@ class Sampler:
         self._due: dict[int, list[float]] = {}
         self._wanted = True
         self._idle = 0
+        self._since_rows = 0
+        self._searched: dict[int, int] = {}
         self._looking = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metaflow-processes", daemon=True)
@@ -65,6 +72,7 @@ class Sampler:
         if self._idle > 1:
             self.look()
         self._wanted = True
+        self._since_rows = 0
 
     def tree(self, process: Process) -> Sequence[Process]:
         """Parents of a process that still run, nearest first."""
@@ -82,7 +90,8 @@ class Sampler:
     def _look(self, *, everything: bool) -> None:
         with self._looking:
             now = time.time_ns()
-            is_news = self._processes(now)
+            is_news = self._processes(now) and self._since_rows < _LOOKS_AFTER_ROWS
+            self._since_rows += 1
             if self._config.sockets:
                 if everything or is_news or self._wanted or self._idle + 1 >= _IDLE_LOOKS:
                     self._wanted = is_news
@@ -135,7 +144,8 @@ class Sampler:
         inodes = {socket.inode for sockets, _ in tables for socket in sockets}
         held = {inode: pid for inode, pid in self._holders.items() if inode in inodes and pid in self.lives.running}
         unknown = inodes - held.keys()
-        if unknown:
+        self._searched = {inode: self._searched.get(inode, 0) + 1 for inode in unknown}
+        if any(searches <= _SEARCHES for searches in self._searched.values()):
             for inode, pids in holders(list(self.lives.running), unknown, self._root).items():
                 held[inode] = min(
                     pids,

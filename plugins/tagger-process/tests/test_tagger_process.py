@@ -28,7 +28,7 @@ from metaflow_tagger_process.plugin import metaflow_taggers
 from metaflow_tagger_process.processes import Process, read_process
 from metaflow_tagger_process.ruling import Ruling
 from metaflow_tagger_process.sampler import Sampler
-from metaflow_tagger_process.sockets import local_addresses, read_tables
+from metaflow_tagger_process.sockets import Socket, local_addresses, read_tables
 from metaflow_tagger_process.tagger import ProcessTagger
 
 from metaflow_core.api import Kind, RecordBatch
@@ -164,6 +164,43 @@ def test_workers_go_by_the_name_of_who_made_them(tmp_path: Path) -> None:
         parent.wait()
         assert parent.stdout is not None
         parent.stdout.close()
+
+
+def test_a_machine_without_rows_is_looked_at_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although its processes still come and go."""
+    looked: list[int] = []
+    monkeypatch.setattr(Sampler, "_processes", lambda self, now: True)
+    sampler = Sampler(ProcessTaggerConfig(), build_context(Kind.TAGGER, "process").counters)
+    monkeypatch.setattr(sampler, "_sockets", looked.append)
+    for _ in range(30):
+        sampler._look(everything=False)
+    assert len(looked) == 30, "rows may come still"
+    for _ in range(10):
+        sampler._look(everything=False)
+    assert len(looked) == 32
+    for _ in range(3):
+        sampler._look(everything=False)
+    assert len(looked) == 33
+    sampler.rows_come()
+    assert len(looked) == 34, "rows have come: now"
+    sampler._look(everything=False)
+    assert len(looked) == 35, "and as before from now on"
+
+
+def test_who_holds_a_socket_is_not_searched_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    from metaflow_tagger_process import sampler as module
+
+    kept = [Socket(6, bytes(4), 9, bytes(4), 0, 1 << 40, open=True)]
+    monkeypatch.setattr(module, "read_tables", lambda pid, root: kept)
+    searched: list[set[int]] = []
+    monkeypatch.setattr(module, "holders", lambda pids, wanted, root: searched.append(wanted) or {})
+    sampler = Sampler(ProcessTaggerConfig(), build_context(Kind.TAGGER, "process").counters)
+    for _ in range(4):
+        sampler.look()
+    assert searched == [{1 << 40}] * 2
+    kept.append(Socket(6, bytes(4), 10, bytes(4), 0, 1 << 41, open=True))
+    sampler.look()
+    assert searched[2:] == [{1 << 40, 1 << 41}]
 
 
 def test_secrets_do_not_get_into_tags() -> None:

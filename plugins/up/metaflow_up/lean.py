@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["slim", "without_pandas"]
+__all__ = ["settle", "slim", "without_pandas"]
 
 
 class _Absent:
@@ -50,3 +52,13 @@ def without_pandas() -> None:
         pa.array([None])
     finally:
         sys.meta_path.remove(absent)
+
+
+def settle() -> None:
+    """Give back what only the start needed, and have the collector of garbage pass over what stays: it need not be looked through again."""
+    gc.collect()
+    gc.freeze()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    # musl has none, and gives back by itself
+    if trim is not None:
+        trim(0)

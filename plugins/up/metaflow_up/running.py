@@ -49,6 +49,7 @@ async def run_app(
     """
     from metaflow_up.block import base_url, block
     from metaflow_up.board import Board
+    from metaflow_up.lean import settle
     from metaflow_up.show import watch
 
     for note in notes:
@@ -62,6 +63,7 @@ async def run_app(
         place.tell(base_url(app))
         for line in block(app, title, said(app)):
             print(line, flush=True)
+        await asyncio.to_thread(settle)
         waiter = asyncio.create_task(_end(app, ended, seconds))
         await watch(app, Board(app.catalog), ended, shown)
         waiter.cancel()
