@@ -7,6 +7,7 @@
 #define ATOMIC_NEXT(at) __sync_fetch_and_add(at, 1)
 #define ATOMIC_BACK(at) __sync_fetch_and_add(at, -1)
 #define CLAIM(at) __sync_lock_test_and_set(at, 1)
+#define CLAIM_64(at, from, to) __sync_bool_compare_and_swap(at, from, to)
 #define OPAQUE(a, b) asm volatile("" : "+r"(a), "+r"(b))
 #define PROGRAM(section, name) SEC(section) int name
 #endif
@@ -16,6 +17,7 @@
 #include "threads.h"
 #include "emit.h"
 #include "calls.h"
+#include "ring.h"
 #include "life.h"
 #include "tls.h"
 #include "go.h"
@@ -25,11 +27,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #endif
 _Static_assert(sizeof(struct segment) == HEADER, "the record is what kernel-segments.md says");
 
-#define MSG_NOT_DATA (2 | 0x2000) /* MSG_PEEK, MSG_ERRQUEUE */
-
 /* Calls that send are looked at when they begin, for the time; all when they return. */
-PROGRAM("tracepoint/send", enter_send_call)(struct sys_enter_args *ctx) { return enter_send(ctx->args[0]); }
-PROGRAM("tracepoint/splice", enter_splice)(struct sys_enter_args *ctx) { return enter_send(ctx->args[2]); }
+PROGRAM("tracepoint/send", enter_send_call)(void *ctx) { return enter_send(); }
 
 /* What a call is by its number. Numbers are told apart by their low six bits alone; taken out of these words without a branch,
  * so that the verifier need not follow each call by itself. */
@@ -42,14 +41,24 @@ enum { WRITE = 1, READV = 19, WRITEV = 20, SENDFILE = 40, SENDTO = 44, RECVFROM 
 #define AMONG(number, bits) ((u64)(bits) >> ((number) & 63) & 1)
 #define SENDS (BIT(WRITE) | BIT(WRITEV) | BIT(SENDFILE) | BIT(SENDTO) | BIT(SENDMSG) | BIT(SENDMMSG))
 
-INLINE int leave_call(u32 number, u64 kind, s64 moved, int flags_at)
+/* declared here, and written behind the programs that they belong to: a program begins its section */
+TURN("tracepoint/vector", next_part)(u64, void *);
+TURN("tracepoint/messages", next_part_of_message)(u64, void *);
+TURN("tracepoint/messages", next_message)(u64, void *);
+
+INLINE int leave_call(u32 number, u64 kind, s64 moved, int flags_at, turn_t turn)
 {
-	u64 fd = 0, buffer = 0, third = 0, flags = 0, name = 0;
+	struct task_struct *task = CURRENT_TASK();
+	u64 who = WHO(task), fd = 0, buffer = 0, third = 0, flags = 0, name = 0;
+	u32 zero = 0;
+	struct config *conf = configuration();
+	struct scratch *s = MAP_GET(scratches, &zero);
 	struct pt_regs *call;
 
-	if (moved < 0) return 0;
-	call = CURRENT_CALL();
+	if (moved < 0 || !conf || !s || !process_passes(conf, who)) return 0;
+	call = registers(task);
 	FOLLOW(fd, CALL_FD(call));
+	if (!socket_at(conf, task, fd, &s->call.at)) return 0;
 	FOLLOW(buffer, CALL_2(call));
 	FOLLOW(third, CALL_3(call));
 	if (flags_at == 3) flags = third * AMONG(number, BIT(RECVMSG));
@@ -60,38 +69,41 @@ INLINE int leave_call(u32 number, u64 kind, s64 moved, int flags_at)
 		name *= AMONG(number, BIT(RECVFROM) | BIT(SENDTO));
 	}
 	if (flags & MSG_NOT_DATA) return 0;
-	return leave(kind, AMONG(number, SENDS), fd, buffer, third, name, moved);
+	return leave(conf, s, task, who, kind, AMONG(number, SENDS), buffer, third, name, moved, turn);
 }
 
-PROGRAM("tracepoint/buffer", leave_buffer)(struct sys_exit_args *ctx) { return leave_call(ctx->id, CALL_BUFFER, ctx->ret, 4); }
+PROGRAM("tracepoint/buffer", leave_buffer)(struct sys_exit_args *ctx) { return leave_call(ctx->id, CALL_BUFFER, ctx->ret, 4, 0); }
 PROGRAM("tracepoint/vector", leave_vector)(struct sys_exit_args *ctx)
-{ return leave_call(ctx->id, CALL_VECTOR + AMONG(ctx->id, BIT(RECVMSG) | BIT(SENDMSG)), ctx->ret, 3); }
-PROGRAM("tracepoint/messages", leave_messages_call)(struct sys_exit_args *ctx) { return leave_call(ctx->id, CALL_MESSAGES, ctx->ret, 4); }
+{ return leave_call(ctx->id, CALL_VECTOR + AMONG(ctx->id, BIT(RECVMSG) | BIT(SENDMSG)), ctx->ret, 3, next_part); }
+PROGRAM("tracepoint/messages", leave_messages_call)(struct sys_exit_args *ctx)
+{ return leave_call(ctx->id, CALL_MESSAGES, ctx->ret, 4, next_message); }
+TURN("tracepoint/vector", next_part)(u64 index, void *state) { return gather(index, state); }
+TURN("tracepoint/messages", next_part_of_message)(u64 index, void *state) { return gather(index, state); }
+TURN("tracepoint/messages", next_message)(u64 index, void *state) { return one_message(index, state, next_part_of_message); }
 PROGRAM("tracepoint/file", leave_file)(struct sys_exit_args *ctx)
 {
-	u64 from = 0, to = 0;
+	struct task_struct *task = CURRENT_TASK();
+	u64 who = WHO(task), from = 0, to = 0;
+	u32 zero = 0;
+	struct config *conf = configuration();
+	struct scratch *s = MAP_GET(scratches, &zero);
 	u8 direction = OUT;
 	struct pt_regs *call;
-	if (ctx->ret <= 0) return 0;
-	call = CURRENT_CALL();
+
+	if (ctx->ret <= 0 || !conf || !s || !process_passes(conf, who)) return 0;
+	call = registers(task);
 	FOLLOW(from, CALL_FD(call));
 	FOLLOW(to, CALL_3(call));
 	/* splice(2): either of the two may be a socket */
 	if ((u32)ctx->id != SENDFILE) {
-		struct config *conf = configuration();
-		struct held at = {};
-		if (conf && socket_at(conf, to, &at)) from = to;
+		if (socket_at(conf, task, to, &s->call.at)) from = to;
 		else direction = IN;
 	}
-	return leave(CALL_FILE, direction, from, 0, 1, 0, ctx->ret);
+	if (!socket_at(conf, task, from, &s->call.at)) return 0;
+	return leave(conf, s, task, who, CALL_FILE, direction, 0, 1, 0, ctx->ret, 0);
 }
 PROGRAM("tracepoint/connect", leave_connect)(struct sys_exit_args *ctx)
-{
-	u64 fd = 0;
-	if (ctx->ret && ctx->ret != -EINPROGRESS) return 0;
-	FOLLOW(fd, CALL_FD(CURRENT_CALL()));
-	return leave_opened(ROLE_CLIENT, fd);
-}
+{ return ctx->ret && ctx->ret != -EINPROGRESS ? 0 : leave_opened(ROLE_CLIENT, 0); }
 PROGRAM("tracepoint/accept", leave_accept)(struct sys_exit_args *ctx) { return ctx->ret < 0 ? 0 : leave_opened(ROLE_SERVER, ctx->ret); }
 PROGRAM("tracepoint/close", enter_close_call)(struct sys_enter_args *ctx)
 { return enter_close(ctx->args[0], (1 << IN) | (1 << OUT), 1); }
@@ -103,7 +115,7 @@ PROGRAM("tracepoint/shutdown", enter_shutdown)(struct sys_enter_args *ctx)
 
 PROGRAM("tracepoint/state", sock_state)(struct sock_state_args *ctx) { return state_changed(ctx->sk, ctx->newstate); }
 PROGRAM("tracepoint/retransmit", tcp_retransmit)(struct retransmit_args *ctx) { return retransmitted(ctx->sk); }
-PROGRAM("tracepoint/io_uring", io_uring_submit)(struct io_uring_args *ctx) { return io_uring_submitted(ctx->operation); }
+PROGRAM("tracepoint/io_uring", io_uring_complete)(struct io_uring_args *ctx) { return io_uring_completed(ctx->request, ctx->result, ctx->flags); }
 PROGRAM("tracepoint/exec", process_exec)(void *ctx) { return process_changed(PROCESS_EXEC); }
 PROGRAM("tracepoint/exit", process_exit)(void *ctx) { return process_changed(PROCESS_EXIT); }
 

@@ -4,25 +4,26 @@
 #ifndef MF_EMIT_H
 #define MF_EMIT_H
 
-INLINE u64 start_of_process(void)
+INLINE u64 start_of_process(struct task_struct *task)
 {
-	struct task_struct *task = CURRENT_TASK(), *leader = 0;
+	struct task_struct *leader = 0;
 	u64 start = 0;
-	FOLLOW(leader, task->group_leader);
+	if (CAN_CAST()) leader = CAST(task, struct task_struct)->group_leader;
+	else FOLLOW(leader, task->group_leader);
 	if (HAS_START_BOOTTIME) PEEK(start, leader->start_boottime);
 	else PEEK(start, leader->real_start_time);
 	return start;
 }
 
 /* Remembers in the connection who uses it. Called by programs that run in a process. */
-INLINE void used_by(struct connection *c, u64 who)
+INLINE void used_by(struct connection *c, struct task_struct *task, u64 who)
 {
 	u32 pid = who >> 32;
 	c->tid = (u32)who;
-	COMM_TO(c->comm);
+	COMM_TO(c->comm, task);
 	if (c->pid == pid) return;
 	c->pid = pid;
-	c->process_start = start_of_process();
+	c->process_start = start_of_process(task);
 	c->cgroup_id = bpf_get_current_cgroup_id();
 	c->uid_gid = bpf_get_current_uid_gid();
 }
@@ -51,27 +52,33 @@ INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u3
 {
 	u64 flags = 0, size = (HEADER + (u64)captured + 7) & ~7ULL;
 	u32 zero = 0;
-	struct counts *counts;
+	struct counts *counts = MAP_GET(counters, &zero);
 	OPAQUE(size, flags);
-	if (size > HEADER + CAPTURE_MAX) return -1;
+	if (!counts || size > HEADER + CAPTURE_MAX) return -1;
+	if (c->pid == conf->self) {
+		/* it looks whether it is seen: that it is must be known, and what it said is nobody's business */
+		counts->of[COUNT_OWN] += s->head.kind == KIND_DATA;
+		return 0;
+	}
 	s->head.size = size;
 	s->head.cap_len = captured;
 	/* two processors may use one connection at once: each record has a number of its own */
 	s->head.cap_seq = ATOMIC_NEXT(&c->cap_seq) + 1;
 	if (conf->wakeup) {
 		/* once for each such amount, not for each record while the reader is on its way: waking costs microseconds */
-		u32 queued = RING_QUEUED(records), wakeup = conf->wakeup;
-		flags = queued / wakeup != (queued + (u32)size) / wakeup ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+		counts->queued += size;
+		flags = BPF_RB_NO_WAKEUP;
+		if (counts->queued >= conf->wakeup) {
+			counts->queued = 0;
+			flags = BPF_RB_FORCE_WAKEUP;
+		}
 	}
 	if (RING_OUTPUT(records, s, size, flags)) {
 		ATOMIC_BACK(&c->cap_seq);
 		return -1;
 	}
-	counts = MAP_GET(counters, &zero);
-	if (counts) {
-		counts->of[COUNT_RECORDS]++;
-		counts->of[COUNT_BYTES] += size;
-	}
+	counts->of[COUNT_RECORDS]++;
+	counts->of[COUNT_BYTES] += size;
 	return 0;
 }
 
@@ -137,30 +144,40 @@ INLINE u32 copy_buffer(struct config *conf, struct scratch *s, u64 from, u64 len
 	return part;
 }
 
-INLINE u32 copy_vector(struct config *conf, struct scratch *s, u64 vectors, u64 entries, u64 length, int most)
+/* A loop is handed the address of its state, on the stack. */
+struct gathered { struct scratch *s; };
+
+INLINE long gather(u64 index, void *state)
 {
-	u64 done = 0, want = length > conf->capture ? conf->capture : length;
-	/* kept in memory: to the verifier a number read back is any number, so that it need not follow each sum */
-	volatile u32 *sum = &s->head.cap_len;
-	if (want > CAPTURE_MAX) want = CAPTURE_MAX;
-	*sum = 0;
-	for (int i = 0; i < most; i++) {
-		struct iovec v = {};
-		u64 part;
-		done = *sum;
-		if (i >= entries || done >= want) break;
-		if (bpf_probe_read_user(&v, sizeof(v), (void *)(vectors + i * sizeof(v)))) break;
-		part = want - done;
-		if (v.len < part) part = v.len;
-		if (!part) continue;
-		OPAQUE(part, done); /* keeps the compiler from undoing the checks that the verifier wants to see */
-		if (part > CAPTURE_MAX || done >= CAPTURE_MAX) break;
-		if (bpf_probe_read_user(s->data + done, part, (void *)v.base)) {
-			count(COUNT_UNREADABLE, 1);
-			break;
-		}
-		*sum = done + part;
+	struct scratch *s = ((struct gathered *)state)->s;
+	struct gathering *g = &s->parts;
+	struct iovec v = {};
+	u64 done = g->done, part = g->want - done;
+
+	if (index >= g->entries || done >= g->want) return 1;
+	if (bpf_probe_read_user(&v, sizeof(v), (void *)(g->vectors + index * sizeof(v)))) return 1;
+	if (v.len < part) part = v.len;
+	if (!part) return 0;
+	OPAQUE(part, done); /* keeps the compiler from undoing the checks that the verifier wants to see */
+	if (part > CAPTURE_MAX || done >= CAPTURE_MAX) return 1;
+	if (bpf_probe_read_user(s->data + done, part, (void *)v.base)) {
+		count(COUNT_UNREADABLE, 1);
+		return 1;
 	}
-	return *sum;
+	g->done = done + part;
+	return 0;
+}
+
+INLINE u32 copy_vector(struct config *conf, struct scratch *s, u64 vectors, u64 entries, u64 length, int most, turn_t turn)
+{
+	struct gathered state = { .s = s };
+	volatile struct gathering *g = &s->parts;
+	g->vectors = vectors;
+	g->entries = entries;
+	g->want = length > conf->capture ? conf->capture : length;
+	if (g->want > CAPTURE_MAX) g->want = CAPTURE_MAX;
+	g->done = 0;
+	REPEAT(most, turn, &state);
+	return g->done;
 }
 #endif

@@ -28,16 +28,17 @@ INLINE u64 go_descriptor(u64 connection)
 
 INLINE int go_enter(u64 routine, u64 connection, u64 buffer, u8 direction)
 {
-	u64 who = bpf_get_current_pid_tgid(), fd;
+	struct task_struct *task = CURRENT_TASK();
+	u64 who = WHO(task), fd;
 	struct config *conf = configuration();
 	struct go_key key = { .routine = routine, .pid = who >> 32, .direction = direction };
 	struct go_call call = {};
 	struct held at = {};
 
-	if (!conf || !process_passes(conf, key.pid)) return 0;
+	if (!conf || !process_passes(conf, who)) return 0;
 	fd = go_descriptor(connection);
 	/* something else than a TCP connection may stand under a TLS one: then there is no socket by that number, or no TCP */
-	if (fd > 0x7fffffff || !socket_at(conf, fd, &at) || at.protocol != TCP) {
+	if (fd > 0x7fffffff || !socket_at(conf, task, fd, &at) || at.protocol != TCP) {
 		count(COUNT_TLS_NO_SOCKET, 1);
 		return 0;
 	}
@@ -51,7 +52,8 @@ INLINE int go_enter(u64 routine, u64 connection, u64 buffer, u8 direction)
 
 INLINE int go_leave(u64 routine, s64 result, u8 direction)
 {
-	u64 who = bpf_get_current_pid_tgid();
+	struct task_struct *task = CURRENT_TASK();
+	u64 who = WHO(task);
 	struct config *conf = configuration();
 	struct go_key key = { .routine = routine, .pid = who >> 32, .direction = direction };
 	struct go_call *found = MAP_GET(go_calls, &key);
@@ -69,6 +71,6 @@ INLINE int go_leave(u64 routine, s64 result, u8 direction)
 	count_load(who >> 32);
 	count(COUNT_TLS_CALLS, 1);
 	if (result <= 0 || result > 0x7fffffff) return 0;
-	return tls_emit(conf, &call, &session, who, direction, result);
+	return tls_emit(conf, task, &call, &session, who, direction, result);
 }
 #endif

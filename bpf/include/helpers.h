@@ -16,8 +16,7 @@ static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static u64 (*bpf_get_current_pid_tgid)(void) = (void *)14;
 static u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
 static long (*bpf_get_current_comm)(void *buffer, u32 size) = (void *)16;
-#define COMM_TO(to)                                                                                                    \
-	(((u64 *)(to))[0] = *(u64 *)&bpf_get_current_task_btf()->comm[0], ((u64 *)(to))[1] = *(u64 *)&bpf_get_current_task_btf()->comm[8])
+#define COMM_TO(to, task) (((u64 *)(to))[0] = *(u64 *)&(task)->comm[0], ((u64 *)(to))[1] = *(u64 *)&(task)->comm[8])
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 static u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
 static void *(*bpf_task_storage_get)(void *map, struct task_struct *task, void *value, u64 flags) = (void *)156;
@@ -25,13 +24,18 @@ static long (*bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static long (*bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
-static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
+
+static long (*bpf_loop)(u32 turns, void *turn, void *state, u64 flags) = (void *)181;
+
+/* A turn of a loop is a function beside the program in its section, which the verifier walks through once for all turns. It returns
+ * 1 to end the loop. */
+#define TURN(place, name) static __attribute__((noinline, section(place))) long name
+#define REPEAT(most, turn, state) bpf_loop(most, turn, state, 0)
 
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
 #define BPF_RB_NO_WAKEUP 1
 #define BPF_RB_FORCE_WAKEUP 2
-#define BPF_RB_AVAIL_DATA 0
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 
 /* maps in the form that loaders read from the object's BTF */
@@ -67,14 +71,14 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 #define MAP_PUT(name, key, value) bpf_map_update_elem(&name, key, value, BPF_ANY)
 #define MAP_DELETE(name, key) bpf_map_delete_elem(&name, key)
 #define RING_OUTPUT(name, data, size, flags) bpf_ringbuf_output(&name, data, size, flags)
-#define RING_QUEUED(name) bpf_ringbuf_query(&name, BPF_RB_AVAIL_DATA)
 
 /* reads of the kernel's memory, relocated by CO-RE */
 #define PEEK(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
 /* what the verifier can follow from the current task on is read without a call; a bad pointer gives 0 there too */
 #define CURRENT_TASK() bpf_get_current_task_btf()
+#define WHO(task) ((u64)(u32)(task)->tgid << 32 | (u32)(task)->pid)
 #define FOLLOW(to, from) ((to) = (from))
-#define CURRENT_CALL() ((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()))
+#define REGISTERS_OF(task) ((struct pt_regs *)bpf_task_pt_regs(task))
 /* Members of a structure whose address is only a number are read without a call too where the kernel has bpf_rdonly_cast (since
  * 6.2). The loader puts its number in place of the one here, and says in place of the other whether it is there. */
 static void *(*cast_call)(const void *address, u32 type) = (void *)0x7fff0001;

@@ -42,13 +42,19 @@ struct sock {
 struct inet_sock { u16 inet_sport; };
 struct tcp_sock { u32 copied_seq; u32 write_seq; u32 rcv_nxt; u32 snd_una; u32 srtt_us; };
 struct socket { u16 type; struct sock *sk; };
-struct inode { u16 i_mode; };
 struct count { s64 counter; };
 struct file_ref { struct count refcnt; };
-struct file { struct inode *f_inode; void *f_op; void *private_data; struct count f_count; struct file_ref f_ref; };
+struct file { void *f_op; void *private_data; struct count f_count; struct file_ref f_ref; };
+/* any two words in a row, for the first of them */
+struct list_head { struct list_head *next; };
 struct fdtable { u32 max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
-struct task_struct { struct files_struct *files; struct task_struct *group_leader; u64 start_boottime; u64 real_start_time; char comm[16]; };
+struct task_struct { struct files_struct *files; s32 pid; s32 tgid; struct task_struct *group_leader; u64 start_boottime; u64 real_start_time; char comm[16]; };
+/* of kernels with io_uring; a request holds what it is about in a structure of its operation, which begins where it begins */
+struct io_kiocb { struct file *file; u8 opcode; };
+struct io_sr_msg { void *buf; u32 done_io; u32 msg_flags; };
+struct io_rw { u64 addr; };
+struct io_accept { u32 file_slot; };
 /* structures: end */
 #pragma clang attribute pop
 #endif
@@ -63,7 +69,7 @@ struct user_sockaddr { u16 family; u16 port; u32 v4; u8 v6[16]; };
 struct sys_enter_args { u64 common; s64 id; u64 args[6]; };
 struct sys_exit_args { u64 common; s64 id; s64 ret; };
 struct sock_state_args { u64 common; const void *sk; s32 oldstate; s32 newstate; };
-struct io_uring_args { u64 common; const void *ring, *request; u64 user_data; u8 operation; };
+struct io_uring_args { u64 common; const void *ring, *request; u64 user_data; s32 result; u32 flags; };
 struct retransmit_args { u64 common; const void *skb; const void *sk; };
 
 /* registers at a user probe */

@@ -17,7 +17,7 @@ INLINE int state_changed(const void *pointer, s32 state)
 	struct scratch *s;
 
 	if (state != TCP_CLOSE) return 0;
-	c = MAP_GET(connections, &key);
+	c = known_connection(&key);
 	if (!c) return 0;
 	/* while a process holds the socket it may still read what has arrived */
 	PEEK(owner, sk->sk_socket);
@@ -28,7 +28,7 @@ INLINE int state_changed(const void *pointer, s32 state)
 		answered(c, 0, 0, bpf_ktime_get_ns());
 		emit_close(conf, s, c, (1 << IN) | (1 << OUT));
 	}
-	MAP_DELETE(connections, &key);
+	forget_connection(c);
 	return 0;
 }
 
@@ -37,7 +37,7 @@ INLINE int retransmitted(const void *pointer)
 	u32 zero = 0, sequence = 0;
 	struct socket_key key = { .sk = (u64)pointer };
 	struct sock *sk = (struct sock *)pointer;
-	struct connection *c = MAP_GET(connections, &key);
+	struct connection *c = known_connection(&key);
 	struct config *conf = configuration();
 	struct scratch *s = MAP_GET(scratches, &zero);
 
@@ -45,23 +45,6 @@ INLINE int retransmitted(const void *pointer)
 	if (!c || !conf || !s || !c->pid || !ports_pass(conf, c)) return 0;
 	PEEK(sequence, ((struct tcp_sock *)sk)->snd_una);
 	emit_event(conf, s, c, KIND_RETRANSMIT, OUT, sequence, rtt_of(sk));
-	return 0;
-}
-
-/* Operations of io_uring on sockets (linux/io_uring.h): they make no system calls. What they move is not looked into; that they are there is told. */
-#define IO_URING_ON_SOCKETS (1ULL << 9 | 1ULL << 10 | 1ULL << 13 | 1ULL << 16 | 1ULL << 26 | 1ULL << 27 | 1ULL << 47 | 1ULL << 48)
-
-INLINE int io_uring_submitted(u8 operation)
-{
-	u32 pid = bpf_get_current_pid_tgid() >> 32;
-	struct config *conf = configuration();
-	u64 *users, one = 1;
-
-	if (operation > 63 || !(IO_URING_ON_SOCKETS >> operation & 1) || !conf || !process_passes(conf, pid)) return 0;
-	count(COUNT_IO_URING, 1);
-	users = MAP_GET(io_uring_users, &pid);
-	if (users) ++*users;
-	else MAP_PUT(io_uring_users, &pid, &one);
 	return 0;
 }
 

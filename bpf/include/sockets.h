@@ -9,11 +9,10 @@
 #define SOCK_STREAM 1
 #define TCP 6
 #define UDP 17
-#define FORMAT_MASK 0170000
-#define FORMAT_SOCKET 0140000
 #define TCP_ESTABLISHED 1
 #define TCP_FIN_WAIT1 4
 #define TCP_FIN_WAIT2 5
+#define STILL_ALIVE 60000000000ULL /* ns without use after which a connection may be taken for one whose end was not seen */
 #define NTOHS(x) ((u16)((((x) & 0xff) << 8) | ((x) >> 8)))
 
 INLINE void count(u32 which, u64 by)
@@ -38,19 +37,21 @@ INLINE u64 next_id(struct config *conf)
 	return ((u64)(bpf_get_smp_processor_id() & 0xff) << 56) | ((conf->id_base + ATOMIC_NEXT(&counts->last_id)) & 0xffffffffffffffULL);
 }
 
-INLINE struct file *file_of(u32 fd)
+INLINE struct file *file_of(struct task_struct *task, u32 fd)
 {
-	struct task_struct *task = CURRENT_TASK();
 	struct files_struct *files = 0;
 	struct fdtable *table = 0;
 	struct file *file = 0, **slots = 0;
 	u32 most = 0;
 
-	FOLLOW(files, task->files);
+	/* as a mere address: at each pointer out of a trusted structure the verifier searches all names of the kernel */
+	if (CAN_CAST()) files = CAST(task, struct task_struct)->files;
+	else FOLLOW(files, task->files);
 	FOLLOW(table, files->fdt);
 	FOLLOW(most, table->max_fds);
 	if (fd >= most) return 0;
 	FOLLOW(slots, table->fd);
+	if (CAN_CAST()) return (struct file *)CAST(slots + fd, struct list_head)->next;
 	if (bpf_probe_read_kernel(&file, sizeof(file), slots + fd)) return 0;
 	return file;
 }
@@ -80,17 +81,12 @@ INLINE void ends_of(struct sock *sk, struct ends *to)
 	to->remote_port = NTOHS(to->remote_port);
 }
 
-/* Whether a file is a socket: all sockets have the same operations, which the first one that comes by tells. */
-INLINE int is_socket(struct config *conf, struct file *file, u64 operations)
+INLINE u64 operations_of(struct file *file)
 {
-	struct inode *inode = 0;
-	u16 mode = 0;
-	if (conf->socket_operations) return operations == conf->socket_operations;
-	PEEK(inode, file->f_inode);
-	PEEK(mode, inode->i_mode);
-	if ((mode & FORMAT_MASK) != FORMAT_SOCKET) return 0;
-	conf->socket_operations = operations;
-	return 1;
+	void *operations = 0;
+	if (CAN_CAST()) return (u64)CAST(file, struct file)->f_op;
+	PEEK(operations, file->f_op);
+	return (u64)operations;
 }
 
 INLINE struct sock *held_of(u16 type, struct held *to)
@@ -112,7 +108,7 @@ INLINE struct sock *socket_of(struct config *conf, struct file *file, struct hel
 	if (CAN_CAST()) {
 		struct file *known = CAST(file, struct file);
 		struct socket *owner;
-		if (!is_socket(conf, file, (u64)known->f_op)) return 0;
+		if ((u64)known->f_op != conf->socket_operations) return 0;
 		owner = CAST(known->private_data, struct socket);
 		type = owner->type;
 		to->sk = owner->sk;
@@ -124,7 +120,7 @@ INLINE struct sock *socket_of(struct config *conf, struct file *file, struct hel
 		PEEK(parts[0], file->f_op);
 		PEEK(parts[2], file->private_data);
 	}
-	if (!is_socket(conf, file, parts[0])) return 0;
+	if (parts[0] != conf->socket_operations) return 0;
 	socket = (struct socket *)parts[2];
 	if (OFFSET(socket, type) == 4 && OFFSET(socket, sk) == 24) {
 		bpf_probe_read_kernel(parts, sizeof(parts), socket);
@@ -263,33 +259,88 @@ INLINE void describe(struct connection *to, struct held *at, struct peer *peer)
 	}
 }
 
-/* A connection seen for the first time, or anew where `sk` had an earlier life. */
-INLINE struct connection *new_connection(struct config *conf, struct held *at, struct socket_key *key, struct peer *peer, u8 role)
+/* The first of the places where a connection may stand. */
+INLINE u32 place_of(struct socket_key *key)
 {
-	struct connection fresh = {};
-	describe(&fresh, at, peer);
-	fresh.id = next_id(conf);
-	fresh.role = role;
-	if (fresh.protocol == TCP && !role) {
-		u32 backlog = 0;
-		fresh.flags = FLAG_MIDSTREAM;
-		/* an accepted socket is a copy of the listening one; a connecting one never had a backlog */
-		PEEK(backlog, at->sk->sk_max_ack_backlog);
-		if (backlog) fresh.role = ROLE_SERVER;
+	return (((key->sk >> 6) ^ key->peer) * 0x9e3779b97f4a7c15ULL >> 32) & (CONNECTIONS - WAYS);
+}
+
+INLINE struct connection *known_connection(struct socket_key *key)
+{
+	u32 first = place_of(key);
+	for (u32 way = 0; way < WAYS; way++) {
+		u32 at = first + way;
+		struct connection *c = MAP_GET(connections, &at);
+		if (c && c->sk == key->sk && c->peer == key->peer) return c;
 	}
-	if (MAP_PUT(connections, key, &fresh)) {
+	return 0;
+}
+
+INLINE void forget_connection(struct connection *c) { c->sk = 0; }
+
+/* A place for a new one: free, or of the one that was used the longest time ago, which is counted where it may still live. */
+INLINE struct connection *free_place(struct socket_key *key, u64 now)
+{
+	u32 first = place_of(key), at = first;
+	u64 oldest = ~0ULL, was = 0;
+	struct connection *c;
+	for (u32 way = 0; way < WAYS; way++) {
+		u32 here = first + way;
+		c = MAP_GET(connections, &here);
+		if (!c || c->sk == BEING_MADE) continue;
+		if (!c->sk) {
+			at = here;
+			was = 0;
+			break;
+		}
+		if (c->used < oldest) {
+			oldest = c->used;
+			was = c->sk;
+			at = here;
+		}
+	}
+	c = MAP_GET(connections, &at);
+	/* another processor may be at the same place */
+	if (!c || !CLAIM_64(&c->sk, was, BEING_MADE)) {
 		count(COUNT_SOCKETS_FULL, 1);
 		return 0;
 	}
-	return MAP_GET(connections, key);
+	if (was && now - oldest < STILL_ALIVE) count(COUNT_SOCKETS_FULL, 1);
+	return c;
 }
 
-INLINE struct connection *connection_of(struct config *conf, struct held *at, struct peer *peer)
+/* A connection seen for the first time, or anew where `sk` had an earlier life. */
+INLINE struct connection *new_connection(struct config *conf, struct held *at, struct socket_key *key, struct peer *peer, u8 role, u64 now)
+{
+	struct connection *c = known_connection(key);
+	if (!c) c = free_place(key, now);
+	if (!c) return 0;
+	__builtin_memset(&c->peer, 0, sizeof(*c) - sizeof(c->sk));
+	describe(c, at, peer);
+	c->peer = key->peer;
+	c->used = now;
+	c->id = next_id(conf);
+	c->role = role;
+	if (c->protocol == TCP && !role) {
+		u32 backlog = 0;
+		c->flags = FLAG_MIDSTREAM;
+		/* an accepted socket is a copy of the listening one; a connecting one never had a backlog */
+		PEEK(backlog, at->sk->sk_max_ack_backlog);
+		if (backlog) c->role = ROLE_SERVER;
+	}
+	c->sk = key->sk;
+	return c;
+}
+
+INLINE struct connection *connection_of(struct config *conf, struct held *at, struct peer *peer, u64 now)
 {
 	struct socket_key key = { .sk = (u64)at->sk, .peer = peer->hash };
-	struct connection *known = MAP_GET(connections, &key);
+	struct connection *known = known_connection(&key);
 	u16 local = at->ends.local_port, remote = peer->port ? peer->port : at->ends.remote_port;
-	if (known && (!local || local == known->local_port) && remote == known->remote_port) return known;
-	return new_connection(conf, at, &key, peer, ROLE_UNKNOWN);
+	if (known && (!local || local == known->local_port) && remote == known->remote_port) {
+		known->used = now;
+		return known;
+	}
+	return new_connection(conf, at, &key, peer, ROLE_UNKNOWN, now);
 }
 #endif

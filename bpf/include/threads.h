@@ -9,7 +9,7 @@
 #define CONCURRENT_FOR 10000000000ULL /* ns that a thread stays suspect after it was caught */
 #define FORGOTTEN_AFTER 60000000000ULL /* ns after which unanswered requests count no more */
 
-INLINE struct thread *thread_of(u64 who, int make)
+INLINE struct thread *thread_of(struct task_struct *task, u64 who, int make)
 {
 #ifdef MF_BCC
 	struct thread *thread = MAP_GET(threads, &who);
@@ -20,7 +20,7 @@ INLINE struct thread *thread_of(u64 who, int make)
 	}
 	return thread;
 #else
-	return bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, make ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	return bpf_task_storage_get(&threads, task, 0, make ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 #endif
 }
 

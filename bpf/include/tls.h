@@ -19,15 +19,16 @@ INLINE void count_load(u32 pid)
 
 INLINE int tls_enter(u8 source, u8 handshake, u64 session, u64 buffer, u64 length, u64 result)
 {
-	u64 who = bpf_get_current_pid_tgid();
+	struct task_struct *task = CURRENT_TASK();
+	u64 who = WHO(task);
 	struct config *conf = configuration();
 	struct thread *thread;
 	struct tls_call *call;
 	u32 pid = who >> 32;
 
-	if (!conf || !process_passes(conf, pid)) return 0;
+	if (!conf || !process_passes(conf, who)) return 0;
 	count_load(pid);
-	thread = thread_of(who, 1);
+	thread = thread_of(task, who, 1);
 	if (!thread) {
 		count(COUNT_CALLS_FULL, 1);
 		return 0;
@@ -74,9 +75,9 @@ INLINE struct tls_scratch *claim(void)
 	return 0;
 }
 
-INLINE int tls_emit(struct config *conf, struct tls_call *call, struct tls_session *session, u64 who, u8 direction, u32 wire)
+INLINE int tls_emit(struct config *conf, struct task_struct *task, struct tls_call *call, struct tls_session *session, u64 who, u8 direction, u32 wire)
 {
-	struct thread *thread = thread_of(who, 1);
+	struct thread *thread = thread_of(task, who, 1);
 	struct peer nobody = {};
 	struct held at = {};
 	struct connection *c;
@@ -86,7 +87,7 @@ INLINE int tls_emit(struct config *conf, struct tls_call *call, struct tls_sessi
 	u8 flags = FLAG_PLAINTEXT;
 
 	hold(session->sk, &at);
-	c = connection_of(conf, &at, &nobody);
+	c = connection_of(conf, &at, &nobody, now);
 	if (!c || !thread || !ports_pass(conf, c)) return 0;
 	slot = claim();
 	if (!slot) {
@@ -101,7 +102,7 @@ INLINE int tls_emit(struct config *conf, struct tls_call *call, struct tls_sessi
 	s->head.source = call->source;
 	s->head.tcp_seq = direction == OUT ? session->write_seq : session->read_seq;
 	s->head.rtt_us = rtt_of(session->sk);
-	used_by(c, who);
+	used_by(c, task, who);
 	emit(conf, s, c, KIND_DATA, direction, flags, wire, copy_buffer(conf, s, call->buffer, wire));
 	slot->busy = 0;
 	return 0;
@@ -109,8 +110,9 @@ INLINE int tls_emit(struct config *conf, struct tls_call *call, struct tls_sessi
 
 INLINE int tls_leave(s64 result, u8 direction)
 {
-	u64 who = bpf_get_current_pid_tgid();
-	struct thread *thread = thread_of(who, 0);
+	struct task_struct *task = CURRENT_TASK();
+	u64 who = WHO(task);
+	struct thread *thread = thread_of(task, who, 0);
 	struct tls_call call;
 	struct config *conf = configuration();
 	struct tls_key key = {};
@@ -136,6 +138,6 @@ INLINE int tls_leave(s64 result, u8 direction)
 		count(COUNT_TLS_NO_SOCKET, 1);
 		return 0;
 	}
-	return tls_emit(conf, &call, session, who, direction, result);
+	return tls_emit(conf, task, &call, session, who, direction, result);
 }
 #endif

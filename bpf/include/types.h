@@ -5,9 +5,15 @@
 #define MF_TYPES_H
 
 #define CAPTURE_MAX 4096
+#ifdef MF_BCC /* each turn of a loop is a path of its own to the verifier there */
 #define VECTORS_MAX 48 /* parts of one vector call that are looked at */
 #define MESSAGE_VECTORS_MAX 2 /* and of one of several messages */
 #define MESSAGES_MAX 4 /* datagrams of one sendmmsg or recvmmsg that are looked at */
+#else
+#define VECTORS_MAX 64
+#define MESSAGE_VECTORS_MAX 16
+#define MESSAGES_MAX 64
+#endif
 
 enum { KIND_DATA, KIND_CLOSE, KIND_OPEN, KIND_LOST, KIND_RETRANSMIT };
 enum { IN, OUT };
@@ -32,16 +38,21 @@ struct segment {
 
 /* One value, written by user space. */
 struct config {
-	u32 self; /* this collector's own process, found by `en_close` */
-	u32 magic; /* close(magic) tells who the collector is */
+	u32 self; /* this collector's own process */
+	u32 magic; /* close(magic) tells who the collector is, and begins its look at itself; close(magic + 1) ends it */
 	u32 capture; /* bytes of payload kept of a call */
 	u32 wakeup; /* user space is woken at that many queued bytes; 0: at each record */
 	u32 only_processes, only_ports, only_cgroups; /* 1: what is not marked ALLOW in the map is left out */
 	u32 check_processes, check_ports, check_cgroups, check_names; /* 1: the map has entries */
 	u32 check_coroutines; /* 1: the map of processes whose threads prove nothing has entries */
+	u32 own_socket; /* a descriptor of the collector's: a socket */
+	u32 looking; /* the thread of the collector that looks whether its own calls are seen; 0: none */
 	u64 id_base; /* ids go on from here, so that a restart repeats none */
-	u64 socket_operations; /* `file->f_op` of sockets, found by the programs: tells sockets from files in one look */
+	/* `file->f_op` of sockets: tells sockets from files in one look. Read off a socket of the collector's own at close(magic), by the one thread
+	 * that makes this call: what any call of any thread may teach, two can teach at once, or one of a file that is none. */
+	u64 socket_operations;
 };
+#define NO_SOCKETS 1 /* `socket_operations` while they are not known: no address of the kernel's */
 enum { RULE_ALLOW = 1, RULE_DENY = 2 };
 struct name { char text[16]; };
 
@@ -50,16 +61,28 @@ struct ends { u32 remote, local, hash; u16 remote_port, local_port, family; u8 s
 struct held { struct sock *sk; u8 protocol; struct ends ends; };
 
 /* A call that has returned. */
-enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE };
+enum { CALL_BUFFER, CALL_VECTOR, CALL_MESSAGE, CALL_MESSAGES, CALL_FILE, CALL_RING };
 struct call { u64 time, buffer, count, name; struct held at; u32 seq; u8 kind, direction; u16 pad; };
 
-/* Room for one record. The call stands in it too: to the verifier a number read back is any number, which spares it to walk
- * through each by itself. */
-struct scratch { struct segment head; u8 data[2 * CAPTURE_MAX]; struct call call; };
+/* The parts of a vector call, while they are put one after another. */
+struct gathering { u64 vectors, entries, want, done; };
+
+/* One turn of a loop: its number, and what the loop is about. */
+typedef long (*turn_t)(u64, void *);
+
+/* Room for one record. The call and its parts stand in it too: to the verifier a number read back is any number, which
+ * spares it to walk through each by itself. */
+struct scratch { struct segment head; u8 data[2 * CAPTURE_MAX]; struct call call; struct gathering parts; };
 
 /* A connection, or for an unconnected datagram socket what goes to and from one peer. */
 struct socket_key { u64 sk, peer; };
+/* They stand in an array, each in one of the WAYS places that its key points at: found without a call, which a hash map would cost.
+ * `sk` is 0 in a free place and BEING_MADE in one that is being filled. */
+#define WAYS 8
+#define CONNECTIONS 65536
+#define BEING_MADE 1
 struct connection {
+	u64 sk, peer, used; /* used: when, by the kernel's clock */
 	u64 id;
 	u32 netns, cap_seq;
 	u16 local_port, remote_port;
@@ -74,12 +97,16 @@ struct connection {
 	char comm[16];
 };
 
+/* When a thread's call began that sends. Threads share a place when their numbers end in the same bits: one of them then is given the time
+ * of the call's end. */
+#define BEGUN 8192
+struct begun { u64 time, who; };
+
 /* A call of a TLS library. */
 struct tls_call { u64 time, session, buffer, length, result; u8 running, seen, source, handshake, pad[4]; };
 
 /* What a thread is in, and what it received last. */
 struct thread {
-	u64 began; /* when the call began that sends */
 	u64 trace_id, socket_id, concurrent_until, changed;
 	u64 tls_sk;
 	u32 tls_seq, unanswered;
@@ -104,7 +131,7 @@ enum { PROCESS_EXEC, PROCESS_EXIT };
 enum {
 	COUNT_CALLS, COUNT_RECORDS, COUNT_BYTES, COUNT_RING_FULL, COUNT_CALLS_FULL, COUNT_SOCKETS_FULL, COUNT_UNREADABLE,
 	COUNT_CIPHERTEXT, COUNT_TLS_CALLS, COUNT_TLS_NO_SOCKET, COUNT_MESSAGES_CUT, COUNT_FILTERED, COUNT_CONCURRENT,
-	COUNT_RETRANSMITS, COUNT_PROCESS_FULL, COUNT_IO_URING, COUNTERS
+	COUNT_RETRANSMITS, COUNT_PROCESS_FULL, COUNT_IO_URING, COUNT_OWN, COUNTERS
 };
-struct counts { u64 of[COUNTERS], last_id; };
+struct counts { u64 of[COUNTERS], last_id, queued; }; /* queued: bytes since user space was woken */
 #endif

@@ -58,7 +58,7 @@ class EbpfCollector:
         self._session = session
         if session.log:
             self._context.logger.debug("What the verifier said:\n%s", session.log)
-        watch = Watch(session, self._config, self._context.counters, self._context.logger)
+        watch = Watch(session, self._config, self._context.counters, self._context.logger, self._context.report)
         self._watch = watch
         watch.start()
         self._context.logger.info("Kernel programs are attached by the backend %s.", session.backend)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-__all__ = ["ALLOW", "COUNTERS", "DENY", "EXEC", "EXIT", "ProgramConfig"]
+__all__ = ["ALLOW", "COUNTERS", "DENY", "EXEC", "EXIT", "ProgramConfig", "position"]
 
 # enum { COUNT_... } of types.h, in its order: (counter, reason, unit)
 COUNTERS: tuple[tuple[str, str, str], ...] = (
@@ -25,12 +25,20 @@ COUNTERS: tuple[tuple[str, str, str], ...] = (
     ("retransmitted", "", "segments"),
     ("dropped", "process_ring_full", "events"),
     ("left_out", "io_uring", "calls"),
+    ("self_check", "seen", "calls"),
 )
 
 ALLOW, DENY = 1, 2
 EXEC, EXIT = 0, 1
 
-_CONFIG = struct.Struct("<IIIIIIIIIIIIQQ")
+_CONFIG = struct.Struct("<IIIIIIIIIIIIIIQQ")
+# no address of the kernel's: until the programs know what a socket is, no file is one
+_NO_SOCKETS = 1
+
+
+def position(stage: str, reason: str = "", unit: str = "calls") -> int:
+    """Where a counter stands in :data:`COUNTERS`."""
+    return COUNTERS.index((stage, reason, unit))
 
 
 @dataclass(slots=True)
@@ -41,6 +49,7 @@ class ProgramConfig:
     capture: int
     wakeup: int
     id_base: int
+    own_socket: int
     self_pid: int = 0
     only_processes: bool = False
     only_ports: bool = False
@@ -55,7 +64,8 @@ class ProgramConfig:
         """As the map wants it."""
         return _CONFIG.pack(
             self.self_pid, self.magic, self.capture, self.wakeup, self.only_processes, self.only_ports, self.only_cgroups,
-            self.check_processes, self.check_ports, self.check_cgroups, self.check_names, self.check_coroutines, self.id_base, 0,
+            self.check_processes, self.check_ports, self.check_cgroups, self.check_names, self.check_coroutines,
+            self.own_socket, 0, self.id_base, _NO_SOCKETS,
         )  # fmt: skip
 
     @staticmethod
@@ -64,6 +74,11 @@ class ProgramConfig:
         values = list(_CONFIG.unpack(raw))
         values[11] = 1
         return _CONFIG.pack(*values)
+
+    @staticmethod
+    def knows_sockets(raw: bytes) -> bool:
+        """Whether the programs know what a socket is."""
+        return int(_CONFIG.unpack(raw)[-1]) != _NO_SOCKETS
 
     @staticmethod
     def self_pid_of(raw: bytes) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["GO", "LIBRARIES", "TRACEPOINTS", "LibraryPoint", "Tracepoint"]
+__all__ = ["GO", "LIBRARIES", "SPARED", "TRACEPOINTS", "LibraryPoint", "Tracepoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +23,18 @@ def _receiving(name: str, leave: str = "leave_buffer", *, needed: bool = False) 
     return (Tracepoint("syscalls", f"sys_exit_{name}", leave, needed),)
 
 
-def _sending(
-    name: str, leave: str = "leave_buffer", enter: str = "enter_send_call", *, needed: bool = False
-) -> tuple[Tracepoint, ...]:
+def _sending(name: str, leave: str = "leave_buffer", *, needed: bool = False) -> tuple[Tracepoint, ...]:
     """Its time is that of its beginning."""
-    return (*_receiving(name, leave, needed=needed), Tracepoint("syscalls", f"sys_enter_{name}", enter, needed))
+    return (
+        *_receiving(name, leave, needed=needed),
+        Tracepoint("syscalls", f"sys_enter_{name}", "enter_send_call", needed),
+    )
 
 
 TRACEPOINTS: tuple[Tracepoint, ...] = (
     Tracepoint("sock", "inet_sock_set_state", "sock_state"),
     Tracepoint("tcp", "tcp_retransmit_skb", "tcp_retransmit"),
-    Tracepoint("io_uring", "io_uring_submit_req", "io_uring_submit", layout="u8 opcode;\toffset:32;"),
+    Tracepoint("io_uring", "io_uring_complete", "io_uring_complete", layout="int res;\toffset:32;"),
     Tracepoint("sched", "sched_process_exec", "process_exec"),
     Tracepoint("sched", "sched_process_exit", "process_exit"),
     Tracepoint("syscalls", "sys_enter_close", "enter_close_call", needed=True),
@@ -50,9 +51,15 @@ TRACEPOINTS: tuple[Tracepoint, ...] = (
     *_receiving("recvmsg", "leave_vector"),
     *_sending("sendmsg", "leave_vector"),
     *_sending("sendfile64", "leave_file"),
-    *_sending("splice", "leave_file", "enter_splice"),
+    *_sending("splice", "leave_file"),
     *_receiving("recvmmsg", "leave_messages_call"),
     *_sending("sendmmsg", "leave_messages_call"),
+)
+
+
+# what the collector is of use without: a kernel that refuses them loses what they tell, and nothing else
+SPARED: frozenset[str] = frozenset(
+    {item.program for item in TRACEPOINTS} - {item.program for item in TRACEPOINTS if item.needed}
 )
 
 

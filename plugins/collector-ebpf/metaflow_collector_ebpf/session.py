@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_collector_ebpf.kernel.calls import ProgramRefused
 from metaflow_collector_ebpf.kernel.objects import Loaded
 from metaflow_collector_ebpf.layout import COUNTERS, ProgramConfig
+from metaflow_collector_ebpf.looking import exchange, why_blind
 from metaflow_collector_ebpf.native import Ring, load_library
 from metaflow_collector_ebpf.probe import Finding, examine
 from metaflow_collector_ebpf.rules import Rules
@@ -45,21 +47,19 @@ class Session:
         ]
         self.log = ""
         self._held: list[int] = []
+        self._ended = False
         self._rings: list[Ring] = []
         self._coroutines: set[int] = set()
         tracefs = find_tracefs()
         needed = [item for item in self.findings if item.needed and not item.ok]
         if needed or tracefs is None:
             raise UnavailableError(_refusal(needed))
+        self._tracefs = tracefs
         self.ring_bytes = 1 << ((config.ring_mib << 20) - 1).bit_length()
-        self.backend, self.loaded = self._load()
+        self.loaded = Loaded()
+        self._sample = socket.socket(socket.AF_UNIX)
         try:
-            self.rules = Rules(config, self.loaded.maps)
-            self._configure()
-            self._held, missing = attach_tracepoints(self.loaded.programs, tracefs)
-            if missing:
-                self.notes.append(f"this kernel has no {', '.join(missing)}; what they tell is missing")
-            self._tell_self()
+            self.backend = self._stand()
             self.records = Ring(self._library, self.loaded.maps["records"].fd, self.ring_bytes)
             self._rings.append(self.records)
             self.processes = Ring(
@@ -70,12 +70,27 @@ class Session:
             self.close()
             raise
 
-    def _load(self) -> tuple[str, Loaded]:
+    def _stand(self) -> str:
+        """Load and attach; the name of the first backend whose programs the kernel takes, and which see."""
         wanted = ("core", "bcc") if self._config.backend == "auto" else (self._config.backend,)
         refusals: list[str] = []
         for name in wanted:
             try:
-                return name, _BACKENDS[name]({"records": self.ring_bytes, "processes": _PROCESS_RING})
+                self.loaded = _BACKENDS[name]({"records": self.ring_bytes, "processes": _PROCESS_RING})
+                self.rules = Rules(self._config, self.loaded.maps)
+                missing = self.attach_anew()
+                blind = self.look()
+                if blind:
+                    self.notes.append(
+                        f"the programs of the backend {name} saw nothing, and were attached anew: {blind}"
+                    )
+                    self.attach_anew()
+                    blind = self.look()
+                if not blind:
+                    if missing:
+                        self.notes.append(f"this kernel has no {', '.join(missing)}; what they tell is missing")
+                    return name
+                refusals.append(f"{name}: {blind}")
             except ProgramRefused as error:
                 self.log += f"{name}: {error.strerror}\n{error.log}\n"
                 last = next(
@@ -84,33 +99,70 @@ class Session:
                 refusals.append(f"{name}: {error.strerror} ({last.strip()})")
             except (UnavailableError, OSError) as error:
                 refusals.append(f"{name}: {error}")
+            close_all(self._held)
+            self.loaded.close()
         raise StartError(
-            f"no backend loads the kernel programs: {'; '.join(refusals)}. Capture packets with the collector cbpf instead"
+            f"no backend gets kernel programs to see: {'; '.join(refusals)}. Capture packets with the collector cbpf instead"
         )
 
     def _configure(self) -> None:
         self._programs = ProgramConfig(
-            magic=secrets.randbits(30) | 1 << 30,
+            magic=secrets.randbits(29) << 1 | 1 << 30,
             capture=self._config.capture_bytes,
-            # woken with room left for what comes meanwhile
-            wakeup=min(self._config.wakeup_bytes, self.ring_bytes // 4),
+            # each processor counts by itself what it queues; woken with room left for what comes meanwhile
+            wakeup=min(self._config.wakeup_bytes, self.ring_bytes // 4) // len(_possible_processors()),
             # ids of this run follow those of any earlier one: 16 million a second is more than any machine makes
             id_base=(int(time.time()) & 0xFFFFFFFF) << 24,
+            own_socket=self._sample.fileno(),
             self_pid=os.getpid(),
         )
+        self._programs.check_coroutines = bool(self._coroutines)
         self.rules.fill(self._programs)
         self.loaded.maps["config"].update(_ZERO, self._programs.pack())
 
-    def _tell_self(self) -> None:
-        """Close a descriptor that nobody has: the program at close(2) knows the number, and so learns who this is.
+    def attach_anew(self) -> list[str]:
+        """Put the programs on their tracepoints, off which they are taken before; what they found out is forgotten.
 
-        In a container the kernel has another number for this process than getpid(2) says.
+        :returns: tracepoints that this kernel does not have. :raises StartError: one that nothing works without is not to be had.
+        """
+        close_all(self._held)
+        if self._ended:
+            return []
+        self._configure()
+        self._held, missing = attach_tracepoints(self.loaded.programs, self._tracefs)
+        return missing
+
+    def look(self) -> str:
+        """Make a few calls of one's own and see whether the programs see them. They count them, and record nothing.
+
+        :returns: why they see nothing, a clause; empty when they see, and where there is no loopback to make calls on.
+        """
+        if self._ended:
+            return ""
+        before = self.counters()
+        self._introduce(self._programs.magic)
+        try:
+            exchange()
+        except OSError as error:
+            note = f"whether the programs see was not looked at, for want of a connection on loopback: {error}"
+            self.notes += [] if note in self.notes else [note]
+            return ""
+        finally:
+            self._introduce(self._programs.magic + 1)
+        raw = self.loaded.maps["config"].lookup(_ZERO) or b""
+        return why_blind(before, self.counters(), knows_sockets=bool(raw) and ProgramConfig.knows_sockets(raw))
+
+    def _introduce(self, number: int) -> None:
+        """Close a descriptor that nobody has: the program at close(2) knows the number, and so learns who this is, and what a socket is.
+
+        In a container the kernel has another number for this process than getpid(2) says. Until it is closed with the next number,
+        the programs look at this thread's calls too.
         """
         try:
-            os.close(self._programs.magic)
+            os.close(number)
         except OSError:
             return
-        raise StartError(f"file descriptor {self._programs.magic} was open; start again")
+        raise StartError(f"file descriptor {number} was open; start again")
 
     @property
     def self_pid(self) -> int:
@@ -137,7 +189,9 @@ class Session:
     def counters(self) -> list[int]:
         """Totals since the start, in the order of :data:`~metaflow_collector_ebpf.layout.COUNTERS`."""
         processors = len(_possible_processors())
-        one = len(COUNTERS) + 1  # and the last id that the processor gave out
+        one = (
+            len(COUNTERS) + 2
+        )  # and the last id that the processor gave out, and what it queued since the drain was woken
         raw = self.loaded.maps["counters"].lookup(_ZERO, 8 * one * processors) or b""
         values = [value for (value,) in struct.iter_unpack("<Q", raw)]
         return [sum(values[index::one]) for index in range(len(COUNTERS))]
@@ -147,7 +201,7 @@ class Session:
         return self._by_process("tls_loads")
 
     def io_uring_calls(self) -> dict[int, int]:
-        """Operations on sockets through io_uring since the start, by process."""
+        """Operations of io_uring on sockets whose content was not seen, since the start, by process."""
         return self._by_process("io_uring_users")
 
     def _by_process(self, name: str) -> dict[int, int]:
@@ -161,6 +215,7 @@ class Session:
 
     def detach(self) -> None:
         """No program runs any more; what they left in the rings is still there. Idempotent."""
+        self._ended = True
         close_all(self._held)
 
     def close(self) -> None:
@@ -170,6 +225,7 @@ class Session:
         for ring in rings:
             ring.close()
         self.loaded.close()
+        self._sample.close()
 
 
 def _possible_processors() -> range:

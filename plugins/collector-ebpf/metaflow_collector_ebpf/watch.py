@@ -7,10 +7,12 @@ import queue
 import struct
 import threading
 import time
+from collections.abc import Callable
 
 from metaflow_collector_ebpf.attach import Probes
 from metaflow_collector_ebpf.config import EbpfConfig
-from metaflow_collector_ebpf.layout import COUNTERS, EXIT
+from metaflow_collector_ebpf.layout import COUNTERS, EXIT, position
+from metaflow_collector_ebpf.looking import Eyes
 from metaflow_collector_ebpf.processes import Process, list_pids, read_process
 from metaflow_collector_ebpf.session import Session
 from metaflow_collector_ebpf.tls.libraries import LibraryFinder
@@ -22,6 +24,7 @@ __all__ = ["Watch"]
 _EVENT = struct.Struct("<IIQ")
 _MOST_EVENTS = 4096
 _EVERY_S = 1.0
+_CALLS = position("calls")
 # a process loads libraries after it has begun: it is looked at again when it is that old, in seconds
 _LOOK_AGAIN = (1.0, 5.0, 30.0, 300.0)
 
@@ -29,8 +32,16 @@ _LOOK_AGAIN = (1.0, 5.0, 30.0, 300.0)
 class Watch:
     """A thread. Its work is bounded: events beyond a few thousand between two looks are replaced by a look at everything."""
 
-    def __init__(self, session: Session, config: EbpfConfig, counters: Counters, logger: logging.Logger) -> None:
+    def __init__(
+        self,
+        session: Session,
+        config: EbpfConfig,
+        counters: Counters,
+        logger: logging.Logger,
+        report: Callable[[str, str], None],
+    ) -> None:
         self._session = session
+        self._eyes = Eyes(session, counters, logger, report)
         self._config = config
         self._counters = counters
         self._logger = logger
@@ -93,7 +104,7 @@ class Watch:
             now = time.monotonic()
             if now - counted >= _EVERY_S:
                 counted = now
-                self._count()
+                self._eyes.tick(now, self._count()[_CALLS])
                 self._guard()
                 self._tell_io_uring()
             if self._missed.is_set() or now - looked >= self._config.tls.rescan_s:
@@ -151,9 +162,11 @@ class Watch:
         if self._tls:
             self._tls.gone(pid)
 
-    def _count(self) -> None:
-        for (stage, reason, unit), value in zip(COUNTERS, self._session.counters(), strict=True):
+    def _count(self) -> list[int]:
+        totals = self._session.counters()
+        for (stage, reason, unit), value in zip(COUNTERS, totals, strict=True):
             self._counters.set(stage, value, reason=reason, unit=unit)
+        return totals
 
     def _tell_io_uring(self) -> None:
         for pid in self._session.io_uring_calls().keys() - self._io_uring:
@@ -161,8 +174,8 @@ class Watch:
             known = self._known.get(pid)
             name = " or ".join(sorted(known[0].names)) if known else "gone"
             self._logger.warning(
-                "Process %d (%s) uses sockets through io_uring, which makes no system calls: what it says there is not seen. Switch "
-                "io_uring off in it, or capture its packets too (collector cbpf).", pid, name,
+                "Process %d (%s) moves bytes through io_uring in ways whose content is not seen: lists of buffers, one request that receives "
+                "many times, or datagrams of a socket without a fixed peer. Switch io_uring off in it, or capture its packets too (collector cbpf).", pid, name,
             )  # fmt: skip
 
     def _guard(self) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from metaflow_core.testing import running as started
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -32,29 +34,15 @@ def needs(*programs: str) -> None:
 @contextmanager
 def running(
     *command: str | Path, port: int = 0, host: str = "127.0.0.1", cwd: Path | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[subprocess.Popen[str]]:
     """A program while it runs; waits until its port answers."""
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=cwd,
-    )
-    try:
+    with started(*(str(part) for part in command), stdin=subprocess.DEVNULL, cwd=cwd) as peer:
         if port:
-            wait_for_port(port, host, process)
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            wait_for_port(port, host, peer.process)
+        yield peer.process
 
 
-def wait_for_port(port: int, host: str, process: subprocess.Popen[bytes] | None = None, seconds: float = 30) -> None:
+def wait_for_port(port: int, host: str, process: subprocess.Popen[str] | None = None, seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process is not None and process.poll() is not None:

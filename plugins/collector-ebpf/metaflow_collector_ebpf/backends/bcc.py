@@ -91,15 +91,15 @@ def source(texts: Mapping[str, str], entries: Mapping[str, int]) -> str:
 _PREFIX = """
 #define MF_BCC 1
 #define INLINE static inline __attribute__((always_inline))
-#define RING_QUEUED(name) 0 /* bcc has no way to ask; the drain looks at each tick */
 #define PEEK(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
 #define CURRENT_TASK() ((struct task_struct *)bpf_get_current_task())
 #define FOLLOW PEEK
 #define CAN_CAST() 0
 #define CAST(address, type) ((type *)(address))
-#define CURRENT_CALL() ((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()))
+#define WHO(task) bpf_get_current_pid_tgid()
+#define REGISTERS_OF(task) ((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()))
 #define OFFSET(type, member) __builtin_offsetof(struct type, member)
-#define COMM_TO(to) bpf_get_current_comm(to, 16)
+#define COMM_TO(to, task) bpf_get_current_comm(to, 16)
 #define HAS_F_REF HAS_file_f_ref
 #define HAS_START_BOOTTIME HAS_task_struct_start_boottime
 /* clang does not offer the result of an atomic addition to this old machine model; ids hold the processor's number anyway */
@@ -107,8 +107,12 @@ _PREFIX = """
 #define ATOMIC_BACK(at) ((*(at))--)
 INLINE int claim_slot(unsigned int *busy) { if (*busy) return 1; *busy = 1; return 0; }
 #define CLAIM(at) claim_slot(at)
+INLINE int claim_from(unsigned long long *at, unsigned long long from, unsigned long long to) { if (*at != from) return 0; *at = to; return 1; }
+#define CLAIM_64(at, from, to) claim_from(at, from, to)
 #define OPAQUE(a, b) asm volatile("" : "+r"(a), "+r"(b))
 #define PROGRAM(section, name) int name
+#define TURN(place, name) INLINE long name
+#define REPEAT(most, turn, state) do { for (int turns = 0; turns < most; turns++) if (turn(turns, state)) break; } while (0)
 """
 
 

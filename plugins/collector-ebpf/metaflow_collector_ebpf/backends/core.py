@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from metaflow_collector_ebpf.kernel.objects import Loaded, load_object
+from metaflow_collector_ebpf.points import SPARED
 from metaflow_core.errors import UnavailableError
 
 __all__ = ["load_core", "object_path"]
@@ -24,4 +25,4 @@ def load_core(entries: Mapping[str, int]) -> Loaded:
         raise UnavailableError(
             f"no kernel programs were compiled for {platform.machine()} (x86_64 and aarch64 are there)"
         )
-    return load_object(path.read_bytes(), entries)
+    return load_object(path.read_bytes(), entries, SPARED)

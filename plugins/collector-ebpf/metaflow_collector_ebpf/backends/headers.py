@@ -29,6 +29,8 @@ _ENUMS = (
     "bpf_hdr_start_off",
     "bpf_ret_code",
 )
+# structures of what a kernel may have been made without: then nothing is attached that reads them
+_MAY_BE_MISSING = frozenset({"io_kiocb", "io_sr_msg", "io_rw", "io_accept"})
 _PART = re.compile(r"/\* structures: begin \*/(.*?)/\* structures: end \*/", re.DOTALL)
 _STRUCT = re.compile(r"(typedef )?struct (\w*) ?\{([^{}]*)\} ?(\w*);")
 _MEMBER = re.compile(r"(.+?[ *])(\w+)(\[\d+\])?$")
@@ -112,7 +114,7 @@ def structures(kernel_header: str, btf: Btf) -> str:
         if not name:
             out.append(f"typedef struct {{ {body.strip()} }} {alias};\n")
             continue
-        if name in ("count", "file_ref"):
+        if name in ("count", "file_ref") or (name not in known and name in _MAY_BE_MISSING):
             out.append(f"struct {name} {{ {body.strip()} }};\n")
             continue
         if name not in known:

@@ -28,7 +28,7 @@ __all__ = ["Loaded", "load_object"]
 
 _KINDS = {"tracepoint": PROGRAM_TRACEPOINT, "uprobe": PROGRAM_KPROBE}
 _LOAD_IMMEDIATE_64 = 0x18
-_PSEUDO_MAP_FD = 1
+_PSEUDO_MAP_FD, _PSEUDO_FUNCTION = 1, 4
 _TASK_STORAGE = 29
 _STT_SECTION, _STT_FUNCTION = 3, 2
 _SHT_PROGBITS, _SHF_EXECUTABLE = 1, 4
@@ -53,10 +53,10 @@ class Loaded:
             os.close(fd)
 
 
-def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
+def load_object(data: bytes, entries: Mapping[str, int], spared: frozenset[str] = frozenset()) -> Loaded:
     """Load an object.
 
-    :param entries: sizes of maps that replace those in the object.
+    :param entries: sizes of maps that replace those in the object. :param spared: names of programs that may be refused.
     :raises BadElf: the object is damaged. :raises ProgramRefused: the kernel refuses a program (with its log).
     :raises OSError: it refuses a map.
     """
@@ -74,7 +74,8 @@ def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
         described = load_btf(_with_sizes(elf, own, raw))
         places = _make_maps(elf, own, map_section, entries, loaded, described)
         functions, relocations = _extension(own, elf.content(extension))
-        names = {item.section: item.name for item in elf.symbols() if item.type == _STT_FUNCTION}
+        # a program begins its section; functions that it hands to the kernel stand behind it
+        names = {item.section: item.name for item in elf.symbols() if item.type == _STT_FUNCTION and item.value == 0}
         references = elf.relocations()
         found: dict[str, tuple[int, LoadedProgram]] = {}
         for section in elf.sections:
@@ -88,7 +89,7 @@ def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
                 relocations.get(section.name, b""),
             )
             found[names[section.index]] = kind, program
-        _load_all(found, loaded.programs)
+        _load_all(found, loaded.programs, spared)
     except BaseException:
         loaded.close()
         raise
@@ -98,7 +99,9 @@ def load_object(data: bytes, entries: Mapping[str, int]) -> Loaded:
     return loaded
 
 
-def _load_all(programs: Mapping[str, tuple[int, LoadedProgram]], loaded: dict[str, int]) -> None:
+def _load_all(
+    programs: Mapping[str, tuple[int, LoadedProgram]], loaded: dict[str, int], spared: frozenset[str]
+) -> None:
     """Load programs into ``loaded``; together, since the verifier takes a tenth of a second for each, on whichever processor."""
     function = casting_function()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="metaflow-ebpf-load") as pool:
@@ -109,8 +112,9 @@ def _load_all(programs: Mapping[str, tuple[int, LoadedProgram]], loaded: dict[st
     for name, one in running.items():
         if one.exception() is None:
             loaded[name] = one.result()
-    for one in running.values():
-        one.result()
+    for name, one in running.items():
+        if name not in spared or not isinstance(one.exception(), ProgramRefused):
+            one.result()
 
 
 def _load(kind: int, name: str, program: LoadedProgram, function: int) -> int:
@@ -156,16 +160,28 @@ def _make_maps(
 def _filled_in(
     elf: Elf, section: Section, maps: Section, places: Mapping[int, Map], references: list[Relocation]
 ) -> bytes:
-    """A program's instructions with the maps' descriptors in their places."""
+    """A program's instructions with the maps' descriptors in their places, and with the places of its own functions."""
     code = bytearray(elf.content(section))
     for relocation in references:
         if relocation.target != section.index:
             continue
         at = relocation.offset
-        if relocation.symbol.section != maps.index or at + 16 > len(code) or code[at] != _LOAD_IMMEDIATE_64:
-            raise BadElf(f"{section.name} refers to {relocation.symbol.name!r}, which is no map")
+        own = relocation.symbol.section == section.index
+        if (
+            not (own or relocation.symbol.section == maps.index)
+            or at + 16 > len(code)
+            or code[at] != _LOAD_IMMEDIATE_64
+        ):
+            raise BadElf(
+                f"{section.name} refers to {relocation.symbol.name!r}, which is no map and no function of its own"
+            )
         (addend,) = struct.unpack_from("<i", code, at + 4)
         place = addend if relocation.symbol.type == _STT_SECTION else relocation.symbol.value + addend
+        if own:
+            code[at + 1] = (code[at + 1] & 0x0F) | (_PSEUDO_FUNCTION << 4)
+            # counted in instructions from the next one
+            struct.pack_into("<i", code, at + 4, place // 8 - at // 8 - 1)
+            continue
         if place not in places:
             raise BadElf(f"{section.name} refers to the middle of a map")
         code[at + 1] = (code[at + 1] & 0x0F) | (_PSEUDO_MAP_FD << 4)
