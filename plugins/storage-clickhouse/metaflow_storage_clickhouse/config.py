@@ -19,7 +19,7 @@ class ClickHouseConfig(Config):
     url: str | None = Field(
         default=None,
         description="A server instead: clickhouse://user:password@host:8123,host2:8123/?secure=true (HTTP), "
-        "or chdb:///path. Several hosts are tried in turn.",
+        "clickhouse+native://host:9000/?compression=lz4 (native protocol), or chdb:///path. Several hosts are tried in turn.",
     )
     cluster: str = Field(
         default="",

@@ -162,11 +162,11 @@ class Writer:
         for item in items:
             alike.setdefault(tuple(item.data.schema.names), []).append(item)
         for names, group in alike.items():
-            data = b"".join(_block(table, item, self._counters) for item in group)
+            blocks = [_block(table, item, self._counters) for item in group]
             columns = [*(identifier(name) for name in names), "`_batch`"]
             token = hashlib.blake2b(repr(sorted(item.number for item in group)).encode(), digest_size=16).hexdigest()
             unique = {"insert_deduplication_token": token} if all(item.number for item in group) else {}
-            self._engine.insert(Insert(table_name(table.name), columns, data, {**self._settings, **unique}))
+            self._engine.insert(Insert(table_name(table.name), columns, blocks, {**self._settings, **unique}))
 
     def _rebuild(self, table: Table, items: Sequence[Item]) -> None:
         """What is rolled up from a batch that was half stored may count some rows twice."""

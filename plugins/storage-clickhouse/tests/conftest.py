@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,39 @@ class Store:
     def close(self) -> None:
         self.do(self.storage.stop())
         self.loop.close()
+
+
+class Double:
+    """A server process that can be stopped and started again on the same port and data.
+
+    :param script: ``http_double.py`` or ``native_double.py``. :param options: for its command line.
+    """
+
+    def __init__(self, path: Path, script: str, *options: str) -> None:
+        self.path = path
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._script = script
+        self._options = options
+        self.start()
+
+    def start(self) -> None:
+        port = [str(self.port)] if self.port else []
+        command = [sys.executable, str(Path(__file__).parent / self._script), str(self.path), *port, *self._options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+    @property
+    def url(self) -> str:
+        scheme = "clickhouse+native" if self._script.startswith("native") else "clickhouse"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
 
 class Templates:
@@ -112,3 +147,41 @@ def stores(tmp_path: Path, templates: Templates) -> Iterator[Callable[..., Store
     for each in opened:
         if each.storage._writer is not None:
             each.close()
+
+
+class Doubles:
+    """Starts servers in a directory: with the tables of a new store, or with nothing."""
+
+    def __init__(self, path: Path, templates: Templates) -> None:
+        self._path = path
+        self._templates = templates
+        self._started: list[Double] = []
+
+    def __call__(self, script: str, *options: str, made: bool = True) -> Double:
+        count = len(self._started)
+        path = self._path / f"server-{count}"
+        if made:
+            self._templates.copy(self._path / f"template-{count}")
+            (self._path / f"template-{count}" / "clickhouse" / "data").rename(path)
+        self._started.append(Double(path, script, *options))
+        return self._started[-1]
+
+    def close(self) -> None:
+        for each in self._started:
+            each.kill()
+
+
+@pytest.fixture
+def doubles(tmp_path: Path, templates: Templates) -> Iterator[Doubles]:
+    """Servers of the test's own."""
+    made = Doubles(tmp_path, templates)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shared_doubles(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Iterator[Doubles]:
+    """Servers that the tests of a module share."""
+    made = Doubles(tmp_path_factory.mktemp("servers"), templates)
+    yield made
+    made.close()

@@ -6,11 +6,8 @@ import asyncio
 import contextlib
 import re
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -27,52 +24,16 @@ from metaflow_core.model.expression import Call, Ref
 from metaflow_core.query import Aggregate, Fold, Named, Project, Scan
 from metaflow_core.testing import StorageContract, build_context
 
-HERE = Path(__file__).parent
-
-
-class Double:
-    """A server process that can be stopped and started again on the same port and data."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.port = 0
-        self.process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def start(self) -> None:
-        port = [str(self.port)] if self.port else []
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "http_double.py"), str(self.path), *port], stdout=subprocess.PIPE
-        )
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.communicate()
-            self.process = None
-
-    @property
-    def url(self) -> str:
-        return f"clickhouse://127.0.0.1:{self.port}"
-
 
 @pytest.fixture
-def server(tmp_path: Path, templates: Any) -> Iterator[Double]:
+def server(doubles: Any) -> Any:
     """A server whose tables are there already, but for the one test that makes them over HTTP."""
-    templates.copy(tmp_path / "template")
-    (tmp_path / "template" / "clickhouse" / "data").rename(tmp_path / "server")
-    started = Double(tmp_path / "server")
-    yield started
-    started.kill()
+    return doubles("http_double.py")
 
 
 @pytest.fixture
-def empty_server(tmp_path: Path) -> Iterator[Double]:
-    started = Double(tmp_path / "server")
-    yield started
-    started.kill()
+def empty_server(doubles: Any) -> Any:
+    return doubles("http_double.py", made=False)
 
 
 def closed_port() -> int:
@@ -87,7 +48,7 @@ class TestServer(StorageContract):
     factory = next(iter(metaflow_storages()))
 
     @pytest.fixture(autouse=True)
-    def _server(self, server: Double) -> None:
+    def _server(self, server: Any) -> None:
         self.options: Mapping[str, Any] = {"url": server.url, "linger_ms": 0}
 
 
@@ -104,7 +65,7 @@ def rows(count: int, batch_id: str = "") -> RecordBatch:
     return RecordBatch("flow_log.explain", pa.RecordBatch.from_pydict(data), batch_id)
 
 
-async def test_the_next_endpoint_is_used_when_one_does_not_answer(server: Double) -> None:
+async def test_the_next_endpoint_is_used_when_one_does_not_answer(server: Any) -> None:
     used = storage(f"clickhouse://127.0.0.1:{closed_port()},127.0.0.1:{server.port}")
     await used.start()
     await used.write(rows(3, "a"))
@@ -122,7 +83,7 @@ async def test_no_endpoint_answers() -> None:
         await storage(f"clickhouse://me:secret@127.0.0.1:{port}").start()
 
 
-async def test_a_server_that_goes_away_keeps_the_batch_with_the_caller(server: Double) -> None:
+async def test_a_server_that_goes_away_keeps_the_batch_with_the_caller(server: Any) -> None:
     used = storage(server.url)
     await used.start()
     await used.write(rows(2, "a"))
@@ -140,7 +101,7 @@ async def test_a_server_that_goes_away_keeps_the_batch_with_the_caller(server: D
     await used.stop()
 
 
-async def test_another_process_that_sends_the_same_batch_stores_nothing(server: Double) -> None:
+async def test_another_process_that_sends_the_same_batch_stores_nothing(server: Any) -> None:
     one, other = storage(server.url), storage(server.url)
     await one.start()
     await other.start()
@@ -151,7 +112,7 @@ async def test_another_process_that_sends_the_same_batch_stores_nothing(server: 
     await other.stop()
 
 
-async def test_tables_are_made_and_plans_answered_over_http(empty_server: Double) -> None:
+async def test_tables_are_made_and_plans_answered_over_http(empty_server: Any) -> None:
     used = storage(empty_server.url)
     await used.start()
     assert "flow_log.l7_flow_log: made" in (await used.health())["done_at_start"]
@@ -238,7 +199,7 @@ class Cut:
 
 
 @pytest.mark.parametrize("how", ["sending", "answering"])
-async def test_a_server_that_goes_away_in_the_middle_of_an_insert(server: Double, how: str) -> None:
+async def test_a_server_that_goes_away_in_the_middle_of_an_insert(server: Any, how: str) -> None:
     """Whether the rows had arrived or not: the batch stays with the caller, and sent again is there once."""
     wire = Cut(server.port)
     used = storage(f"clickhouse://127.0.0.1:{wire.port}")

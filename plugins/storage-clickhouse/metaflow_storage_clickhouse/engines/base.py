@@ -19,12 +19,12 @@ Settings: TypeAlias = Mapping[str, int | float | str]
 class Insert:
     """Rows for one table.
 
-    :ivar table: quoted name. :ivar columns: quoted names, in the order of the blocks. :ivar data: blocks of the Native format.
+    :ivar table: quoted name. :ivar columns: quoted names, in the order of the blocks. :ivar blocks: of the Native format.
     """
 
     table: str
     columns: Sequence[str]
-    data: bytes
+    blocks: Sequence[bytes]
     settings: Settings = field(default_factory=dict)
 
     def statement(self) -> str:

@@ -50,14 +50,16 @@ def choose_engine(config: ClickHouseConfig, data_dir: Path | None) -> Engine:
 
         return HttpEngine(parse_url(config.url))
     if scheme in ("clickhouse+native", "clickhouses+native"):
-        raise ConfigError(
-            [Problem("url", "the native protocol is not spoken yet; give the HTTP port: clickhouse://host:8123")]
-        )
+        from metaflow_storage_clickhouse.engines.tcp.engine import NativeEngine
+        from metaflow_storage_clickhouse.engines.urls import parse_url
+
+        return NativeEngine(parse_url(config.url))
     raise ConfigError(
         [
             Problem(
                 "url",
-                f"{scheme!r} is no scheme of this storage; it takes chdb:///path, clickhouse://host:8123",
+                f"{scheme!r} is no scheme of this storage; it takes chdb:///path, clickhouse://host:8123 (HTTP) and "
+                "clickhouse+native://host:9000",
             )
         ]
     )

@@ -211,9 +211,10 @@ class EmbeddedEngine:
         session = self._session()
         file = os.memfd_create("metaflow-insert", os.MFD_CLOEXEC)
         try:
-            held = memoryview(insert.data)
-            while held:
-                held = held[os.write(file, held) :]
+            for block in insert.blocks:
+                held = memoryview(block)
+                while held:
+                    held = held[os.write(file, held) :]
             source = f" FROM INFILE '/proc/self/fd/{file}'{settings_clause(insert.settings)} FORMAT Native"
             session.query(f"INSERT INTO {insert.table} ({', '.join(insert.columns)}){source}", "CSV")
         except RuntimeError as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from metaflow_core.errors import StartError, UnavailableError
 from metaflow_storage_clickhouse.engines.base import Insert, Settings
+from metaflow_storage_clickhouse.engines.endpoints import Endpoints
 from metaflow_storage_clickhouse.engines.urls import Endpoint, Server
 from metaflow_storage_clickhouse.errors import ClickHouseError, too_long
 from metaflow_storage_clickhouse.sql.quote import text
@@ -26,7 +26,6 @@ _FORMAT = {
     "output_format_arrow_low_cardinality_as_dictionary": 1,
     "output_format_arrow_fixed_string_as_fixed_byte_array": 1,
 }
-_REST_S = 5.0
 
 
 class HttpEngine:
@@ -40,15 +39,14 @@ class HttpEngine:
         self._server = server
         self._timeout_s = timeout_s
         self._clients: dict[Endpoint, Any] = {}
-        self._resting: dict[Endpoint, float] = {}
-        self._current = server.endpoints[0]
+        self._endpoints = Endpoints(server.endpoints)
         self._lock = threading.Lock()
         self._open = False
 
     @property
     def place(self) -> str:
         """The endpoint in use."""
-        return f"clickhouse://{self._current}"
+        return f"clickhouse://{self._endpoints.current}"
 
     def open(self) -> None:
         """Reach one endpoint.
@@ -110,19 +108,9 @@ class HttpEngine:
     def insert(self, insert: Insert) -> None:
         """One INSERT of Native blocks."""
         statement = f"{insert.statement()} FORMAT Native"
-        last: ClickHouseError | None = None
-        for endpoint in self._order():
-            try:
-                # Not raw_insert, which the client may send again by itself when the answer is lost.
-                self._call(endpoint, lambda client: client.command(statement, data=insert.data))
-            except ClickHouseError as error:
-                if not error.definite or error.number:
-                    raise
-                last = error
-            else:
-                return
-        assert last is not None
-        raise last
+        data = b"".join(insert.blocks)
+        # Not raw_insert, which the client may send again by itself when the answer is lost.
+        self._endpoints.once(lambda endpoint: self._call(endpoint, lambda client: client.command(statement, data=data)))
 
     def kill(self, query_id: str) -> None:
         """Stop a query."""
@@ -135,24 +123,6 @@ class HttpEngine:
             "SELECT toUInt64(sum(free_space)) AS f, toUInt64(sum(total_space)) AS t FROM system.disks"
         ).to_pylist()
         return {"disk_free_bytes": rows[0]["f"], "disk_total_bytes": rows[0]["t"]} if rows else {}
-
-    def _order(self) -> list[Endpoint]:
-        """The current endpoint first; one that failed a moment ago last."""
-        now = time.monotonic()
-        others = [each for each in self._server.endpoints if each != self._current]
-        return sorted((self._current, *others), key=lambda each: self._resting.get(each, 0.0) > now)
-
-    def _anywhere(self, run: Callable[[Any], _Result]) -> _Result:
-        last: ClickHouseError | None = None
-        for endpoint in self._order():
-            try:
-                return self._call(endpoint, run)
-            except ClickHouseError as error:
-                if error.number:
-                    raise
-                last = error
-        assert last is not None
-        raise last
 
     def _call(self, endpoint: Endpoint, run: Callable[[Any], _Result]) -> _Result:
         """One statement at one endpoint; an endpoint that does not answer rests for some seconds."""
@@ -169,12 +139,15 @@ class HttpEngine:
             message = str(error)
             if "Code: " in message:
                 raise ClickHouseError(message) from error
-            self._resting[endpoint] = time.monotonic() + _REST_S
+            self._endpoints.rest(endpoint)
             # Without a connection nothing was sent.
             unsent = not reached or "NewConnectionError" in message or "Connection refused" in message
             raise ClickHouseError(f"{endpoint}: {message.splitlines()[0]}", 0, definite=unsent) from error
-        self._current = endpoint
+        self._endpoints.use(endpoint)
         return result
+
+    def _anywhere(self, run: Callable[[Any], _Result]) -> _Result:
+        return self._endpoints.anywhere(lambda endpoint: self._call(endpoint, run))
 
     def _client(self, endpoint: Endpoint) -> Any:
         with self._lock:
@@ -190,6 +163,8 @@ class HttpEngine:
             password=self._server.password,
             secure=self._server.secure,
             verify=self._server.verify,
+            ca_cert=self._server.ca or None,
+            database=self._server.database or "__default__",
             autogenerate_session_id=False,
             send_receive_timeout=self._timeout_s,
             query_retries=0,

@@ -9,7 +9,9 @@ from metaflow_core.errors import ConfigError, Problem
 
 __all__ = ["Endpoint", "Server", "parse_url"]
 
-_PORTS = {False: 8123, True: 8443}
+_PORTS = {("http", False): 8123, ("http", True): 8443, ("native", False): 9000, ("native", True): 9440}
+_OPTIONS = ("secure", "verify", "ca")
+_COMPRESSIONS = ("", "lz4", "lz4hc", "zstd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,10 @@ class Endpoint:
 class Server:
     """What a URL says.
 
-    :ivar endpoints: tried in turn. :ivar secure: over TLS. :ivar verify: the server's certificate is checked.
+    :ivar endpoints: tried in turn. :ivar database: that names without one are of; ours all have one.
+    :ivar secure: over TLS. :ivar verify: the server's certificate is checked. :ivar ca: file with the authority that signed it; empty for
+        those that the system trusts.
+    :ivar native: the native protocol instead of HTTP. :ivar compression: of blocks in that; empty for none.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -35,29 +40,52 @@ class Server:
     password: str = ""
     secure: bool = False
     verify: bool = True
+    ca: str = ""
+    database: str = ""
+    native: bool = False
+    compression: str = ""
 
     def __repr__(self) -> str:
         return f"Server({self.user}@{','.join(map(str, self.endpoints))})"
 
 
 def parse_url(url: str) -> Server:
-    """``clickhouse://user:password@host:8123,[::1]:8124/?secure=true&verify=false``.
+    """``clickhouse://user:password@host:8123,[::1]:8124/database?secure=true&verify=false``, and ``clickhouse+native://``.
 
     :raises ConfigError: it is no such URL; the password is not repeated.
     """
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    unknown = sorted(options.keys() - {"secure", "verify"})
+    native = parts.scheme.endswith("+native")
+    known = (*_OPTIONS, "compression") if native else _OPTIONS
+    unknown = sorted(options.keys() - set(known))
     if unknown:
-        raise _problem(f"the option {unknown[0]!r} is not known; there are secure and verify")
-    secure = parts.scheme.endswith("https") or _flag(options, "secure", default=False)
+        raise _problem(f"the option {unknown[0]!r} is not known; there are {', '.join(known[:-1])} and {known[-1]}")
+    secure = parts.scheme.startswith(("https", "clickhouse+https", "clickhouses")) or _flag(
+        options, "secure", default=False
+    )
+    compression = options.get("compression", "")
+    if compression not in _COMPRESSIONS:
+        raise _problem(f"compression is lz4, lz4hc or zstd, found {compression!r}")
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
-    found = [_endpoint(each.strip(), _PORTS[secure]) for each in hosts.split(",") if each.strip()]
+    found = [
+        _endpoint(each.strip(), _PORTS["native" if native else "http", secure])
+        for each in hosts.split(",")
+        if each.strip()
+    ]
     if not found:
         raise _problem("it names no host; write clickhouse://host:8123")
     return Server(
-        tuple(found), unquote(user) or "default", unquote(password), secure, _flag(options, "verify", default=True)
+        tuple(found),
+        unquote(user) or "default",
+        unquote(password),
+        secure,
+        _flag(options, "verify", default=True),
+        options.get("ca", ""),
+        unquote(parts.path).strip("/"),
+        native,
+        compression,
     )
 
 
