@@ -1,4 +1,4 @@
-//! Inference: whether the first bytes of a flow are MQTT, and who sent them.
+//! Inference: whether the first bytes of a flow are MQTT, and who sent them. On any port a CONNECT tells, or a CONNACK.
 
 use crate::frame::{self, header, Framed};
 use crate::packet;
@@ -36,6 +36,10 @@ fn judge(direction: Direction, bytes: &[u8], is_usual: bool) -> Check {
             Ok(None) => Check::no("a CONNECT that is too short", found.size),
             Err(at) => Check::no("no CONNECT of MQTT 3.1, 3.1.1 or 5", found.size + at),
         };
+    }
+    if found.kind == frame::CONNACK && bytes.len() as u64 == found.total && packet::is_connack(body) {
+        // Alone in its segment, every byte as it must be.
+        return verdict;
     }
     if !is_usual {
         return Check::no("no CONNECT, and not a port of MQTT", 0);

@@ -140,10 +140,8 @@ impl Dialogue {
         if let Some(key) = key {
             out.stream_id(key);
         }
-        if kind != RecordType::Response {
-            out.text(Text::RequestType, frame::name(packet.header.kind));
-            out.text_bytes(Text::RequestDomain, &self.client_id);
-        }
+        out.text(Text::RequestType, frame::name(packet.header.kind));
+        out.text_bytes(Text::RequestDomain, &self.client_id);
         out.text(
             Text::Version,
             match self.version {
@@ -217,7 +215,6 @@ impl Dialogue {
             self.client_id = found.client_id[..found.client_id.len().min(MAX_CLIENT)].to_vec();
         }
         self.begin(RecordType::Response, packet, Some(key(CONNECTING, 0)), out);
-        out.text_bytes(Text::RequestDomain, &self.client_id);
         let meaning = if self.version == Some(5) { reason::reason } else { reason::connack };
         judge(code, found.reason, meaning, out);
         if flags & 1 != 0 {

@@ -72,6 +72,20 @@ pub(crate) fn is_text(topic: &[u8]) -> bool {
     !topic.is_empty() && std::str::from_utf8(topic).is_ok_and(|text| !text.chars().any(char::is_control))
 }
 
+/// Whether it is a CONNACK to the last byte, of any version.
+pub(crate) fn is_connack(body: &[u8]) -> bool {
+    match body {
+        [0 | 1, 0..=5] => true,
+        [0 | 1, 0 | 0x80..=0xa2, properties @ ..] => {
+            let mut cursor = Cursor::new(properties);
+            let length = cursor.varint(4);
+            length == Some(cursor.rest().len() as u64)
+                && matches!(cursor.u8(), None | Some(17..=19 | 21 | 22 | 26 | 28 | 31 | 33 | 34 | 36..=42))
+        }
+        _ => false,
+    }
+}
+
 /// Whether a whole packet has the shape of its type: what a flow that is joined in the middle is recognised by.
 /// `None`: the type has too little shape to tell.
 pub(crate) fn has_shape(found: &Header, body: &[u8], version: Option<u8>) -> Option<bool> {

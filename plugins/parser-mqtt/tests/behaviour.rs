@@ -14,21 +14,21 @@ fn shown(script: &Script) -> Vec<String> {
 
 #[test]
 fn a_login_tells_who_and_what_was_answered() {
-    assert_eq!(shown(&session()), ["request 1:0 CONNECT", "response 1:0 ok code=0"]);
+    assert_eq!(shown(&session()), ["request 1:0 CONNECT", "response 1:0 ok CONNACK code=0"]);
     let rows = session().run::<MqttParser>();
     assert_eq!((rows[0].text("request_domain"), rows[0].text("version")), ("till-7", "3.1.1"));
     assert_eq!((rows[0].attribute("user"), rows[0].attribute("keep_alive")), (Some("bob"), Some("60")));
     assert!(!format!("{rows:?}").contains("secret"));
     for (code, line) in [
-        (3, "response 1:0 server_error server unavailable code=3"),
-        (5, "response 1:0 client_error not authorized code=5"),
+        (3, "response 1:0 server_error CONNACK server unavailable code=3"),
+        (5, "response 1:0 client_error CONNACK not authorized code=5"),
     ] {
         assert_eq!(shown(&Script::new(1883).client(connect(4, "a")).server(connack(code)))[1], line);
     }
     // MQTT 5: a reason in words, an identifier that the server chose.
     let said = properties(&[&[0x1f][..], &text("go away"), &[0x12], &text("auto-1")].concat());
     let script = Script::new(1883).client(connect(5, "")).server(packet(0x20, [&[0, 0x87][..], &said].concat()));
-    assert_eq!(shown(&script)[1], "response 1:0 client_error go away code=135");
+    assert_eq!(shown(&script)[1], "response 1:0 client_error CONNACK go away code=135");
     assert_eq!(script.run::<MqttParser>()[1].text("request_domain"), "auto-1");
 }
 
@@ -50,16 +50,16 @@ fn publications_of_every_quality_in_both_directions() {
             "session ok PUBLISH a/0",
             "request 6:1 PUBLISH a/1",
             "request 6:2 PUBLISH a/2",
-            "response 6:1 ok code=0",
-            "response 6:2 ok code=0",
+            "response 6:1 ok PUBACK code=0",
+            "response 6:2 ok PUBREC code=0",
             "request 8:2 PUBREL a/2",
-            "response 8:2 ok code=0",
+            "response 8:2 ok PUBCOMP code=0",
             "request 7:1 PUBLISH b/1",
             "request 7:2 PUBLISH b/2",
-            "response 7:1 ok code=0",
-            "response 7:2 ok code=0",
+            "response 7:1 ok PUBACK code=0",
+            "response 7:2 ok PUBREC code=0",
             "request 9:2 PUBREL b/2",
-            "response 9:2 ok code=0",
+            "response 9:2 ok PUBCOMP code=0",
         ]
     );
     let rows = script.run::<MqttParser>();
@@ -82,15 +82,15 @@ fn subscriptions_pings_and_the_end() {
         shown(&script)[2..],
         [
             "request 3:9 SUBSCRIBE a/+,b/#",
-            "response 3:9 server_error 0,128 unspecified error code=128",
+            "response 3:9 server_error SUBACK 0,128 unspecified error code=128",
             "request 3:10 UNSUBSCRIBE a/+",
             "request 2:0 PINGREQ",
-            "response 3:10 ok code=0",
-            "response 2:0 ok code=0",
+            "response 3:10 ok UNSUBACK code=0",
+            "response 2:0 ok PINGRESP code=0",
             "request 2:1 PINGREQ",
             "request 2:2 PINGREQ",
-            "response 2:1 ok code=0",
-            "response 2:2 ok code=0",
+            "response 2:1 ok PINGRESP code=0",
+            "response 2:2 ok PINGRESP code=0",
             "session ok DISCONNECT code=0",
         ]
         .map(|line| if line.starts_with("response 2:") { line.trim_end_matches(" code=0") } else { line })
@@ -119,14 +119,14 @@ fn version_5_has_properties_aliases_and_reasons() {
         shown(&script)[2..],
         [
             "request 6:1 PUBLISH long/topic",
-            "response 6:1 ok code=16",
+            "response 6:1 ok PUBACK code=16",
             "session ok PUBLISH long/topic",
             "request 3:2 SUBSCRIBE x/#",
-            "response 3:2 client_error 143 topic filter invalid code=143",
+            "response 3:2 client_error SUBACK 143 topic filter invalid code=143",
             "request 6:3 PUBLISH q",
-            "response 6:3 server_error quota exceeded code=151",
+            "response 6:3 server_error PUBREC quota exceeded code=151",
             "request 4:0 AUTH",
-            "response 4:0 ok code=0",
+            "response 4:0 ok AUTH code=0",
             "session server_error DISCONNECT server shutting down code=139",
         ]
     );
@@ -153,7 +153,12 @@ fn giant_payloads_cost_no_memory_and_gaps_in_them_are_no_loss() {
     let rows = script.run::<MqttParser>();
     assert_eq!(
         lines(&rows)[2..],
-        ["request 6:1 PUBLISH big", "response 6:1 ok code=0", "session ok PUBLISH cut/short", "request 2:0 PINGREQ"]
+        [
+            "request 6:1 PUBLISH big",
+            "response 6:1 ok PUBACK code=0",
+            "session ok PUBLISH cut/short",
+            "request 2:0 PINGREQ"
+        ]
     );
     assert_eq!(rows[2].attribute("payload_bytes"), Some("300000"));
 }
@@ -213,6 +218,21 @@ fn inference_says_what_it_is_and_why_not() {
         assert_eq!((verdict(1883, &own).0, verdict(9999, &own).0), ("request", "no"));
     }
     assert_eq!(verdict(1883, &connack(0)).0, "response");
+    // A CONNACK alone in its segment, right to the last byte, tells on every port.
+    let five = packet(0x20, [&[1, 0][..], &properties(&[0x22, 0, 10])].concat());
+    for own in [connack(0), connack(5), five.clone()] {
+        assert_eq!(verdict(9999, &own).0, "response", "{own:?}");
+    }
+    let longer = [connack(0), publish(0, "a", 0, b"x")].concat();
+    for other in
+        [connack(6), packet(0x20, [2, 0]), longer, packet(0x20, [&[1, 0][..], &properties(&[0x30, 0])].concat())]
+    {
+        assert_eq!(verdict(9999, &other).0, "no", "{other:?}");
+    }
+    let script = Script::new(9999).mid_stream().server(connack(5)).server(five);
+    let rows = script.run::<MqttParser>();
+    assert_eq!((rows[0].text("request_type"), rows[0].number("code")), ("CONNACK", Some(5)));
+    assert_eq!((rows[1].text("version"), rows[1].attribute("session_present")), ("5", Some("true")));
     for (other, reason, offset) in [
         (&b"\x10\x0c\0\x04MQXX\x04\x02\0\x3c\0\0"[..], "no CONNECT of MQTT 3.1, 3.1.1 or 5", 6),
         (b"\x10\x0c\0\x04MQTT\x09\x02\0\x3c\0\0", "no CONNECT of MQTT 3.1, 3.1.1 or 5", 8),

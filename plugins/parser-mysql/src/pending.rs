@@ -51,6 +51,11 @@ impl Pending {
         self.queue.front()
     }
 
+    /// The same, to say more of it.
+    pub fn front_mut(&mut self) -> Option<&mut Waiting> {
+        self.queue.front_mut()
+    }
+
     /// Takes it off.
     pub fn pop(&mut self) -> Option<Waiting> {
         self.queue.pop_front()

@@ -5,6 +5,7 @@ use crate::entry::{entry_at, Entry};
 use crate::lane::Lane;
 use crate::message::{At, Kind, Message, Side, Sink};
 use crate::options::Options;
+use crate::proto::ErrPacket;
 use crate::wire::{Codec, Framer, Inflow, Piece};
 
 /// Bytes held back while it is judged whether a command begins there.
@@ -434,13 +435,20 @@ fn client_entry(data: &[u8], resumes: bool, is_compressed: bool) -> Entry {
     }
 }
 
-/// Whether the server goes on here: a greeting, or the first packet of a response. Of a server whose client is not seen
-/// nothing tells where one begins but its number.
+/// Whether the server goes on here: a greeting or an error in its place, or the first packet of a response. Of a server whose client
+/// is not seen nothing tells where one begins but its number.
 fn server_entry(data: &[u8], resumes: bool, is_alone: bool, phase: Phase) -> Entry {
-    let Some(&[_, _, _, seq, first]) = data.first_chunk::<5>() else { return Entry::More };
+    let Some(&[a, b, _, seq, first]) = data.first_chunk::<5>() else { return Entry::More };
     if (resumes && seq != 0) || (is_alone && seq == 1) || (phase == Phase::Start && seq == 0 && first == 10) {
-        Entry::Login
-    } else {
-        Entry::No(AFTER_GAP, 3)
+        return Entry::Login;
     }
+    if phase == Phase::Start && seq == 0 && first == 0xff {
+        let length = usize::from(u16::from_le_bytes([a, b]));
+        return match ErrPacket::read(&data[4..data.len().min(4 + length)]) {
+            None if data.len() < 7 => Entry::More,
+            Some(err) if (1000..5000).contains(&err.code) && err.message.is_ascii() => Entry::Login,
+            _ => Entry::No(AFTER_GAP, 5),
+        };
+    }
+    Entry::No(AFTER_GAP, 3)
 }

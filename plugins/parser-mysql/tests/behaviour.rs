@@ -450,6 +450,29 @@ fn a_server_whose_client_is_not_seen_tells_its_responses() {
 }
 
 #[test]
+fn a_statement_prepared_by_a_client_that_is_not_seen_is_no_number_of_rows() {
+    let definitions = packets(2, &[COLUMN, &end(2), COLUMN, &end(2)]);
+    let script = Script::new(1)
+        .mid_stream()
+        .server([packet(1, prepared(7, 1, 1)), definitions].concat())
+        .server(packet(1, prepared(8, 0, 0)))
+        .server(ok(1, 3, 2));
+    let rows = script.run::<MysqlParser>();
+    assert_eq!(lines(&rows), ["response ok id=7", "response ok id=8", "response ok affected=3"]);
+    assert_eq!((rows[0].attribute("columns"), rows[0].attribute("parameters")), (Some("1"), Some("1")));
+}
+
+#[test]
+fn an_error_in_place_of_the_greeting_is_told_without_a_handshake_of_tcp() {
+    let error = packet(0, b"\xff\x69\x04Host '10.0.0.7' is not allowed to connect to this MariaDB server");
+    let script = Script::new(1).mid_stream().server(&error[..6]).server(&error[6..]);
+    let expected = "response server_error 1129 Host '10.0.0.7' is not allowed to connect to this MariaDB server";
+    assert_eq!(shown(&script), [expected]);
+    // Not an error of MySQL.
+    assert_eq!(lines(&Script::new(1).mid_stream().server(packet(0, b"\xff\xff\xff#")).run::<MysqlParser>()).len(), 1);
+}
+
+#[test]
 fn what_is_no_mysql_is_a_violation() {
     let shown = shown(&session(CLASSIC).client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
     assert!(shown[2].starts_with("violation a client packet that neither begins a command"), "{shown:?}");

@@ -22,6 +22,8 @@ pub(crate) struct Session {
     has_gap: bool,
     /// Nothing of this direction was passed over yet.
     is_first: [bool; 2],
+    /// The client's beginning was seen before any byte of the server.
+    has_begun: bool,
     is_over: bool,
 }
 
@@ -36,6 +38,7 @@ impl Session {
             is_flushed: false,
             has_gap: false,
             is_first: [true; 2],
+            has_begun: false,
             is_over: false,
         }
     }
@@ -215,8 +218,14 @@ impl Session {
 
     /// Looks for the next message after a loss.
     fn search(&mut self, direction: Direction, out: &mut Records) -> bool {
-        let lane = &mut self.lanes[direction.index()];
         let is_first = self.is_first[direction.index()];
+        if direction == Direction::ServerToClient && is_first && self.has_begun {
+            // What answers the login is the server's beginning, though the handshake of TCP was not seen.
+            self.lanes[1].found(out);
+            return true;
+        }
+        let is_untouched = self.lanes[1].stream.is_empty() && self.is_first[1];
+        let lane = &mut self.lanes[direction.index()];
         // A session that is joined may begin with its login, at the first byte that is seen.
         let may_begin = direction == Direction::ClientToServer && self.in_startup;
         let (found, begins) = match startup::read(lane.stream.bytes()) {
@@ -226,6 +235,7 @@ impl Session {
         };
         if direction == Direction::ClientToServer {
             self.in_startup = begins;
+            self.has_begun = begins && is_untouched;
         }
         self.is_first[direction.index()] &= found == Found::Wait(0);
         if let Found::Wait(at) = found {

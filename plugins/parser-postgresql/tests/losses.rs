@@ -35,6 +35,26 @@ fn a_session_may_be_joined_anywhere() {
 }
 
 #[test]
+fn a_login_is_read_without_a_handshake_of_tcp() {
+    let script = Script::new(5432)
+        .mid_stream()
+        .client(ssl_request())
+        .server("N")
+        .client(startup())
+        .server(welcome())
+        .client(query("SELECT 1"))
+        .server(answer());
+    let found = shown(&script);
+    assert_eq!(found[..2], ["request ssl request", "response ok refused"]);
+    assert!(found[2].starts_with("request startup") && found[3].starts_with("response ok"), "{found:?}");
+    assert_eq!(found[4..], ["request simple query SELECT 1", "response ok affected=1"]);
+    // A server that spoke before is in the middle of something.
+    let script = Script::new(5432).mid_stream().server(b"\x01\x02tail").client(ssl_request()).server("N");
+    let found = shown(&script);
+    assert!(found[0] == "request ssl request" && !found.iter().any(|line| line.starts_with("response")), "{found:?}");
+}
+
+#[test]
 fn an_answer_lost_in_a_gap_is_unknown_and_the_next_is_right() {
     let script =
         session().client(query("SELECT 1")).gap(ServerToClient, 400).client(query("SELECT 2")).server(answer());

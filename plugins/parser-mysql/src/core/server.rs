@@ -42,7 +42,10 @@ impl Core {
         if self.pending.front().is_none() {
             return self.unasked(packet, sink);
         }
-        let Some(front) = self.pending.front() else { return Ok(()) };
+        let Some(front) = self.pending.front_mut() else { return Ok(()) };
+        if front.is_guess && !self.response.is_open && is_prepared(packet) {
+            front.answer = Answer::Prepare;
+        }
         let answer = front.answer;
         let is_guess = front.is_guess;
         match self.response.take(answer, packet, &mut self.agreed) {
@@ -179,5 +182,14 @@ impl Core {
             // An error that ends the stream is told like any other that nothing asked for.
             let _ = self.unasked(packet, sink);
         }
+    }
+}
+
+/// Whether it answers a COM_STMT_PREPARE that was not seen: 12 bytes with a filler in their midst. As an OK packet it would be one
+/// with no status at all and with a text of control characters.
+fn is_prepared(packet: &Packet<'_>) -> bool {
+    match *packet.payload {
+        [0, a, b, 0, 0, _, _, _, _, 0, _, _] => packet.total == 12 && (a, b) != (0, 0),
+        _ => false,
     }
 }

@@ -46,12 +46,17 @@ impl<'a> OkPacket<'a> {
             warnings: cursor.int(2).unwrap_or(0),
             ..Self::default()
         };
-        if capabilities & caps::SESSION_TRACK == 0 {
+        // Where the login was not seen, a change of state that is told tells of the capability.
+        let is_unknown = capabilities == 0;
+        if capabilities & caps::SESSION_TRACK == 0 && !(is_unknown && ok.status & status::STATE_CHANGED != 0) {
             // The documents say: the rest is text. The servers write its length in front of it nevertheless.
             ok.info = match { cursor }.lenenc_bytes() {
                 Some(text) if text.len() + 1 == cursor.rest().len() => text,
                 _ => cursor.rest(),
             };
+            if is_unknown && ok.info.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) {
+                ok.info = b"";
+            }
             return Some(ok);
         }
         if let Some(info) = cursor.lenenc_bytes() {
@@ -113,6 +118,9 @@ mod tests {
         let err = ErrPacket::read(b"\xff\x7a\x04#42S02no table").unwrap();
         assert_eq!((err.code, err.sqlstate, err.message), (1146, &b"42S02"[..], &b"no table"[..]));
         assert_eq!(ErrPacket::read(b"\xff\x10\x04Too many").unwrap().message, b"Too many");
+        // Where the login was not seen.
+        assert_eq!(OkPacket::read(&track, 14, 0).unwrap().schema, b"db");
+        assert_eq!(OkPacket::read(&[0, 0, 0, 2, 0, 0, 0, 0, 3, 1], 10, 0).unwrap().info, b"");
         assert!(OkPacket::read(&[0], 1, 0).is_none() && ErrPacket::read(&[0xff]).is_none());
     }
 }
