@@ -101,6 +101,7 @@ impl Engine {
         self.settle();
         self.finished = false;
         let reader = self.sources.reader(source, format, flags, link_type, self.most_sources)?;
+        self.flows.source(source);
         let (decoder, flows, wiring) = (&mut self.decoder, &mut self.flows, &mut self.wiring);
         let (clock, counts) = (&mut self.clock, &mut self.counts);
         let (shards, shard) = (self.shards, self.shard);

@@ -61,7 +61,7 @@ pub struct Config {
     /// Packets older than the newest by more than this are counted as `flow/late_packet` (they are used all the same).
     pub late_ns: u64,
     /// The same packet again within this time is left out and counted as `flow/duplicate_packet`, whatever VLAN or tunnel it comes
-    /// in; 0: copies are packets, and count as sent again.
+    /// in; 0: only what another interface or source sees of the same flow is a copy, the rest was sent again.
     pub duplicate_ns: u64,
     /// Which addresses belong to the capturing host, for the observation point.
     pub local: LocalSide,

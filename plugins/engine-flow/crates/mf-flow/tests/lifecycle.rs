@@ -471,6 +471,12 @@ fn a_full_table_gives_up_what_would_time_out_soonest() {
     }
     talk.finish();
     assert_eq!(talk.log.closed.len(), 1015);
+    // An open connection that gave way was alive.
+    assert!(talk
+        .log
+        .closed
+        .iter()
+        .all(|r| r.close_type != CloseType::Timeout));
 }
 
 #[test]

@@ -160,6 +160,43 @@ fn copies_of_a_packet_are_left_out_where_that_is_asked_for() {
 }
 
 #[test]
+fn what_two_capture_points_see_is_one_packet() {
+    // Captures of the client's and the server's host, 2 ms apart; the server's host sends its FIN twice.
+    let mut seen = Vec::new();
+    for packet in connection(Way::Plain, Way::Plain, 0) {
+        let (_, ms, from_client, ..) = packet;
+        let behind = if from_client { [0, 2] } else { [2, 0] };
+        seen.push((ms * MS + behind[0] * MS, 0, packet));
+        seen.push((ms * MS + behind[1] * MS, 1, packet));
+    }
+    let fin = seen[9].2;
+    seen.push((seen[9].0 + 500 * MS, 1, fin));
+    seen.push((seen[9].0 + 502 * MS, 0, fin));
+    seen.sort_by_key(|packet| (packet.0, packet.1));
+    let run = |config: mf_flow::Config| {
+        let mut talk = Talk::with(config);
+        for &(at, source, (way, _, from_client, flags, seq, ack)) in &seen {
+            talk.table.source(source);
+            talk.frame(at, &sent(way, from_client, flags, seq, ack));
+        }
+        talk.finish();
+        talk
+    };
+    let talk = run(mf_flow::Config::default());
+    let flow = talk.only();
+    assert_eq!((flow.counts.tx.packets, flow.counts.rx.packets), (4, 3));
+    assert_eq!(
+        (flow.counts.retrans_syn, flow.counts.retrans_synack),
+        (0, 0)
+    );
+    assert_eq!(
+        (flow.counts.rtt.sum, flow.close_type),
+        (30_000, CloseType::Finish)
+    );
+    assert_eq!(talk.table.counters().get("flow", "duplicate_packet"), 7);
+}
+
+#[test]
 fn what_is_no_answer_is_a_flow_of_its_own() {
     let syn = (Way::Vxlan(1), 0, true, SYN, 100, 0);
     for other in [

@@ -29,7 +29,7 @@ pub(crate) struct Halves {
 impl Halves {
     pub fn new() -> Self {
         Self {
-            places: vec![(0, (u32::MAX, 0)); PLACES],
+            places: vec![(0, (0, 0)); PLACES],
         }
     }
 

@@ -38,7 +38,8 @@ pub struct FlowTable<E> {
     seed: u64,
     index: Index,
     halves: Halves,
-    copies: Option<Copies>,
+    copies: Copies,
+    source: u32,
     flows: Vec<Flow<E>>,
     free: Vec<u32>,
     wheel: Wheel,
@@ -65,6 +66,7 @@ impl<E: Default> FlowTable<E> {
             index: Index::new(),
             halves: Halves::new(),
             copies: Copies::new(config.duplicate_ns),
+            source: 0,
             flows: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::new(),
@@ -95,15 +97,19 @@ impl<E: Default> FlowTable<E> {
         &self.counters
     }
 
+    /// The packets that follow were captured by this source (a file, a card).
+    pub fn source(&mut self, source: u32) {
+        self.source = source;
+    }
+
     /// Takes a packet.
     pub fn push<S: FlowSink<Ext = E>>(&mut self, packet: &Packet<'_>, sink: &mut S) {
         self.clock(packet.time_ns, sink);
         let (key, side) = Key::of(packet, self.config.key_interface, self.config.key_tunnel_id);
-        if let Some(copies) = &mut self.copies {
-            if copies.has(&key, side, packet) {
-                self.counters.hit("flow", "duplicate_packet");
-                return;
-            }
+        if self.copies.has(self.source, &key, side, packet) {
+            self.counters
+                .add("flow", "duplicate_packet", packet.frames.into());
+            return;
         }
         let hash = key.hash(self.seed);
         let flows = &self.flows;

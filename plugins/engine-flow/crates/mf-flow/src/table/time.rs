@@ -228,7 +228,8 @@ impl<E: Default> FlowTable<E> {
                 continue;
             }
             self.counters.hit("flow", "evicted_table_full");
-            self.close(slot, false, sink);
+            // It gave way, it did not fall silent: an open connection is no timeout.
+            self.close(slot, true, sink);
             return true;
         }
         false
