@@ -60,6 +60,11 @@ impl Pending {
         self.0.is_empty()
     }
 
+    /// More than one request waits.
+    pub fn has_several(&self) -> bool {
+        self.0.len() > 1 || self.0.front().is_some_and(|(_, count)| *count > 1)
+    }
+
     /// Messages were lost: what waits is not known any more.
     pub fn clear(&mut self) {
         self.0.clear();
@@ -77,6 +82,10 @@ mod tests {
             pending.push(Asked::of(method));
         }
         let answers: Vec<Asked> = (0..6).map(|_| pending.pop()).collect();
+        pending.push(Asked::Plain);
+        assert!(!pending.has_several());
+        pending.push(Asked::Plain);
+        assert!(pending.has_several());
         assert_eq!(answers, [Asked::Plain, Asked::Plain, Asked::Head, Asked::Plain, Asked::Connect, Asked::Plain]);
     }
 

@@ -4,10 +4,11 @@ use crate::body::{self, Peek};
 use crate::message::{self, Body, Extent, Next, Place, Sink};
 use crate::pending::Pending;
 use crate::side::{Doubt, Phase, Progress, Side};
-use metaflow_parser_sdk::{Appended, Direction, Kind, Segment};
+use metaflow_parser_sdk::{Appended, Direction, Kind, RecordType, Segment, Status, Text};
 use std::borrow::Cow;
 
 const GAP: &str = "bytes lost in the capture";
+const LOST: &str = "the response was lost in a gap of the capture";
 const TUNNEL: &str = "a tunnel of another protocol (CONNECT)";
 
 /// The segment without its first `length` bytes.
@@ -26,16 +27,21 @@ pub(crate) struct Session {
     sides: [Side; 2],
     pending: Pending,
     is_started: [bool; 2],
+    /// Offset and time of a gap of the server in which at least one answer began.
+    lost_answer: Option<(u64, u64)>,
 }
 
 impl Session {
     /// Take a data or gap segment.
     pub fn take(&mut self, segment: &Segment, sink: &mut Sink) {
         let side = segment.direction.index();
-        if segment.is_mid_stream() && !self.is_started[side] {
-            self.sides[side].start_in_the_middle(segment.stream_offset, segment.timestamp_ns);
+        if !std::mem::replace(&mut self.is_started[side], true) {
+            if segment.is_mid_stream() {
+                self.sides[side].start_in_the_middle(segment.stream_offset, segment.timestamp_ns);
+            } else if segment.kind == Kind::Gap || segment.stream_offset > 0 {
+                self.lose(segment, sink);
+            }
         }
-        self.is_started[side] = true;
         self.append(segment, sink);
         let captured = segment.payload.len() as u32;
         if segment.kind == Kind::Data && segment.wire_len > captured {
@@ -85,7 +91,8 @@ impl Session {
     /// wait for it.
     fn take_whole(&mut self, segment: &Segment, sink: &mut Sink) -> Option<usize> {
         let direction = segment.direction;
-        if sink.options.body_bytes > 0 || !self.sides[direction.index()].wants_head(segment) {
+        let is_doubtful = direction == Direction::ServerToClient && self.lost_answer.is_some();
+        if sink.options.body_bytes > 0 || is_doubtful || !self.sides[direction.index()].wants_head(segment) {
             return None;
         }
         let time_ns = segment.timestamp_ns;
@@ -145,9 +152,36 @@ impl Session {
             let length = side.stream.len();
             self.report(segment.direction, length, Extent::Cut, false, sink).is_some()
         };
-        self.sides[segment.direction.index()].lose_by_gap(is_used, segment.timestamp_ns, GAP);
-        // Requests or responses may have been lost with the bytes: which answers which is not known any more.
-        self.pending.clear();
+        let side = &mut self.sides[segment.direction.index()];
+        // A gap in a body that is no longer than the body is no loss.
+        let loses_head = matches!(side.phase, Phase::Head | Phase::Body) && !is_used;
+        let loses_more = side.phase == Phase::Lost && self.lost_answer.is_some();
+        let gap = side.stream.offset().wrapping_add(side.stream.len() as u64).wrapping_add(side.stream.skipping());
+        side.lose_by_gap(is_used, segment.timestamp_ns, GAP);
+        if segment.direction == Direction::ServerToClient && (loses_head || loses_more) {
+            self.lost_answer.get_or_insert((gap, segment.timestamp_ns));
+        } else {
+            // Requests or responses may have been lost with the bytes: which answers which is not known any more.
+            self.pending.clear();
+            self.lost_answer = None;
+        }
+    }
+
+    /// The next response stands at the start of the bytes: the one whose head was lost before it is told, so that this one does not
+    /// answer its request. How many were lost is not known: at least one, and not all that wait.
+    fn tell_lost_answer(&mut self, sink: &mut Sink) {
+        let is_interim = self.sides[1].stream.bytes().get(9) == Some(&b'1');
+        let Some((offset, time_ns)) = self.lost_answer.filter(|_| !is_interim) else { return };
+        self.lost_answer = None;
+        if !self.pending.has_several() {
+            return self.pending.clear();
+        }
+        self.pending.pop();
+        sink.out.begin(RecordType::Response).stream_offset(offset).time_ns(time_ns).end_time_ns(time_ns);
+        sink.out.status(Status::Unknown).text(Text::Exception, LOST).end();
+        if self.pending.has_several() {
+            self.pending.clear();
+        }
     }
 
     fn advance(&mut self, direction: Direction, sink: &mut Sink) {
@@ -185,6 +219,7 @@ impl Session {
         if direction == Direction::ServerToClient {
             // A server may answer before it has the whole request: the request comes first all the same.
             self.release(Direction::ClientToServer, sink);
+            self.tell_lost_answer(sink);
         }
         let next = self.report(direction, length, Extent::Whole, is_last, sink);
         let time_ns = self.sides[direction.index()].stream.time_ns();

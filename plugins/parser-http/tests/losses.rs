@@ -53,6 +53,41 @@ fn a_gap_that_passes_the_end_of_a_body_costs_what_is_missing_and_no_more() {
 }
 
 #[test]
+fn the_answer_behind_a_lost_one_is_not_given_to_the_lost_ones_request() {
+    const GET: &str = "GET /1 HTTP/1.1\r\n\r\n";
+    const LOST: &str = "the response was lost in a gap of the capture";
+    let kinds = |script: &Script| {
+        let rows = proven(script);
+        rows.iter()
+            .filter(|row| row.kind() == "response")
+            .map(|row| row.text("exception").to_owned())
+            .collect::<Vec<_>>()
+    };
+    // Of a pipeline; in turn; behind an interim response; where the gap begins inside a body.
+    let pipeline = Script::new(80).client(GET).client(GET).gap(ServerToClient, 500).server(OK);
+    assert_eq!(kinds(&pipeline), [LOST, ""]);
+    let turns = Script::new(80).client(GET).gap(ServerToClient, 500).client(GET).server(OK);
+    assert_eq!(kinds(&turns), [LOST, ""]);
+    let interim = Script::new(80).client(GET).client(GET).gap(ServerToClient, 500);
+    assert_eq!(kinds(&interim.server("HTTP/1.1 100 Continue\r\n\r\n").server(OK)), [LOST, ""]);
+    let body = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
+    let within = Script::new(80).client(GET).client(GET).client(GET).server(body).gap(ServerToClient, 500).server(OK);
+    assert_eq!(kinds(&within), ["", LOST, ""]);
+    // One that waits alone is answered; a gap inside a body costs nothing.
+    assert_eq!(kinds(&Script::new(80).client(GET).gap(ServerToClient, 500).server(OK)), [""]);
+    let inside = Script::new(80).client(GET).client(GET).server(body).gap(ServerToClient, 97).server(OK);
+    assert_eq!(kinds(&inside), ["", ""]);
+    // A request that may be lost as well: nobody knows.
+    let both = Script::new(80).client(GET).client(GET).gap(ServerToClient, 500).gap(ClientToServer, 20).server(OK);
+    assert_eq!(kinds(&both), [""]);
+    // The answer to a HEAD has no body, whatever its length says.
+    let head = "HEAD /2 HTTP/1.1\r\n\r\n";
+    let head =
+        Script::new(80).client(GET).client(head).gap(ServerToClient, 500).server(body.strip_suffix("abc").unwrap());
+    assert_eq!(kinds(&head.client(GET).server(OK)), [LOST, "", ""]);
+}
+
+#[test]
 fn a_head_that_the_capture_cut_is_reported_as_far_as_it_goes() {
     let head = "GET /cut HTTP/1.1\r\nHost: a.example\r\nUser-Agent: curl\r\n\r\n";
     for kept in [40, 45, 50] {
