@@ -31,8 +31,8 @@ __all__ = ["Line"]
 _SOURCE_BITS = 24
 _ABSORB_EVERY_S = 0.25
 _LOOK_S = 0.25
-_DRAIN_EVERY_S = 0.2
-"""Of a live engine: blocks come every few milliseconds, and ten rows cost as much on their way as a thousand."""
+_DRAIN_EVERY_S = 0.5
+"""Of a live engine: blocks come every few milliseconds, and ten rows cost as much on their way (taggers, a place in the store) as a thousand."""
 
 
 class Line:
@@ -286,9 +286,8 @@ class Line:
         absorb = call is _finish or now - self._last_absorbed >= _ABSORB_EVERY_S
         self._last_absorbed = now if absorb else self._last_absorbed
         try:
-            batches = await worker.run(call, instance, *arguments)
-            if absorb:
-                await worker.run(unit.absorb)
+            # in one go: each change of threads wakes two of them
+            batches = await worker.run(_absorbing if absorb else _calling, unit, call, instance, *arguments)
         except Exception as error:  # noqa: BLE001 - the fence around foreign code
             await unit.recover(error, instance)
             return False
@@ -348,6 +347,16 @@ class Line:
             unit.counters.add("dropped", rows - batch.data.num_rows, reason="tagger")
         unit.counters.add("sent", batch.data.num_rows)
         return batch
+
+
+def _calling(unit: Unit, call: Callable[..., list[RecordBatch]], *arguments: Any) -> list[RecordBatch]:
+    return call(*arguments)
+
+
+def _absorbing(unit: Unit, call: Callable[..., list[RecordBatch]], *arguments: Any) -> list[RecordBatch]:
+    batches = call(*arguments)
+    unit.absorb()
+    return batches
 
 
 def _push(engine: Any, item: PacketBlock | SegmentBlock | TickBlock) -> list[RecordBatch]:

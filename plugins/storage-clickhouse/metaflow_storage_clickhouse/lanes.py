@@ -15,6 +15,10 @@ from metaflow_storage_clickhouse.writer import Item
 __all__ = ["Lanes"]
 
 _FEW_ROWS = 1_000
+_FEW_BATCHES = 32
+"""Who sends waits for each of its batches, and only so many are written at once: a lane that held all of those would hold up everybody."""
+_MOST_BYTES = 64 << 20
+"""Of a group: the engine holds it several times while it sorts and packs it."""
 
 
 @dataclass(slots=True)
@@ -29,7 +33,13 @@ class _Lane:
     waiting: deque[_Waiting] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
     last: float = 0.0
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def has_few(self) -> bool:
+        """Whether what waits is not worth an insert of its own yet."""
+        return len(self.waiting) < _FEW_BATCHES and sum(each.item.data.num_rows for each in self.waiting) < _FEW_ROWS
 
 
 class Lanes:
@@ -37,7 +47,7 @@ class Lanes:
 
     :param store: stores items of a table; awaited for one group a table at a time.
     :param flush_rows: rows of a group at most (a larger batch is a group of its own).
-    :param linger_s: how soon after an insert of few rows another one of few rows may follow.
+    :param linger_s: how soon after an insert of few rows another one of few rows, in few batches, may follow.
     :param max_bytes: of all that waits.
     """
 
@@ -79,6 +89,8 @@ class Lanes:
             waiting = _Waiting(item, asyncio.get_running_loop().create_future())
             lane = self._lanes.setdefault(table.name, _Lane(table))
             lane.waiting.append(waiting)
+            if not lane.has_few:
+                lane.enough.set()
             if lane.task is None or lane.task.done():
                 lane.task = asyncio.create_task(self._drain(lane))
             await waiting.done
@@ -91,8 +103,10 @@ class Lanes:
         loop = asyncio.get_running_loop()
         while lane.waiting:
             rest = lane.last + self._linger_s - loop.time()
-            if rest > 0 and sum(each.item.data.num_rows for each in lane.waiting) < _FEW_ROWS and not self._closed:
-                await asyncio.sleep(rest)
+            if rest > 0 and lane.has_few and not self._closed:
+                lane.enough.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(lane.enough.wait(), rest)
             group = self._take(lane)
             try:
                 async with lane.writing:
@@ -119,11 +133,14 @@ class Lanes:
             yield
 
     def _take(self, lane: _Lane) -> list[_Waiting]:
-        group, rows = [lane.waiting.popleft()], 0
-        rows = group[0].item.data.num_rows
-        while lane.waiting and rows + lane.waiting[0].item.data.num_rows <= self._flush_rows:
+        group = [lane.waiting.popleft()]
+        rows, size = group[0].item.data.num_rows, group[0].item.data.nbytes
+        while lane.waiting:
+            data = lane.waiting[0].item.data
+            rows, size = rows + data.num_rows, size + data.nbytes
+            if rows > self._flush_rows or size > _MOST_BYTES:
+                break
             group.append(lane.waiting.popleft())
-            rows += group[-1].item.data.num_rows
         return group
 
     async def close(self) -> None:
@@ -132,6 +149,7 @@ class Lanes:
             self._closed = True
             self._room.notify_all()
         for lane in self._lanes.values():
+            lane.enough.set()
             if lane.task is not None:
                 with contextlib.suppress(Exception):
                     await lane.task

@@ -46,7 +46,7 @@ class Sampler:
         self._due: dict[int, list[float]] = {}
         self._wanted = True
         self._idle = 0
-        self._since_rows = 0
+        self._since_rows = _LOOKS_AFTER_ROWS
         self._searched: dict[int, int] = {}
         self._looking = threading.Lock()
         self._stopping = threading.Event()

@@ -47,13 +47,14 @@ def read_tables(pid: int, root: Path = Path("/proc")) -> Iterator[Socket]:
 
 
 def _socket(line: str, protocol: int) -> Socket | None:
-    fields = line.split()
+    fields = line.split(None, 10)
     try:
+        if fields[9] == "0":
+            # a connection that waits for its end, of which a busy server has thousands
+            return None
         local, local_port = fields[1].split(":")
         remote, remote_port = fields[2].split(":")
         inode = int(fields[9])
-        if not inode:
-            return None
         far_port = int(remote_port, 16)
         is_open = fields[3] == _LISTEN if protocol == TCP else not far_port
         return Socket(protocol, _address(local), int(local_port, 16), _address(remote), far_port, inode, is_open)

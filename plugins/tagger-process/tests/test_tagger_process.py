@@ -171,6 +171,7 @@ def test_a_machine_without_rows_is_looked_at_less(monkeypatch: pytest.MonkeyPatc
     looked: list[int] = []
     monkeypatch.setattr(Sampler, "_processes", lambda self, now: True)
     sampler = Sampler(ProcessTaggerConfig(), build_context(Kind.TAGGER, "process").counters)
+    sampler.rows_come()
     monkeypatch.setattr(sampler, "_sockets", looked.append)
     for _ in range(30):
         sampler._look(everything=False)

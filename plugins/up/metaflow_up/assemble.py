@@ -9,6 +9,7 @@ from typing import Any
 from metaflow_core.api import CollectorFactory, Kind
 from metaflow_core.hooks.host import PluginHost
 from metaflow_up.choice import STORAGES, Capture, first_installed
+from metaflow_up.explaining import explain_flows
 from metaflow_up.keeping import KEEPER, Keeping, keep_packets
 from metaflow_up.looking import in_cluster
 from metaflow_up.masking import mask_values
@@ -48,6 +49,7 @@ def assemble(
     }
     if capture.is_live and not keeps_values:
         mask_values(host, config)
+    explain_flows(host, config)
     _add_more(config, capture)
     _tag(host, config, capture)
     _store_and_answer(host, config, data_dir, port, clickhouse)
@@ -83,6 +85,7 @@ def agent_config(
     }
     if capture.is_live and not keeps_values:
         mask_values(host, config)
+    explain_flows(host, config)
     _add_more(config, capture)
     _tag(host, config, capture)
     if "kubernetes" in config.get("taggers", {}):
@@ -145,8 +148,8 @@ def receivers(host: PluginHost) -> list[str]:
 def _store_and_answer(host: PluginHost, config: dict[str, Any], data_dir: Path, port: int, clickhouse: int = 0) -> None:
     storage = first_installed(STORAGES, host.factories(Kind.STORAGE))
     if storage:
-        # an insert costs as much for ten rows as for a thousand: half a second's go together
-        options = _with(host, Kind.STORAGE, storage, path=str(data_dir / storage), linger_ms=500)
+        # an insert costs as much for ten rows as for a thousand: after one, a second's go together; who watches live does not wait for the store
+        options = _with(host, Kind.STORAGE, storage, path=str(data_dir / storage), linger_ms=1000)
         config["storages"] = {storage: options}
         for pipeline in config["pipelines"].values():
             pipeline["storages"] = [storage]
