@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from metaflow_engine_flow.blocks import Block, push_facts
 from metaflow_engine_flow.description import Option, description_lines, option_lines
-from metaflow_engine_flow.external import ExternalParsers
+from metaflow_engine_flow.external import ExternalParsers, batch_at
 from metaflow_engine_flow.interface import EngineError
 from metaflow_engine_flow.library import Raw, Work, load_library
 from metaflow_engine_flow.tables import TABLES
@@ -78,8 +78,7 @@ class NativeEngine:
         work = Work()
         if self._library.mfe_work(self._open(), ctypes.byref(work)) != 1:
             return None
-        batch = (ctypes.c_char * work.len).from_address(work.ptr)
-        return work.parser, work.op, memoryview(batch).cast("B").toreadonly()
+        return work.parser, work.op, batch_at(work.ptr, work.len)
 
     def complete(self, result: bytes | memoryview) -> None:
         """See :class:`~metaflow_engine_flow.external.WorkSource`."""

@@ -51,3 +51,22 @@ def test_damaged_heads_do_not_crash(image: bytes) -> None:
             read_image(pa.py_buffer(bytes(damaged)))
         except (ParseError, pa.ArrowInvalid):
             continue
+
+
+def test_texts_that_are_all_empty_are_read_without_their_offsets(image: bytes) -> None:
+    _, rows = read_image(pa.py_buffer(image))
+    rows.validate(full=True)
+    empty = [
+        name
+        for name in rows.schema.names
+        if rows.schema.field(name).type == pa.utf8() and not any(rows[name].to_pylist())
+    ]
+    assert empty
+    names = [rows.schema.names.index(name) for name in empty]
+    lying = bytearray(image)
+    for index in names:
+        first = int.from_bytes(image[24 + 88 * index + 40 : 24 + 88 * index + 48], "little")
+        lying[first + 4 : first + 8] = (1 << 30).to_bytes(4, "little")
+    _, read = read_image(pa.py_buffer(bytes(lying)))
+    read.validate(full=True)
+    assert all(not any(read[name].to_pylist()) for name in empty)

@@ -55,6 +55,7 @@ class Instance:
         self._dead = ""
         self._capacity = 0
         self._address = 0
+        self._room: tuple[int, int, memoryview] = 0, 0, memoryview(b"")
         self._store = wasmtime.Store(environment.engine)
         # at the interpreter's end too: wasmtime-py's own clean-up comes too late there and complains
         self._free = weakref.finalize(self, self._store.close)
@@ -92,8 +93,7 @@ class Instance:
             raise ParserFault(f"a batch of {size} bytes; the parser's limit is {self._limits.batch_bytes} bytes")
         if size > self._capacity:
             self._reserve(size)
-        room = (ctypes.c_char * size).from_address(self._base() + self._address)
-        memoryview(room).cast("B")[:] = data  # a memmove, from read-only memory too
+        self._arena()[:size] = data  # a memmove, from read-only memory too
         return self._result(name, self._run(name, size))
 
     def close(self) -> None:
@@ -102,6 +102,14 @@ class Instance:
             self._dead = "closed"
         self._calls.clear()
         self._free()
+
+    def _arena(self) -> memoryview:
+        """The guest's input arena as bytes; made anew only when it has moved, since each new array type costs 50 us."""
+        at = self._base() + self._address
+        if self._room[:2] != (at, self._capacity):
+            room = (ctypes.c_char * self._capacity).from_address(at)
+            self._room = at, self._capacity, memoryview(room).cast("B")
+        return self._room[2]
 
     def _base(self) -> int:
         """Where the guest's memory is now; growing may have moved it."""

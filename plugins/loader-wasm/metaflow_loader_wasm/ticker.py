@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 __all__ = ["Ticker"]
 
 
 class Ticker:
-    """Calls ``tick`` every ``period`` seconds while anything runs; the thread ends by itself when nothing has for a while.
+    """Calls ``tick`` every ``period`` seconds that this process has computed while anything runs; the thread ends by itself
+    when nothing has for a while.
 
-    The guest's call releases the GIL, so the thread gets its turn. Thread-safe.
+    Seconds by the clock would punish guests for what others do: on a machine with twenty times more work than cores a
+    guest that needs a millisecond waits for its turn longer than its deadline, and would lose its batch. A guest cannot
+    wait for anything, so one that does not come back computes, and is ended. The guest's call releases the GIL, so the
+    thread gets its turn. Thread-safe.
+
+    :param spent: seconds of processor time of this process.
     """
 
-    def __init__(self, tick: Callable[[], None], period: float = 0.01, idle_ticks: int = 50) -> None:
+    def __init__(
+        self,
+        tick: Callable[[], None],
+        period: float = 0.01,
+        idle_ticks: int = 50,
+        spent: Callable[[], float] = time.process_time,
+    ) -> None:
         self._tick = tick
+        self._spent = spent
         self._period = period
         self._idle_ticks = idle_ticks
         self._lock = threading.Lock()
@@ -30,7 +44,7 @@ class Ticker:
             return self._thread is not None
 
     def ticks(self, milliseconds: int) -> int:
-        """Ticks after which at least so much time has passed: the first tick may come at once."""
+        """Ticks after which at least so much time was computed: the first tick may come at once."""
         return max(1, -(-milliseconds // int(self._period * 1000))) + 1
 
     def begin(self) -> None:
@@ -55,9 +69,13 @@ class Ticker:
             thread.join()
 
     def _run(self) -> None:
-        idle = 0
+        idle, counted = 0, self._spent()
         while not self._stopped.wait(self._period):
-            self._tick()
+            spent = self._spent()
+            if spent - counted >= self._period:
+                # One tick a turn, and what is beyond it counts for the next: waiting takes a little longer than was asked.
+                counted = max(counted + self._period, spent - self._period)
+                self._tick()
             with self._lock:
                 idle = 0 if self._running else idle + 1
                 if idle >= self._idle_ticks:

@@ -164,9 +164,25 @@ def test_a_cache_that_cannot_be_written_is_no_cache(tmp_path):
     WasmLoader(cache=ModuleCache(tmp_path / "file" / "cache")).load(path, {}, LIMITS)
 
 
+def test_the_ticker_counts_what_was_computed_and_not_what_was_waited():
+    ticks, turns = [], []
+
+    def spent() -> float:
+        turns.append(1)
+        return 0.002 * len(turns) if len(turns) > 20 else 0.0  # it waits for twenty turns, then it computes
+
+    ticker = Ticker(lambda: ticks.append(len(turns)), period=0.002, idle_ticks=3, spent=spent)
+    ticker.begin()
+    while len(ticks) < 3:
+        time.sleep(0.001)
+    ticker.end()
+    ticker.stop()
+    assert ticks[0] == 21
+
+
 def test_the_ticker_starts_with_work_and_stops_when_idle():
     ticks = []
-    ticker = Ticker(lambda: ticks.append(1), period=0.002, idle_ticks=3)
+    ticker = Ticker(lambda: ticks.append(1), period=0.002, idle_ticks=3, spent=time.monotonic)
     assert not ticker.is_alive
     ticker.begin()
     assert ticker.is_alive
