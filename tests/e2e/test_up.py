@@ -91,6 +91,11 @@ def sql(port: int, text: str) -> list[list[Any]]:
     return values
 
 
+def _flows(port: int, shop: int) -> str:
+    rows = sql(port, f"SELECT flow_id FROM l7_flow_log WHERE server_port = {shop} GROUP BY flow_id")
+    return f"({', '.join(str(flow) for [flow] in rows)})"
+
+
 @pytest.mark.root
 @pytest.mark.skipif(bool(capture_refused()), reason=capture_refused())
 def test_what_the_machine_did_is_there_to_ask_for(port: int, shop: int) -> None:
@@ -109,6 +114,8 @@ def test_what_the_machine_did_is_there_to_ask_for(port: int, shop: int) -> None:
             break
         time.sleep(0.2)
     assert found == {500: REQUESTS // 4, 200: REQUESTS - REQUESTS // 4}
+    steps = sql(port, f"SELECT op FROM explain WHERE flow_id IN {_flows(port, shop)}")
+    assert ["confirm"] in steps, "every flow that was read tells why"
     assert sql(port, "SHOW TABLES")
     status, body = ask(port, "GET", "/prom/api/v1/status/buildinfo")
     assert status == 200

@@ -37,6 +37,12 @@ class EngineConfig(Config):
     )
     agent_id: int = Field(0, ge=0, le=65535, description="Number of the agent that captures, written to every row.")
     explain: bool = Field(False, description="Keep how each flow's protocol was inferred, for 'mflow explain flow'.")
+    explain_steps_per_s: int = Field(
+        0,
+        ge=0,
+        le=1 << 20,
+        description="Rows of the table explain that one second may add, for live traffic; what is beyond is counted. All are written when explain is among the tables.",
+    )
     options: dict[str, str | int | bool] = Field(
         default_factory=dict, description="Further options of the engine by name; README.md lists them."
     )
@@ -54,6 +60,7 @@ class EngineConfig(Config):
         return {
             "agent_id": self.agent_id,
             "explain": self.explain or "explain" in tables,
+            "explain_steps_per_second": self.explain_steps_per_s,
             "l7_message": "l7_message" in tables,
             "l7_flow_log": "l7_flow_log" in tables,
             "l4_flow_log": "l4_flow_log" in tables,
@@ -64,4 +71,5 @@ class EngineConfig(Config):
 
     def wanted(self) -> frozenset[str]:
         """The engine's tables that are handed on."""
-        return frozenset(name for name in TABLES if name.partition(".")[0] in self.families)
+        families = self.families | ({"explain"} if self.explain_steps_per_s else set())
+        return frozenset(name for name in TABLES if name.partition(".")[0] in families)

@@ -92,6 +92,17 @@ class Asked:
 
         return str(wait(look, "a row"))
 
+    def steps(self, flow: str) -> list[str]:
+        """What was done to find out the flow's protocol, once there are rows of it."""
+        text = f"SELECT op FROM explain WHERE flow_id = {flow} ORDER BY time_ns"
+
+        def look() -> list[str]:
+            status, body, _ = self.get("/v1/query", {"db": "flow_log", "sql": text})
+            return [str(row[0]) for row in json.loads(body)["result"]["values"]] if status == 200 else []
+
+        found: list[str] = wait(look, "a step")
+        return found
+
     def packets(self, flow: str, status: int) -> tuple[bytes, str]:
         """The answer of this status, once there is one: the newest second is not on the disk yet."""
         found: list[tuple[int, bytes, str]] = []
@@ -129,6 +140,7 @@ def test_packets_come_from_the_agent_whoever_is_killed(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{web}/", timeout=10) as response:
             response.read()
         flow = asked.flow(web)
+        assert {"candidate", "confirm"} <= set(asked.steps(flow)), "why a flow is HTTP is told by the server too"
         pcap, name = asked.packets(flow, 200)
         assert pcap[:4] == b"\x4d\x3c\xb2\xa1"
         assert web.to_bytes(2, "big") in pcap

@@ -93,7 +93,7 @@ function Explain({ flow }: { flow: string }) {
         Why this protocol? <span class="note">flow {flow}</span>
       </h3>
       {answer.error && <p class="note">{answer.error}</p>}
-      {answer.data && steps.length === 0 && <p class="note">No steps are kept for this flow. On a capture: mflow explain flow {flow} FILE</p>}
+      {answer.data && steps.length === 0 && <p class="note">No steps are kept of this flow: so many flows began in its second that only some were explained, or its rows are older than what is kept. On a capture: mflow explain flow {flow} FILE</p>}
       <ol class="steps">
         {steps.map((step, at) => (
           <li key={at}>

@@ -135,6 +135,7 @@ impl Options {
             "call_wait_ms" => self.call_wait_ns = to.number::<u64>(0, 600_000)? * MS,
             "datagram_idle_ms" => self.datagram_idle_ns = to.number::<u64>(1, 86_400_000)? * MS,
             "explain" => l7.explain = to.flag()?,
+            "explain_steps_per_second" => l7.explain_steps_per_second = to.number(0, 1 << 20)?,
             "l7_message" => l7.messages = to.flag()?,
             "l7_flow_log" => l7.flow_log = to.flag()?,
             "stream_bytes" => l7.stream_bytes = to.number(1 << 10, 1 << 30)?,

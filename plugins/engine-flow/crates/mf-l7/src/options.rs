@@ -54,6 +54,8 @@ pub struct L7Options {
     pub quarantine_ns: u64,
     /// Keep each flow's inference history.
     pub explain: bool,
+    /// Without `explain`: how many of its steps become rows, by second of packet time.
+    pub explain_steps_per_second: u32,
     /// Write `l7_message` rows.
     pub messages: bool,
     /// Write `l7_flow_log` rows.
@@ -90,6 +92,7 @@ impl Default for L7Options {
             fault_window_ns: 60 * S,
             quarantine_ns: S,
             explain: false,
+            explain_steps_per_second: 0,
             messages: true,
             flow_log: true,
         }

@@ -77,7 +77,7 @@ impl Core {
             parsers: Vec::new(),
             pairs: Pairs::default(),
             endpoints: EndpointCache::new(options.endpoint_cache, options.endpoint_ttl_ns, options.endpoint_failures),
-            explain: Explain::new(options.explain),
+            explain: Explain::new(options.explain, options.explain_steps_per_second),
             tables: Tables {
                 messages: OrderedTable::new(&L7_MESSAGE, spread_messages),
                 flow_log: OrderedTable::new(&L7_FLOW_LOG, spread_exchanges),
@@ -154,6 +154,8 @@ impl Core {
             reason: reason.to_string(),
         };
         let flow_id = self.sessions.peek(index).info.flow_id;
-        self.explain.add(flow_id, step);
+        if !self.explain.add(flow_id, step) {
+            self.counters.add_reason("explain", &["more steps in a second than are kept"], 1);
+        }
     }
 }
