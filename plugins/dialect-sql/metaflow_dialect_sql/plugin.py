@@ -10,15 +10,15 @@ from metaflow_core.hooks import hookimpl
 from metaflow_dialect_sql.config import SqlConfig
 
 if TYPE_CHECKING:
-    from metaflow_dialect_sql.dialect import SqlDialect
+    from metaflow_dialect_sql.later import SqlLater
 
 __all__ = ["metaflow_dialects"]
 
 
-def _create(context: BuildContext, config: SqlConfig) -> SqlDialect:
-    from metaflow_dialect_sql.dialect import SqlDialect
+def _create(context: BuildContext, config: SqlConfig) -> SqlLater:
+    from metaflow_dialect_sql.later import SqlLater
 
-    return SqlDialect(context.catalog, config, context.counters)
+    return SqlLater(context, config)
 
 
 @hookimpl

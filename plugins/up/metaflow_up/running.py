@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -80,6 +81,8 @@ async def _started(config: dict[str, Any], place: Place) -> AsyncIterator[App]:
     from metaflow_core.errors import StartError, UnwritableStore
     from metaflow_up.usable import start_usable
 
+    # thousands of modules come and nothing goes: what looks for garbage would look through all of them again and again
+    gc.disable()
     try:
         app, left_out = await start_usable(config)
     except StartError as error:
@@ -90,6 +93,8 @@ async def _started(config: dict[str, Any], place: Place) -> AsyncIterator[App]:
             f"{error}\nWhen what is kept there is damaged: move it away (mv {place.folder} {place.folder}.damaged) and start again, or "
             "give another directory with --data DIR."
         ) from error
+    finally:
+        gc.enable()
     for note in left_out:
         print(f"mflow: {note}", file=sys.stderr)
     try:
