@@ -129,11 +129,28 @@ impl<E: Default> FlowTable<E> {
                 slot = None;
             }
         }
-        let slot = slot
-            .or_else(|| self.join(&key, hash, side, packet))
-            .or_else(|| self.open(key, hash, side, packet, sink));
-        let Some(slot) = slot else { return };
+        let slot = match slot {
+            Some(slot) => slot,
+            None => match self.begin(&key, hash, side, packet, sink) {
+                Some(slot) => slot,
+                None => return,
+            },
+        };
         self.account(slot, side, packet, sink);
+    }
+
+    /// The flow of a packet whose way is not known.
+    #[inline(never)]
+    fn begin<S: FlowSink<Ext = E>>(
+        &mut self,
+        key: &Key,
+        hash: u64,
+        side: usize,
+        packet: &Packet<'_>,
+        sink: &mut S,
+    ) -> Option<u32> {
+        self.join(key, hash, side, packet)
+            .or_else(|| self.open(*key, hash, side, packet, sink))
     }
 
     /// Tells the time when no packet does: seconds and minutes are reported and flows time out.
