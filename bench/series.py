@@ -82,7 +82,7 @@ async def run(directory: Path, made: list[pa.RecordBatch]) -> dict[str, dict[str
 
     def insert(name: str, batch: pa.RecordBatch) -> None:
         columns = [(each, kinds[each], array) for each, array in zip(batch.schema.names, batch.columns, strict=True)]
-        engine.insert(Insert(f"bench.{name}", batch.schema.names, [encode_block(columns, batch.num_rows)]))
+        engine.insert(Insert(f"bench.{name}", batch.schema.names, [[encode_block(columns, batch.num_rows)]]))
 
     from metaflow_storage_clickhouse.series import SeriesBook
 

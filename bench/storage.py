@@ -171,7 +171,7 @@ def smart(directory: Path, rows: int, pods: int) -> dict[str, dict[str, float]]:
         ("id", "UInt64", pa.array(range(pods), pa.uint64())),
         *((tag, "String", column) for tag, column in zip(TAGS, names, strict=True)),
     ]
-    engine.insert(Insert("smart.names", [name for name, _, _ in listed], [encode_block(listed, pods)]))
+    engine.insert(Insert("smart.names", [name for name, _, _ in listed], [[encode_block(listed, pods)]]))
     engine.command(
         "CREATE DICTIONARY smart.pods (id UInt64, "
         + ", ".join(f"{tag} String" for tag in TAGS)
@@ -207,7 +207,7 @@ def smart(directory: Path, rows: int, pods: int) -> dict[str, dict[str, float]]:
             encode += cpu() - busy
             sent += len(block)
             busy = cpu()
-            engine.insert(Insert(f"smart.`{variant}`", [name for name, _, _ in held], [block]))
+            engine.insert(Insert(f"smart.`{variant}`", [name for name, _, _ in held], [[block]]))
             insert += cpu() - busy
         busy = cpu()
         engine.command(f"OPTIMIZE TABLE smart.`{variant}` FINAL")

@@ -53,7 +53,7 @@ class ClickHouseConfig(Config):
         default=256 << 20, ge=1 << 20, description="Bytes of an answer in ClickHouse's own SQL."
     )
     query_threads: int = Field(default=4, ge=1, le=64, description="How many queries run at once; the others wait.")
-    flush_rows: int = Field(default=100_000, ge=1, description="Rows that are stored together at most.")
+    flush_rows: int = Field(default=300_000, ge=1, description="Rows that are stored together at most; 64 MiB of them.")
     linger_ms: int = Field(
         default=50, ge=0, description="How long small batches of a table may wait for more, in milliseconds."
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["encode_block"]
+__all__ = ["Part", "encode_block", "encode_parts"]
 
 Part: TypeAlias = Any
 """Something with a buffer of bytes: bytes, an array, a view."""
@@ -27,7 +27,14 @@ _KEYS_ADDED, _UPDATES_DICTIONARY = 1 << 9, 1 << 10
 def encode_block(
     columns: Sequence[tuple[str, str, pa.Array]], rows: int, constants: Sequence[tuple[str, str, bytes]] = ()
 ) -> bytes:
-    """One block.
+    """One block as bytes; see :func:`encode_parts`."""
+    return b"".join(encode_parts(columns, rows, constants))
+
+
+def encode_parts(
+    columns: Sequence[tuple[str, str, pa.Array]], rows: int, constants: Sequence[tuple[str, str, bytes]] = ()
+) -> list[memoryview]:
+    """One block as the pieces it is made of, most of them the columns' own memory: to put them together costs as much as to encode them.
 
     :param columns: name, ClickHouse type (as :mod:`~metaflow_storage_clickhouse.schema.types` writes it) and values; times are
         timestamps of the column's unit.
@@ -39,13 +46,19 @@ def encode_block(
         parts += [_text(name), _text(type_), *(_column(array, type_) if rows else ())]
     for name, type_, value in constants:
         parts += [_text(name), _text(type_), value * rows]
-    return b"".join(parts)
+    views = (memoryview(part) for part in parts)
+    return [view.cast("B") for view in views if view.nbytes]
 
 
 def _column(array: pa.Array, type_: str) -> list[Part]:
     if type_.startswith("Nullable("):
+        inner, count = type_[9:-1], len(array)
+        if not array.null_count:
+            return [bytes(count), *_column(array, inner)]
+        if array.null_count == count and inner in _WIDTHS:
+            return [b"\1" * count, bytes(count * _WIDTHS[inner])]
         nulls = np.asarray(pc.is_null(array).cast(pa.uint8()))
-        return [nulls.tobytes(), *_column(_without_nulls(array), type_[9:-1])]
+        return [nulls, *_column(_without_nulls(array), inner)]
     if type_.startswith("LowCardinality("):
         return _low_cardinality(array, nullable="Nullable" in type_)
     if type_.startswith("Array("):
@@ -93,6 +106,11 @@ def _prefixed(bounds: np.ndarray[Any, Any], held: np.ndarray[Any, Any]) -> np.nd
     """Texts one after the other, each behind its length as a variable-length number."""
     lengths = np.diff(bounds)
     held = held[bounds[0] : bounds[-1]]
+    if not len(held):
+        return np.zeros(len(lengths), np.uint8)
+    longest = int(lengths.max())
+    if longest < 1 << 7:
+        return _prefixed_short(bounds[:-1] - bounds[0], lengths, held, longest)
     sizes = 1 + (lengths >= 1 << 7) + (lengths >= 1 << 14) + (lengths >= 1 << 21) + (lengths >= 1 << 28)
     before = np.zeros(len(lengths), np.int64)
     np.cumsum(sizes[:-1], out=before[1:])
@@ -110,6 +128,25 @@ def _prefixed(bounds: np.ndarray[Any, Any], held: np.ndarray[Any, Any]) -> np.nd
     return out
 
 
+def _prefixed_short(
+    starts: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], held: np.ndarray[Any, Any], longest: int
+) -> np.ndarray[Any, Any]:
+    """The same where every length is one byte; identifiers, which are all as long, are a matrix."""
+    count = len(lengths)
+    out = np.empty(len(held) + count, np.uint8)
+    if len(held) == count * longest:
+        matrix = out.reshape(count, longest + 1)
+        matrix[:, 0] = longest
+        matrix[:, 1:] = held.reshape(count, longest)
+        return out
+    at = starts + np.arange(count)
+    is_text = np.ones(len(out), bool)
+    is_text[at] = False
+    out[at] = lengths
+    out[is_text] = held
+    return out
+
+
 def _low_cardinality(array: pa.Array, *, nullable: bool) -> list[Part]:
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
@@ -122,10 +159,11 @@ def _low_cardinality(array: pa.Array, *, nullable: bool) -> list[Part]:
     ahead = 2 if nullable else 1
     count = len(values) + ahead
     kind, width = (0, np.uint8) if count <= 1 << 8 else (1, np.uint16) if count <= 1 << 16 else (2, np.uint32)
-    keys = np.asarray(indices.fill_null(-ahead)).astype(np.int64) + ahead
+    held = indices.fill_null(-ahead) if indices.null_count else indices
+    keys = np.asarray(held).astype(np.int32, copy=False) + ahead
     header = np.array([1, kind | _KEYS_ADDED | _UPDATES_DICTIONARY, count], np.uint64).tobytes()
     total = np.array([len(array)], np.uint64).tobytes()
-    return [header, b"\0" * ahead, _strings(values.cast(pa.utf8())), total, keys.astype(width).tobytes()]
+    return [header, b"\0" * ahead, _strings(values.cast(pa.utf8())), total, keys.astype(width)]
 
 
 def _array(array: pa.Array, inner: str) -> list[Part]:

@@ -60,7 +60,7 @@ class SeriesBook:
                     ],
                     len(texts),
                 )
-                self._engine.insert(Insert(_rows(labels.dictionary), ["id", "name"], [block]))
+                self._engine.insert(Insert(_rows(labels.dictionary), ["id", "name"], [[block]]))
                 if any(each not in told for each in fresh):
                     self._stale.add(labels.dictionary)
                 if len(told) > _REMEMBERED:

@@ -22,7 +22,7 @@ from metaflow_core.api import Counters
 from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.model.catalog.conform import filler
 from metaflow_storage_clickhouse.engines.base import Engine, Insert, Settings
-from metaflow_storage_clickhouse.native import encode_block
+from metaflow_storage_clickhouse.native import encode_parts
 from metaflow_storage_clickhouse.schema.layout import Layout
 from metaflow_storage_clickhouse.schema.migrate import rebuild_rollup
 from metaflow_storage_clickhouse.schema.types import HIDDEN, column_type
@@ -225,7 +225,7 @@ def _span(data: pa.RecordBatch, table: Table) -> tuple[int, int]:
     return int(ends["min"].as_py()), int(ends["max"].as_py()) + 1
 
 
-def _block(table: Table, item: Item, counters: Counters) -> bytes:
+def _block(table: Table, item: Item, counters: Counters) -> list[memoryview]:
     columns = []
     for name, array in zip(item.data.schema.names, item.data.columns, strict=True):
         column = table.column(name)
@@ -236,6 +236,6 @@ def _block(table: Table, item: Item, counters: Counters) -> bytes:
                 outside = pc.or_(pc.less(seconds, 0), pc.greater(seconds, 0xFFFFFFFF)).true_count
                 counters.add("received", outside, reason="time_out_of_range")
         columns.append((name, column_type(column), array))
-    return encode_block(
+    return encode_parts(
         columns, item.data.num_rows, (("_batch", HIDDEN["_batch"], item.number.to_bytes(16, "little")),)
     )

@@ -114,7 +114,7 @@ def inserted(rows: int, *, wide: int = 0) -> Insert:
     block = encode_block(
         [("n", "UInt64", numbers), ("s", "String", pa.array([f"é{'x' * wide}{i}" for i in range(rows)]))], rows
     )
-    return Insert("t", ["n", "s"], [block, block], {"max_insert_block_size": 1 << 20})
+    return Insert("t", ["n", "s"], [[block], [block]], {"max_insert_block_size": 1 << 20})
 
 
 def test_every_type_comes_as_it_is(engine: NativeEngine) -> None:
@@ -160,7 +160,7 @@ def test_mistakes_are_told_with_their_number(engine: NativeEngine) -> None:
         assert caught.value.number == number
         assert "Stack trace" not in str(caught.value)
     with pytest.raises(ClickHouseError, match="doesn't exist"):
-        engine.insert(Insert("nowhere", ["n"], [encode_block([("n", "UInt8", pa.array([1], pa.uint8()))], 1)]))
+        engine.insert(Insert("nowhere", ["n"], [[encode_block([("n", "UInt8", pa.array([1], pa.uint8()))], 1)]]))
     with pytest.raises(ClickHouseError) as caught:
         engine.query("SELECT number FROM numbers(100000)", {"max_result_rows": 10, "result_overflow_mode": "throw"})
     assert caught.value.number in (158, 396)

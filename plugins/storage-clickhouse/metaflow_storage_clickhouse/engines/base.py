@@ -19,12 +19,12 @@ Settings: TypeAlias = Mapping[str, int | float | str]
 class Insert:
     """Rows for one table.
 
-    :ivar table: quoted name. :ivar columns: quoted names, in the order of the blocks. :ivar blocks: of the Native format.
+    :ivar table: quoted name. :ivar columns: quoted names, in the order of the blocks. :ivar blocks: of the Native format, each as the pieces it is made of.
     """
 
     table: str
     columns: Sequence[str]
-    blocks: Sequence[bytes]
+    blocks: Sequence[Sequence[bytes | memoryview]]
     settings: Settings = field(default_factory=dict)
 
     def statement(self) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import threading
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from metaflow_core.errors import StartError, UnavailableError
@@ -108,7 +109,7 @@ class HttpEngine:
     def insert(self, insert: Insert) -> None:
         """One INSERT of Native blocks."""
         statement = f"{insert.statement()} FORMAT Native"
-        data = b"".join(insert.blocks)
+        data = b"".join(chain.from_iterable(insert.blocks))
         # Not raw_insert, which the client may send again by itself when the answer is lost.
         self._endpoints.once(lambda endpoint: self._call(endpoint, lambda client: client.command(statement, data=data)))
 

@@ -57,10 +57,20 @@ class Layout:
         return f"T64, {self.codec}" if plain in ("ZSTD", "LZ4", "LZ4HC") and _BITS.fullmatch(type_) else self.codec
 
     def settings(self) -> dict[str, int]:
-        """Settings of every table. Repeated batches are found by their number in the rows, so the engine keeps no log of blocks."""
+        """Settings of every table. Repeated batches are found by their number in the rows, so the engine keeps no log of blocks.
+
+        What an insert makes is one file for all columns, whatever its size: a file a column costs more than what is in it, and merges
+        make these soon.
+        """
         window = {} if self.cluster else {"non_replicated_deduplication_window": 0}
         on = int(self.fsync)
-        return {"ttl_only_drop_parts": 1, "fsync_after_insert": on, "fsync_part_directory": on, **window}
+        return {
+            "min_level_for_wide_part": 1,
+            "ttl_only_drop_parts": 1,
+            "fsync_after_insert": on,
+            "fsync_part_directory": on,
+            **window,
+        }
 
     def physical(self, table: str) -> str:
         """Quoted name of the table that holds the rows: on a cluster each shard has one of its own."""

@@ -86,7 +86,7 @@ class _Connection(Connection):  # type: ignore[misc] # the driver has no types
     def get_block_in_stream(self) -> _Blocks:
         return _Blocks(super().get_block_in_stream().fin, self)
 
-    def send_raw(self, block: bytes) -> None:
+    def send_raw(self, block: Sequence[bytes | memoryview]) -> None:
         """A block that is encoded already."""
         from clickhouse_driver.protocol import ClientPacketTypes
         from clickhouse_driver.varint import write_varint
@@ -96,9 +96,9 @@ class _Connection(Connection):  # type: ignore[misc] # the driver has no types
         write_binary_str("", self.fout)
         if self.server_info.used_revision >= _BLOCK_INFO:
             BlockInfo().write(self.block_out.fout)
-        held = memoryview(block)
-        for at in range(0, len(held), _PIECE):
-            self.block_out.fout.write(bytes(held[at : at + _PIECE]))
+        for piece in block:
+            for at in range(0, len(piece), _PIECE):
+                self.block_out.fout.write(bytes(piece[at : at + _PIECE]))
         self.block_out.finalize()
 
 
@@ -142,7 +142,9 @@ class Wire:
                 elif self._ended(packet):
                     return
 
-    def insert(self, statement: str, settings: Mapping[str, Any], blocks: Sequence[bytes]) -> None:
+    def insert(
+        self, statement: str, settings: Mapping[str, Any], blocks: Sequence[Sequence[bytes | memoryview]]
+    ) -> None:
         """An INSERT with its blocks; :attr:`sent` tells afterwards whether any of them left here."""
         self.sent = False
         with _told(self.endpoint):
