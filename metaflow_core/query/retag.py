@@ -22,7 +22,7 @@ from metaflow_core.model.catalog.values import Table
 __all__ = ["Retold", "Subject", "Tags", "retold", "subjects_of"]
 
 _ADDRESS = ("ip4", "ip6")
-_BESIDE = ("is_ipv4", "server_port", "protocol", "role")
+_BESIDE = ("is_ipv4", "server_port", "protocol", "role", "agent_id")
 _MISSING = ("auto_instance_id", "auto_service_id")
 _GROUP = "universal"
 

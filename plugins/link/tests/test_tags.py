@@ -290,3 +290,77 @@ def _opened(folder: Path) -> Reported:
 
 def _counted(server: Server, stage: str, reason: str) -> int:
     return sum(each.value for each in server.context.counters.samples() if (each.stage, each.reason) == (stage, reason))
+
+
+def test_names_are_told_again_to_who_asks_too_late() -> None:
+    """What was told is kept for a while only, and what is known in any case: a server runs for months."""
+    reported = Reported(None, Counters("c"), DICTIONARIES)
+    many = {HASHED + at: f"p{at}" for at in range(25_000)}
+    reported.take("a", "names", names_batch("gprocess", many, 5), 1)
+    position, _ = reported.names(0)
+    assert len(reported._names) == 10_000
+    assert reported.names(position) == (position, ())
+    again: dict[int, str] = {}
+    for each in reported.names(0)[1]:
+        again |= each.names
+    assert again == many
+    reported.take("a", "names", names_batch("gprocess", {HASHED: "other"}, 6), 2)
+    assert [dict(each.names) for each in reported.names(position)[1]] == [{HASHED: "other"}]
+
+
+async def test_a_tagger_keeps_no_list_of_what_it_told(tmp_path: Path, made: Any) -> None:
+    server = Tagged(tmp_path / "server")
+    tagger = made()
+    tagger.learn([pod("web", "10.0.0.1")])
+    async with running(server):
+        one = agent(tmp_path / "a", server, tagger)
+        async with running(one):
+            await one.forwarder.write(rows("10.0.0.1"))
+            await one.empty()
+            await until(lambda: server.pods() == ["web"])
+            position, first = server.tagger.names(0)
+            assert {"web"} <= {name for each in first for name in each.names.values()}
+            assert server.tagger.names(position) == (position, ())
+            for at in range(2, 6):
+                before = server.tagger.version
+                tagger.revise([], [pod(f"db{at}", f"10.0.0.{at}")])
+                await until(lambda before=before: server.tagger.version > before)
+                server.pods()
+                position, fresh = server.tagger.names(position)
+                told = {name for each in fresh if each.dictionary == "pod" for name in each.names.values()}
+                assert told == {f"db{at}"}
+            # a position that nobody remembers: all of it
+            assert len(server.names("pod")) == 5
+            known = {name for each in server.tagger.names(10**6)[1] for name in each.names.values()}
+            assert {"web", "db2", "db5"} <= known
+
+
+async def test_rows_without_a_batch_are_tagged_by_the_number_of_their_agent(tmp_path: Path, made: Any) -> None:
+    """So are stored rows asked about when an agent's tagger has learnt more; the same address is another pod for another agent."""
+    server = Tagged(tmp_path / "server")
+    ours, theirs = made(name="a"), made(name="b")
+    ours.learn([pod("ours", "10.0.0.1")])
+    theirs.learn([pod("theirs", "10.0.0.1")])
+    async with running(server):
+        one, two = agent(tmp_path / "a", server, ours), agent(tmp_path / "b", server, theirs)
+        async with running(one, two):
+            for each in (one, two):
+                await each.forwarder.write(rows("10.0.0.1"))
+                await each.empty()
+            await until(lambda: sorted(server.pods()) == ["ours", "theirs"])
+            numbers = [batch.data["agent_id"][0].as_py() for batch in server.batches]
+            names = server.pods()
+            stored = rows(
+                "10.0.0.1",
+                "10.0.0.1",
+                "10.0.0.9",
+                "10.0.0.1",
+                agent_id=pa.array([*numbers, numbers[0], 999], pa.uint16()),
+            )
+            data = server.tagger.tag(stored).data
+            assert data["flow_id"].to_pylist() == [1, 2, 3, 4]
+            assert [server.names("pod").get(number, "") for number in data["pod_id_1"].fill_null(0).to_pylist()] == [
+                *names,
+                "",
+                "",
+            ]

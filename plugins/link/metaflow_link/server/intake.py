@@ -69,9 +69,9 @@ class Intake:
             raise NeverStored("malformed", "the batch has no id, or one of more than 512 characters")
         return message
 
-    def name(self, number: int, hostname: str) -> None:
+    def name(self, number: int, hostname: str, agent_id: str) -> None:
         """Rows with this number are of that machine."""
-        self._reported.name_agent(number, hostname)
+        self._reported.name_agent(number, hostname, agent_id)
 
     async def learn(self, agent_id: str, message: Any) -> int:
         """Take in what an agent's taggers know; when this returns it is kept. Returns how many things that are.

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ _AGENTS = "agent"
 _MOST_ENTRIES = 500_000
 _MOST_SOURCES = 20_000
 _MOST_NAMES = 200_000
+_MOST_TOLD = 10_000
+"""Names that are kept in the order in which they came; older ones are told as what they are now."""
 _HISTORY_NS = 3_600_000_000_000
 
 
@@ -59,9 +62,11 @@ class Reported:
         self._lock = threading.Lock()
         self._sources: dict[str, Source] = {}
         self._members: dict[str, set[str]] = {}
-        self._names: list[Names] = []
+        self._names: deque[Names] = deque()
+        self._told = 0
         self._texts: dict[tuple[str, int], str] = {}
-        self._agents: dict[int, str] = {}
+        self._agents: dict[int, tuple[str, str]] = {}
+        self.changes = 0
         self._opened = False
 
     def open(self) -> None:
@@ -160,6 +165,7 @@ class Reported:
         while source.past and source.past[0][0] < now_ns - _HISTORY_NS:
             source.past.popleft()
         source.version += 1
+        self.changes += 1
         return True
 
     def _checked(self, entry: Entry) -> Entry:
@@ -179,15 +185,27 @@ class Reported:
             for old in list(self._texts)[: _MOST_NAMES // 4]:
                 del self._texts[old]
         self._texts[dictionary, number] = text
-        self._names.append(Names(dictionary, {number: text}, valid_from_s))
+        self._tell(Names(dictionary, {number: text}, valid_from_s))
         return True
 
-    def name_agent(self, number: int, hostname: str) -> None:
+    def name_agent(self, number: int, hostname: str, agent: str) -> None:
         """Rows with this number are of an agent on that machine."""
         with self._lock:
-            if number and _AGENTS in self._dictionaries and self._agents.get(number) != hostname:
-                self._agents[number] = hostname
-                self._names.append(Names(_AGENTS, {number: hostname}))
+            known, _ = self._agents.get(number, ("", ""))
+            if number:
+                self._agents[number] = hostname, agent
+            if number and _AGENTS in self._dictionaries and known != hostname:
+                self._tell(Names(_AGENTS, {number: hostname}))
+
+    def agent(self, number: int) -> str:
+        """Whose rows have this number; empty where no agent with it was here since the server started."""
+        return self._agents.get(number, ("", ""))[1]
+
+    def _tell(self, names: Names) -> None:
+        self._names.append(names)
+        self._told += 1
+        if len(self._names) > _MOST_TOLD:
+            self._names.popleft()
 
     def _snapshot(self) -> list[Any]:
         """The same, in as few lines as it takes."""
@@ -208,9 +226,23 @@ class Reported:
         return lines
 
     def names(self, after: int) -> tuple[int, Sequence[Names]]:
-        """Names of numbers after a position."""
+        """Names of numbers after a position; after one that is too old, all that are known."""
         with self._lock:
-            return len(self._names), tuple(self._names[after:])
+            first = self._told - len(self._names)
+            if after >= first:
+                return self._told, tuple(islice(self._names, after - first, None))
+            known: dict[str, dict[int, str]] = {}
+            for (dictionary, number), text in self._texts.items():
+                known.setdefault(dictionary, {})[number] = text
+            if _AGENTS in self._dictionaries:
+                known[_AGENTS] = {number: hostname for number, (hostname, _) in self._agents.items()}
+            # What came last stands behind it with the second from which it is valid.
+            return self._told, (*(Names(dictionary, texts) for dictionary, texts in known.items()), *self._names)
+
+    @property
+    def told(self) -> int:
+        """The position after the last name."""
+        return self._told
 
     def version(self, scope: str) -> int:
         """Grows with every change of a scope."""

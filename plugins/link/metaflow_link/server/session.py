@@ -67,7 +67,7 @@ class Session:
 
     async def _remember(self, agent: Agent) -> None:
         """Before a row carries its number, the number is kept."""
-        self._intake.name(agent.number, agent.hostname)
+        self._intake.name(agent.number, agent.hostname, agent.id)
         if self._agents.has_new_number:
             try:
                 await asyncio.to_thread(self._agents.save)
