@@ -352,3 +352,38 @@ def test_printed_configurations_of_both_halves(tmp_path: Path, words: list[str],
     path = tmp_path / "metaflow.yaml"
     path.write_text(text)
     subprocess.run([sys.executable, "-m", "metaflow_core", "validate", str(path)], check=True)
+
+
+def test_an_agent_loads_nothing_that_only_answers_or_stores(tmp_path: Path) -> None:
+    """It shares its machine with what it watches; of what is installed it loads what it uses."""
+    pytest.importorskip("metaflow_link", reason="metaflow-link is not installed; it joins the halves")
+    script = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules})))\n"
+        "from metaflow_core.cli import main\n"
+        "main()\n"
+    )
+    words = [
+        "agent",
+        "--server",
+        "127.0.0.1:9",
+        "--pcap",
+        str(SHOP),
+        "--data",
+        str(tmp_path),
+        "--for",
+        "1",
+        "--stop-within",
+        "1",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert "MetaFlow agent is up." in done.stdout, done.stderr
+    loaded = set(done.stdout.rpartition("LOADED ")[2].split())
+    assert "metaflow_engine_flow" in loaded
+    unused = {
+        "pandas", "chdb", "duckdb", "sqlalchemy", "clickhouse_sqlalchemy", "clickhouse_connect", "clickhouse_driver", "sqlglot",
+        "starlette", "uvicorn", "kubernetes", "kubernetes_asyncio", "boto3", "httpx", "requests", "textual", "rich", "opentelemetry",
+    }  # fmt: skip
+    assert not loaded & unused

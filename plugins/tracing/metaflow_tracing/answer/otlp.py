@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status, TracesData
 
@@ -76,6 +75,9 @@ def otlp(trace: Trace, words: Vocabulary, trace_id: str) -> TracesData:
 
 def otlp_json(data: TracesData) -> dict[str, Any]:
     """As protobuf's own JSON, which is what Tempo answers: ids in base64, 64-bit numbers as texts."""
+    # with it comes protobuf's own writer of text, which nobody needs before a trace is asked for
+    from google.protobuf.json_format import MessageToDict
+
     found: dict[str, Any] = MessageToDict(data)
     return found
 
