@@ -195,6 +195,38 @@ def test_fragments_that_never_come_together_are_counted(tmp_path: Path) -> None:
     assert [(row["packet_tx"], row["l3_byte_tx"], row["protocol"]) for row in headless[0]] == [(2, 1528, "UDP")]
 
 
+def test_what_two_captures_see_is_one_connection(tmp_path: Path) -> None:
+    """The hosts of a client and of a server, 3 ms apart, were both captured: nobody sent anything twice."""
+    frames = web()
+    late = 3 * 10**6
+    at_client = [frame.later(late) if is_back(frame.data) else frame for frame in frames]
+    at_server = [frame if is_back(frame.data) else frame.later(late) for frame in frames]
+    paths = [tmp_path / "client.pcap", tmp_path / "server.pcap"]
+    for path, seen in zip(paths, (at_client, at_server), strict=True):
+        path.write_bytes(pcap_bytes(sorted(seen, key=lambda frame: frame.time_ns)))
+    capture = mf.read_pcap([str(path) for path in paths])
+    alone = mf.read_pcap(str(paths[0]))
+    columns = ("packet_tx", "packet_rx", "byte_rx", "retrans_tx", "retrans_rx", "ooo_rx", "syn_count", "close_type")
+    both, one = ([[row[name] for name in columns] for row in rows(each)] for each in (capture, alone))
+    assert both == one
+    assert len(capture.table("l7_flow_log").to_arrow()) == 1
+
+
+def test_a_mirror_that_sees_packets_twice(tmp_path: Path) -> None:
+    frames = [copy for frame in web() for copy in (frame, frame.later(20_000))]
+    path = tmp_path / "mirror.pcap"
+    path.write_bytes(pcap_bytes(frames))
+    (row,) = rows(mf.read_pcap(str(path)))
+    assert (row["packet_tx"], row["packet_rx"], row["retrans_syn"], row["retrans_rx"]) == (10, 6, 1, 2)
+    (row,) = rows(mf.read_pcap(str(path), options={"engines": {"flow": {"options": {"duplicate_ms": 10}}}}))
+    assert (row["packet_tx"], row["packet_rx"], row["retrans_syn"], row["retrans_rx"]) == (5, 3, 0, 0)
+
+
+def rows(capture: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = capture.table("l4_flow_log").to_arrow().to_pylist()
+    return found
+
+
 def test_segments_larger_than_the_wire_allows(tmp_path: Path) -> None:
     """Jumbo frames, and what a card cuts later (TSO; beyond 64 KiB the IP length is 0)."""
     lengths = [8_900, 60_000, 180_000]
