@@ -58,37 +58,43 @@ fn write_column(column: &Column, at: usize, out: &mut Vec<u8>) {
         }
         buffer(out, at, 0, |out| out.extend_from_slice(map.bytes()));
     }
-    let offsets =
-        |values: &[i32], out: &mut Vec<u8>| values.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
     match &column.data {
         Data::U8(v) => buffer(out, at, 1, |out| out.extend_from_slice(v)),
-        Data::U16(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
-        Data::U32(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
-        Data::U64(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
-        Data::I32(v) => buffer(out, at, 1, |out| offsets(v, out)),
-        Data::I64(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
-        Data::F64(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()))),
+        Data::U16(v) => buffer(out, at, 1, |out| numbers(v, out, |v| v.to_le_bytes())),
+        Data::U32(v) => buffer(out, at, 1, |out| numbers(v, out, |v| v.to_le_bytes())),
+        Data::U64(v) => buffer(out, at, 1, |out| numbers(v, out, |v| v.to_le_bytes())),
+        Data::I32(v) => buffer(out, at, 1, |out| numbers(v, out, |v| v.to_le_bytes())),
+        Data::I64(v) => buffer(out, at, 1, |out| numbers(v, out, |v| v.to_le_bytes())),
+        Data::F64(v) => buffer(out, at, 1, |out| numbers(v, out, |v| v.to_le_bytes())),
         Data::Bool(v) => buffer(out, at, 1, |out| out.extend_from_slice(v.bytes())),
-        Data::Fixed16(v) => buffer(out, at, 1, |out| v.iter().for_each(|v| out.extend_from_slice(v))),
+        Data::Fixed16(v) => buffer(out, at, 1, |out| out.extend_from_slice(v.as_flattened())),
         Data::Utf8(v) => {
-            buffer(out, at, 1, |out| offsets(&v.offsets, out));
+            buffer(out, at, 1, |out| numbers(&v.offsets, out, |v| v.to_le_bytes()));
             buffer(out, at, 2, |out| out.extend_from_slice(&v.bytes));
         }
         Data::Dict(v) => {
-            buffer(out, at, 1, |out| offsets(&v.indices, out));
-            buffer(out, at, 2, |out| offsets(&v.values.offsets, out));
+            buffer(out, at, 1, |out| numbers(&v.indices, out, |v| v.to_le_bytes()));
+            buffer(out, at, 2, |out| numbers(&v.values.offsets, out, |v| v.to_le_bytes()));
             buffer(out, at, 3, |out| out.extend_from_slice(&v.values.bytes));
         }
         Data::ListUtf8(list, items) => {
-            buffer(out, at, 1, |out| offsets(list, out));
-            buffer(out, at, 2, |out| offsets(&items.offsets, out));
+            buffer(out, at, 1, |out| numbers(list, out, |v| v.to_le_bytes()));
+            buffer(out, at, 2, |out| numbers(&items.offsets, out, |v| v.to_le_bytes()));
             buffer(out, at, 3, |out| out.extend_from_slice(&items.bytes));
         }
         Data::ListF64(list, items) => {
-            buffer(out, at, 1, |out| offsets(list, out));
-            buffer(out, at, 2, |out| items.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())));
+            buffer(out, at, 1, |out| numbers(list, out, |v| v.to_le_bytes()));
+            buffer(out, at, 2, |out| numbers(items, out, |v| v.to_le_bytes()));
         }
     }
+}
+
+/// Appends numbers by one loop over room that is there already, which becomes a copy; appending each looks for room each time.
+fn numbers<T: Copy, const N: usize>(values: &[T], out: &mut Vec<u8>, bytes: impl Fn(T) -> [u8; N]) {
+    let start = out.len();
+    out.resize(start + values.len() * N, 0);
+    let room = out.get_mut(start..).unwrap_or_default();
+    room.chunks_exact_mut(N).zip(values).for_each(|(slot, value)| slot.copy_from_slice(&bytes(*value)));
 }
 
 fn buffer(out: &mut Vec<u8>, column: usize, slot: usize, fill: impl FnOnce(&mut Vec<u8>)) {

@@ -208,11 +208,13 @@ impl Batch {
             self.bytes.extend_from_slice(&[0; BATCH_HEADER - 4]);
             self.size += BATCH_HEADER;
         }
-        let pad = payload.len().wrapping_neg() & 7;
+        // Room once, and padding of a length that is known: in WebAssembly a copy of any other is a call out of the module.
+        self.bytes.reserve(SEGMENT_HEADER + payload.len() + 8);
         self.bytes.extend_from_slice(&head.encode(payload.len()));
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
-        self.bytes.extend_from_slice(&[0; 8][..pad]);
+        self.bytes.extend_from_slice(&[0; 8]);
+        self.bytes.truncate(start + payload.len().next_multiple_of(8));
         self.note(head, start, payload.len());
         let count = (self.segments.len() as u32).to_le_bytes();
         self.bytes[4..8].copy_from_slice(&count);
