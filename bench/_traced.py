@@ -20,6 +20,7 @@ from metaflow_core.testing import free_port
 
 TIERS = Path(__file__).parent / "tiers"
 _ID = re.compile(r"id-[0-9a-f]{12}")
+DATABASES = ("go", "redis-server", "mariadbd", "mariadb-install-db", "setpriv")
 _NAMED = ("request_resource", "endpoint", "request_type")
 
 
@@ -111,6 +112,53 @@ class Stage:
         self.ports.append(int(line))
         return f"{environment.get('HOST', '127.0.0.1')}:{line}"
 
+    def mariadb(self) -> str:
+        """Start MariaDB; what Go's driver calls its place."""
+        port, data = free_port(), self.folder / "mariadb"
+        make = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=root", "--skip-test-db"]
+        subprocess.run([*make, "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+        words = [
+            "mariadbd",
+            "--no-defaults",
+            "--user=root",
+            f"--datadir={data}",
+            f"--port={port}",
+            "--bind-address=127.0.0.1",
+        ]
+        self.stack.enter_context(running([*words, f"--socket={self.folder}/mariadb.socket"], port))
+        self.ports.append(port)
+        return f"mysql:root@tcp(127.0.0.1:{port})/mysql"
+
+    def postgresql(self) -> str:
+        """Start PostgreSQL, which refuses to run as root; what Go's driver calls its place."""
+        port, home = free_port(), Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        shutil.chown(home, "nobody")
+        options = [
+            "-c",
+            "fsync=off",
+            "-c",
+            f"port={port}",
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            f"unix_socket_directories={home}",
+        ]
+        binaries = max(Path("/usr/lib/postgresql").glob("*/bin"))
+        make = [str(binaries / "initdb"), "-D", str(home / "data"), "-U", "postgres", "--auth=trust", "-N"]
+        subprocess.run(make, user="nobody", cwd=home, check=True, capture_output=True)
+        words = [
+            "setpriv",
+            "--reuid=nobody",
+            "--clear-groups",
+            str(binaries / "postgres"),
+            "-D",
+            str(home / "data"),
+            *options,
+        ]
+        self.stack.enter_context(running(words, port))
+        self.ports.append(port)
+        return f"postgres:postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable"
+
     def redis(self) -> str:
         """Start Redis; its place."""
         port = free_port()
@@ -189,6 +237,19 @@ def in_go(headers: str) -> Build:
     return build
 
 
+def with_drivers(how: str) -> Build:
+    """A front in Go that asks another tier, Redis, MariaDB and PostgreSQL."""
+
+    def build(stage: Stage) -> str:
+        program, truth = str(stage.folder / "drivers"), str(stage.truth)
+        subprocess.run(["go", "build", "-o", program, "."], cwd=TIERS / "drivers", check=True)
+        back = stage.tier([program, truth, "own"])
+        places = [f"http:{back}", f"redis:{stage.redis()}", stage.mariadb(), stage.postgresql()]
+        return stage.tier([program, truth, how, *places])
+
+    return build
+
+
 def in_node(headers: str) -> Build:
     """Three tiers in Node.js."""
     return chain(lambda truth, *behind: ["node", str(TIERS / "tier.js"), truth, headers, *behind])
@@ -210,7 +271,13 @@ SCENARIOS = (
     Scenario("asyncio, one client", chain(python("loop.py", "none")), clients=1, each=20),
     Scenario("asyncio, b3", chain(python("loop.py", "b3")), headers="b3", certain=True),
     Scenario("gRPC streams", grpc_front, clients=8, over="grpc"),
-    Scenario("Go", in_go("none"), needs=("go",)),
+    Scenario("Go", in_go("none"), certain=True, needs=("go",)),
+    Scenario("Go, connections kept", in_go("none"), certain=True, over="kept", needs=("go",)),
+    Scenario("Go, drivers", with_drivers("own"), certain=True, over="kept", needs=DATABASES),
+    Scenario("Go, drivers, one client", with_drivers("own"), clients=1, each=50, certain=True, over="kept", needs=DATABASES),
+    Scenario("Go, drivers, a goroutine for each call", with_drivers("fan"), needs=DATABASES),
+    Scenario("Go, drivers, a goroutine for each call, kept", with_drivers("fan"), over="kept", needs=DATABASES),
+    Scenario("Go, drivers, after the answer", with_drivers("late"), over="kept", needs=DATABASES),
     Scenario("Go, b3", in_go("b3"), headers="b3", certain=True, needs=("go",)),
     Scenario("Node.js", in_node("none"), needs=("node",)),
     Scenario("Node.js, b3", in_node("b3"), headers="b3", certain=True, needs=("node",)),
@@ -229,7 +296,7 @@ async def rows_of(clients: Sequence[str], config: dict[str, Any]) -> Any:
         {
             "collectors": {"ebpf": config},
             "storages": {"memory": {}},
-            "pipelines": {"live": {"collectors": ["ebpf"], "parsers": ["http", "http2", "redis"], "storages": ["memory"]}},
+            "pipelines": {"live": {"collectors": ["ebpf"], "parsers": ["http", "http2", "redis", "mysql", "postgresql"], "storages": ["memory"]}},
         },
         autoload=True,
     )  # fmt: skip

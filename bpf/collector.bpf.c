@@ -15,6 +15,7 @@
 #include "maps.h"
 #include "sockets.h"
 #include "threads.h"
+#include "routines.h"
 #include "emit.h"
 #include "calls.h"
 #include "ring.h"
@@ -132,4 +133,5 @@ PROGRAM("uprobe/write_leave", tls_write_leave)(struct pt_regs *ctx) { return tls
 PROGRAM("uprobe/go_write", go_write_enter)(struct pt_regs *ctx) { return go_enter(GO_ROUTINE(ctx), GO_1(ctx), GO_2(ctx), OUT); }
 PROGRAM("uprobe/go_read", go_read_enter)(struct pt_regs *ctx) { return go_enter(GO_ROUTINE(ctx), GO_1(ctx), GO_2(ctx), IN); }
 PROGRAM("uprobe/go_write_leave", go_write_leave)(struct pt_regs *ctx) { return go_leave(GO_ROUTINE(ctx), GO_1(ctx), OUT); }
+PROGRAM("uprobe/go_asks", go_asks_enter)(struct pt_regs *ctx) { return go_asks(GO_1(ctx)); }
 PROGRAM("uprobe/go_read_leave", go_read_leave)(struct pt_regs *ctx) { return go_leave(GO_ROUTINE(ctx), GO_1(ctx), IN); }

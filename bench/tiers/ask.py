@@ -1,6 +1,6 @@
 """Clients: each asks a tier some times, one request after the other, each with an id of its own.
 
-python ask.py HOST:PORT CLIENTS EACH HEADERS [grpc]
+python ask.py HOST:PORT CLIENTS EACH HEADERS [http | kept | grpc]
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ PLACE, CLIENTS, EACH, HEADERS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]),
 failed: list[BaseException] = []
 
 
-def over_http() -> None:
-    """A connection for each request."""
+def over_http(*, kept: bool = False) -> None:
+    """A connection for each request, or one for all."""
+    connection = http.client.HTTPConnection(PLACE, timeout=60)
     for _ in range(EACH):
         trace = os.urandom(16).hex()
         extra = {"X-B3-TraceId": trace, "X-B3-SpanId": os.urandom(8).hex()} if HEADERS == "b3" else {}
-        connection = http.client.HTTPConnection(PLACE, timeout=60)
         connection.request("GET", f"/id-{os.urandom(6).hex()}", headers=extra)
         answer = connection.getresponse()
         answer.read()
         if answer.status != 200:
             raise RuntimeError(f"{PLACE} answered {answer.status}")
-        connection.close()
+        if not kept:
+            connection.close()
+    connection.close()
 
 
 def over_grpc() -> None:
@@ -42,7 +44,7 @@ def over_grpc() -> None:
 def run() -> None:
     """One client."""
     try:
-        over_grpc() if sys.argv[5:] == ["grpc"] else over_http()
+        over_grpc() if sys.argv[5:] == ["grpc"] else over_http(kept=sys.argv[5:] == ["kept"])
     except BaseException as error:
         failed.append(error)
 

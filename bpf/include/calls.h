@@ -146,7 +146,9 @@ INLINE void emit_data(struct config *conf, struct scratch *s, struct task_struct
 		flags |= FLAG_CIPHERTEXT;
 		s->head.trace_id = 0;
 	} else {
-		s->head.trace_id = trace_of(conf, thread, who, c, direction, call->time, &flags);
+		struct worker by = { .state = thread, .who = who };
+		find_worker(conf, &by, c, direction, &flags);
+		s->head.trace_id = trace_of(conf, by.state, by.who, c, direction, call->time, &flags);
 	}
 	s->head.time_ns = s->head.enter_ns = call->time;
 	s->head.source = SOURCE_SYSCALL;

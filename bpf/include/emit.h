@@ -32,7 +32,7 @@ INLINE void fill(struct segment *to, struct connection *c)
 {
 	to->role = c->role;
 	to->socket_id = c->id;
-	to->coroutine_id = 0;
+	to->coroutine_id = c->routine;
 	to->cgroup_id = c->cgroup_id;
 	to->pid = c->pid;
 	to->tid = c->tid;

@@ -73,4 +73,37 @@ INLINE int go_leave(u64 routine, s64 result, u8 direction)
 	if (result <= 0 || result > 0x7fffffff) return 0;
 	return tls_emit(conf, task, &call, &session, who, direction, result);
 }
+
+/* net/http's client, before it hands a request to the goroutines of a connection: it is the one that asks. */
+INLINE int go_asks(u64 connection)
+{
+	struct task_struct *task = CURRENT_TASK();
+	u64 who = WHO(task), g, number, fd;
+	u32 pid = who >> 32;
+	struct config *conf = configuration();
+	struct runtime *is = MAP_GET(coroutine_processes, &pid);
+	struct routine_key key = { .pid = pid };
+	struct peer nobody = {};
+	struct held at = {};
+	struct connection *c;
+
+	if (!conf || !is || !is->number || !process_passes(conf, pid)) return 0;
+	g = running_routine(is);
+	number = number_at(g, is->number);
+	if (!number) return 0;
+	/* persistConn{..., conn net.Conn, tlsState *tls.ConnectionState}: a *tls.Conn where there is a state, else a *net.TCPConn */
+	if (number_at(connection, is->connection + 16)) fd = go_descriptor(number_at(connection, is->connection + 8));
+	else fd = go_descriptor(connection + is->connection);
+	if (fd > 0x7fffffff || !socket_at(conf, task, fd, &at) || at.protocol != TCP) {
+		count(COUNT_ASKER_NO_SOCKET, 1);
+		return 0;
+	}
+	c = connection_of(conf, &at, &nobody, bpf_ktime_get_ns());
+	if (!c || !ports_pass(conf, c)) return 0;
+	key.number = number;
+	key.generation = is->generation;
+	if (!state_of(is, &key, g, 1)) return 0;
+	c->asker = number;
+	return 0;
+}
 #endif

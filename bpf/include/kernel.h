@@ -49,7 +49,8 @@ struct file { void *f_op; void *private_data; struct count f_count; struct file_
 struct list_head { struct list_head *next; };
 struct fdtable { u32 max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
-struct task_struct { struct files_struct *files; s32 pid; s32 tgid; struct task_struct *group_leader; u64 start_boottime; u64 real_start_time; char comm[16]; };
+struct thread_struct { u64 fsbase; };
+struct task_struct { struct files_struct *files; s32 pid; s32 tgid; struct task_struct *group_leader; u64 start_boottime; u64 real_start_time; char comm[16]; struct thread_struct thread; };
 /* of kernels with io_uring; a request holds what it is about in a structure of its operation, which begins where it begins */
 struct io_kiocb { struct file *file; u8 opcode; };
 struct io_sr_msg { void *buf; u32 done_io; u32 msg_flags; };

@@ -50,18 +50,10 @@ INLINE void read_notes(struct thread *thread, u64 who)
 	thread->unanswered = thread->unanswered > left ? thread->unanswered - left : 1;
 }
 
-/* A process that runs many coroutines on its threads: what a thread did before says nothing about what it does next. */
-INLINE int has_coroutines(struct config *conf, u64 who)
-{
-	u32 pid = who >> 32;
-	return conf->check_coroutines && MAP_GET(coroutine_processes, &pid);
-}
-
 INLINE u64 trace_of(struct config *conf, struct thread *thread, u64 who, struct connection *with, u8 direction, u64 now, u8 *flags)
 {
 	u64 id = 0;
 
-	if (has_coroutines(conf, who)) *flags |= FLAG_CONCURRENT;
 	if (direction == OUT) {
 		if (with->role == ROLE_SERVER) answered(with, thread, who, now);
 		if (now < thread->concurrent_until) *flags |= FLAG_CONCURRENT;

@@ -78,6 +78,7 @@ INLINE struct tls_scratch *claim(void)
 INLINE int tls_emit(struct config *conf, struct task_struct *task, struct tls_call *call, struct tls_session *session, u64 who, u8 direction, u32 wire)
 {
 	struct thread *thread = thread_of(task, who, 1);
+	struct worker by = { .state = thread, .who = who };
 	struct peer nobody = {};
 	struct held at = {};
 	struct connection *c;
@@ -96,7 +97,8 @@ INLINE int tls_emit(struct config *conf, struct task_struct *task, struct tls_ca
 	}
 	s = &slot->s;
 	c->tls = 1;
-	s->head.trace_id = trace_of(conf, thread, who, c, direction, now, &flags);
+	find_worker(conf, &by, c, direction, &flags);
+	s->head.trace_id = trace_of(conf, by.state, by.who, c, direction, now, &flags);
 	s->head.time_ns = direction == OUT ? call->time : now;
 	s->head.enter_ns = call->time;
 	s->head.source = call->source;

@@ -95,6 +95,8 @@ struct connection {
 	u8 asked, tls, plain, closed; /* closed: bit of each direction */
 	u64 process_start, cgroup_id, uid_gid;
 	char comm[16];
+	u64 routine, asker; /* the goroutine whose bytes were last moved; the one that had a request sent */
+	u32 helper[2]; /* goroutines that read and write for the asker */
 };
 
 /* When a thread's call began that sends. Threads share a place when their numbers end in the same bits: one of them then is given the time
@@ -110,9 +112,16 @@ struct thread {
 	u64 trace_id, socket_id, concurrent_until, changed;
 	u64 tls_sk;
 	u32 tls_seq, unanswered;
-	u8 direction, answered, pad[6];
+	u8 direction, answered, received, pad[5]; /* received: requests in its life, counted for goroutines alone */
+	u64 next[2]; /* a goroutine with a number of this range was started after the last request */
 	struct tls_call tls;
 };
+
+/* A program that runs many coroutines on its threads, as user space found it: where the running one is told relative to the base of
+ * thread-local storage, and where members stand. No `number`: of this version that is not known. Processes are given
+ * numbers of earlier ones, and so are goroutines: `generation` tells them apart. */
+struct runtime { s64 local; u32 number, creator, connection, processor, next, generation; };
+struct routine_key { u64 number; u32 pid, generation; };
 struct tls_key { u64 session; u32 pid, pad; };
 struct tls_session { struct sock *sk; u32 write_seq, read_seq; u32 by_call, pad; };
 struct tls_load { u64 calls; };
@@ -131,7 +140,7 @@ enum { PROCESS_EXEC, PROCESS_EXIT };
 enum {
 	COUNT_CALLS, COUNT_RECORDS, COUNT_BYTES, COUNT_RING_FULL, COUNT_CALLS_FULL, COUNT_SOCKETS_FULL, COUNT_UNREADABLE,
 	COUNT_CIPHERTEXT, COUNT_TLS_CALLS, COUNT_TLS_NO_SOCKET, COUNT_MESSAGES_CUT, COUNT_FILTERED, COUNT_CONCURRENT,
-	COUNT_RETRANSMITS, COUNT_PROCESS_FULL, COUNT_IO_URING, COUNT_OWN, COUNTERS
+	COUNT_RETRANSMITS, COUNT_PROCESS_FULL, COUNT_IO_URING, COUNT_OWN, COUNT_ASKER_NO_SOCKET, COUNTERS
 };
 struct counts { u64 of[COUNTERS], last_id, queued; }; /* queued: bytes since user space was woken */
 #endif

@@ -105,7 +105,7 @@ class Probes:
         wanted: dict[tuple[str, bool], list[int]] = {}
         # returns first: an entry whose return is not seen would be taken for a call that still runs
         for place in places:
-            for offset in place.returns or (place.offset,):
+            for offset in (place.returns or (place.offset,)) if place.point.leave else ():
                 wanted.setdefault((place.point.leave, not place.returns), []).append(offset)
         for place in places:
             wanted.setdefault((place.point.enter, False), []).append(place.offset)

@@ -67,4 +67,9 @@ class EbpfConfig(Config):
         description="The drain is woken when this much is queued (at most a quarter of the ring), and looks every tick_ms anyway; 0: at each record.",
     )
     tick_ms: int = Field(100, ge=5, le=1000, description="How long a record may wait for others, in milliseconds.")
+    goroutines: bool = Field(
+        True,
+        description="Tell the goroutines of Go programs (1.18 to 1.26) apart, and with one probe which of them sends a request through net/http's client; "
+        "without, only headers link what Go programs do.",
+    )
     tls: TlsConfig = Field(default_factory=TlsConfig, description="Plain text of TLS connections.")

@@ -26,6 +26,7 @@ COUNTERS: tuple[tuple[str, str, str], ...] = (
     ("dropped", "process_ring_full", "events"),
     ("left_out", "io_uring", "calls"),
     ("self_check", "seen", "calls"),
+    ("dropped", "go_client_socket_unknown", "calls"),
 )
 
 ALLOW, DENY = 1, 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["GO", "LIBRARIES", "SPARED", "TRACEPOINTS", "LibraryPoint", "Tracepoint"]
+__all__ = ["GO", "GO_ASKS", "LIBRARIES", "SPARED", "TRACEPOINTS", "LibraryPoint", "Tracepoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,15 @@ SPARED: frozenset[str] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class LibraryPoint:
-    """A function of a TLS library with the programs at its entry and its return."""
+    """A function of a library with the programs at its entry and its return (empty: none)."""
 
     function: str
     enter: str
     leave: str
 
+
+# where net/http's client hands a request to the goroutines of a connection
+GO_ASKS = LibraryPoint("net/http.(*persistConn).roundTrip", "go_asks_enter", "")
 
 GO: dict[str, LibraryPoint] = {
     item.function: item

@@ -175,15 +175,18 @@ class Session:
         raw = self.loaded.maps["config"].lookup(_ZERO)
         return ProgramConfig.self_pid_of(raw) if raw else 0
 
-    def runs_coroutines(self, pid: int) -> None:
-        """What a thread of this process did before says nothing about what it does next: its records are marked."""
+    def runs_coroutines(self, pid: int, runtime: bytes) -> None:
+        """What a thread of this process did before says nothing about what it does next: goroutines are told apart, or its records are marked.
+
+        :param runtime: ``struct runtime``; zeros where nothing is known.
+        """
         config = self.loaded.maps["config"]
         if not self._coroutines:
             raw = config.lookup(_ZERO)
             if raw:
                 config.update(_ZERO, ProgramConfig.with_coroutines(raw))
         self._coroutines.add(pid)
-        self.loaded.maps["coroutine_processes"].update(struct.pack("<I", pid), struct.pack("<I", 1))
+        self.loaded.maps["coroutine_processes"].update(struct.pack("<I", pid), runtime)
 
     def forget_coroutines(self, pid: int) -> None:
         """The process ended; its number may be given to another."""

@@ -14,6 +14,7 @@ from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_collector_ebpf.layout import COUNTERS, EXIT, position
 from metaflow_collector_ebpf.looking import Eyes
 from metaflow_collector_ebpf.processes import Process, list_pids, read_process
+from metaflow_collector_ebpf.routines.following import Routines
 from metaflow_collector_ebpf.session import Session
 from metaflow_collector_ebpf.tls.libraries import LibraryFinder
 from metaflow_collector_ebpf.tls.probing import TlsProbing
@@ -54,6 +55,7 @@ class Watch:
         self._loads_at = time.monotonic()
         self._tls: TlsProbing | None = None
         self._finder = LibraryFinder()
+        self._routines: Routines | None = None
         self._thread = threading.Thread(target=self._run, name="metaflow-ebpf-watch", daemon=True)
 
     def start(self) -> None:
@@ -61,9 +63,19 @@ class Watch:
 
         The first look sets the TLS probes, so that what starts after the collector is seen from its first byte.
         """
+        probes, refused = self._find_probes()
+        self._routines = Routines(
+            self._session,
+            probes,
+            self._finder,
+            lambda stage, value, reason: self._counters.add(stage, value, reason=reason, unit="processes"),
+            self._logger,
+            enabled=self._config.goroutines,
+        )
         if self._config.tls.enabled:
             try:
-                probes = Probes(self._session.loaded.programs)
+                if probes is None:
+                    raise OSError(refused)
                 self._tls = TlsProbing(
                     self._config.tls,
                     probes,
@@ -76,6 +88,12 @@ class Watch:
                 self._session.notes.append(f"TLS stays closed: this kernel sets no user probes ({error})")
         self._look_at_everything()
         self._thread.start()
+
+    def _find_probes(self) -> tuple[Probes | None, str]:
+        try:
+            return Probes(self._session.loaded.programs), ""
+        except (OSError, ValueError) as error:
+            return None, str(error)
 
     def tell(self, events: bytes) -> None:
         """Processes that began or ended, from the drain's thread; never waits."""
@@ -91,6 +109,8 @@ class Watch:
             self._thread.join()
         if self._tls:
             self._tls.stop()
+        if self._routines:
+            self._routines.stop()
         self._count()
 
     def _run(self) -> None:
@@ -149,8 +169,8 @@ class Watch:
         self._known[pid] = (process, due)
         if self._session.rules.follows_processes:
             self._session.rules.seen(process)
-        if not known and self._finder.runs_coroutines(pid):
-            self._session.runs_coroutines(pid)
+        if not known and self._routines:
+            self._routines.seen(process)
         if self._tls:
             self._tls.seen(process)
 
@@ -158,7 +178,8 @@ class Watch:
         self._known.pop(pid, None)
         self._loads.pop(pid, None)
         self._session.rules.gone(pid)
-        self._session.forget_coroutines(pid)
+        if self._routines:
+            self._routines.gone(pid)
         if self._tls:
             self._tls.gone(pid)
 

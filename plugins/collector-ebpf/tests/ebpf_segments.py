@@ -25,6 +25,7 @@ class Segment:
     enter_ns: int
     socket_id: int
     trace_id: int
+    coroutine_id: int
     cgroup_id: int
     pid: int
     tid: int
@@ -60,7 +61,7 @@ class Segment:
 def read_block(data: bytes) -> Iterator[Segment]:
     at = 0
     while at < len(data):
-        (size, kind, direction, role, flags, time_ns, enter_ns, socket_id, trace_id, _, cgroup_id, pid, tid, netns, tcp_seq, wire_len,
+        (size, kind, direction, role, flags, time_ns, enter_ns, socket_id, trace_id, coroutine_id, cgroup_id, pid, tid, netns, tcp_seq, wire_len,
          cap_len, cap_seq, local_port, remote_port, family, protocol, source, _, rtt_us, local, remote, comm, uid_gid,
          start) = _HEADER.unpack_from(data, at)  # fmt: skip
         assert size % 8 == 0
@@ -68,8 +69,8 @@ def read_block(data: bytes) -> Iterator[Segment]:
         assert cap_len <= size - 160
         width = 4 if family == 4 else 16
         yield Segment(
-            kind, direction, role, flags, time_ns, enter_ns, socket_id, trace_id, cgroup_id, pid, tid, netns, tcp_seq, wire_len,
-            cap_len, cap_seq, local_port, remote_port, family, protocol, source, rtt_us,
+            kind, direction, role, flags, time_ns, enter_ns, socket_id, trace_id, coroutine_id, cgroup_id, pid, tid, netns, tcp_seq,
+            wire_len, cap_len, cap_seq, local_port, remote_port, family, protocol, source, rtt_us,
             str(ipaddress.ip_address(local[:width])), str(ipaddress.ip_address(remote[:width])),
             comm.split(b"\0")[0].decode(errors="replace"), uid_gid & 0xFFFFFFFF, start, data[at + 160 : at + 160 + cap_len],
         )  # fmt: skip

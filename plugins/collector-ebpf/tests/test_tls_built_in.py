@@ -87,8 +87,14 @@ def test_go(everything: Watching, certificate: Certificate, go_program: Path) ->
     assert {item.source for item in found if item.pid == server.pid} == {3}
     assert both_ends_agree(found, client.pid, server.pid, 0)
     assert both_ends_agree(found, client.pid, server.pid, 1)
-    # goroutines change threads: nothing may be concluded from what a thread did before
-    assert all(item.flags & CONCURRENT for item in found if item.pid == server.pid)
+    # goroutines change threads: each is told by its number, and a connection is served by one
+    served = [item for item in found if item.pid == server.pid]
+    assert not any(item.flags & CONCURRENT for item in served)
+    assert {
+        len({item.coroutine_id for item in served if item.socket_id == socket})
+        for socket in {item.socket_id for item in served}
+    } == {1}
+    assert all(item.coroutine_id for item in served)
 
 
 def wait_until_probed(watch: Watching, pid: int) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import pytest
 
 APPS = Path(__file__).parent / "apps"
 
@@ -27,8 +30,20 @@ def program(words: Sequence[str], port: int = 0) -> Iterator[subprocess.Popen[st
             process.stdout.close()
 
 
+def made_of_go(folder: Path) -> str:
+    """The Go tier, stripped as programs are delivered."""
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    if go is None:
+        pytest.skip("go is not installed (Debian: golang-go)")
+    out = str(folder / "gotier")
+    words = [go, "build", "-ldflags", "-s -w", "-o", out, str(APPS / "gotier.go")]
+    subprocess.run(words, check=True, timeout=600, env={**os.environ, "GO111MODULE": "off"})
+    return out
+
+
 def _tier(stack: ExitStack, app: str, headers: str, behind: Sequence[int]) -> int:
-    process = stack.enter_context(program([sys.executable, str(APPS / app), headers, *map(str, behind)]))
+    words = [sys.executable, str(APPS / app)] if app.endswith(".py") else [app]
+    process = stack.enter_context(program([*words, headers, *map(str, behind)]))
     assert process.stdout is not None
     return int(process.stdout.readline())
 

@@ -137,7 +137,31 @@ class TestThread(LinkRuleContract):
                 served,
                 span("c-p", 70, 80, FROM_B, C, syscall_trace_id_request=8, syscall_trace_id_response=9, process_id_0=7),
             ),
+            *((self.by(40, l7_protocol=20), self.sent_by(other)) for other in (40, 41)),
+            (self.by(40, l7_protocol=21), self.sent_by(40)),
         ]
+
+    @staticmethod
+    def by(routine: int, **columns: Any) -> LinkSpan:
+        """What a goroutine served."""
+        return span("s-p", 10, 90, syscall_trace_id_request=5, syscall_coroutine_1=routine, process_id_1=7, **columns)
+
+    @staticmethod
+    def sent_by(routine: int) -> LinkSpan:
+        """What one sent."""
+        columns = {"syscall_trace_id_request": 5, "syscall_coroutine_0": routine, "process_id_0": 7}
+        return span("c-p", 20, 30, FROM_B, C, **columns)
+
+    def test_a_goroutine_that_another_started_is_likely_and_no_more(self) -> None:
+        rule = load_rules()["thread"]
+        same = rule.judge(self.by(40), self.sent_by(40), 0)
+        started = rule.judge(self.by(40), self.sent_by(41), 0)
+        assert same.confidence > 0.95
+        assert same.matched[-1].first == "syscall_coroutine_1"
+        assert 0.5 < started.confidence < 0.9
+        many = rule.judge(self.by(40, l7_protocol=21), self.sent_by(41), 0)
+        assert not many.accepts
+        assert "many streams" in many.reason
 
     def apart(self) -> list[tuple[LinkSpan, LinkSpan]]:
         served = span("s-p", 10, 90, syscall_trace_id_request=5, syscall_trace_id_response=9, process_id_1=7)
@@ -148,6 +172,7 @@ class TestThread(LinkRuleContract):
             (served, span("c-p", 20, 30, agent=2, process_id_0=7, **call)),
             (span("s-p", 10, 90, syscall_trace_id_request=0), span("c-p", 20, 30, syscall_trace_id_request=0)),
             (served, span("s-p", 20, 30, process_id_1=7, **call)),
+            (self.by(40, l7_protocol=21), self.sent_by(41)),
         ]
 
 

@@ -20,7 +20,7 @@ from metaflow_tracing.assembly.assemble import assemble_all
 from metaflow_tracing.assembly.trace import Trace
 from metaflow_tracing.rules.load import load_rules
 from metaflow_tracing.spans import spans_of
-from programs import ask_all, three_tiers
+from programs import ask_all, made_of_go, three_tiers
 
 import metaflow_core as mf
 from metaflow_core.api import Kind
@@ -96,9 +96,9 @@ def ebpf(ports: tuple[int, ...]) -> Watch:
 
 
 async def watched(
-    app: str, headers: str, clients: int, each: int, rows_each: int
+    app: str, headers: str, clients: int, each: int, rows_each: int, how: str = ""
 ) -> tuple[int, tuple[int, int, int], list[Trace]]:
-    with three_tiers(app, headers) as (front, middle, back):
+    with three_tiers(app, how or headers) as (front, middle, back):
         watch = ebpf((front, middle, back))
         counts: list[int] = []
         try:
@@ -122,6 +122,29 @@ async def test_threads_under_32_clients() -> None:
     assert len(whole) == count
     kinds = {node.edge.kind for trace in traces for node in trace.nodes if node.edge}
     assert kinds <= {"tcp_seq", "thread", "thread_chain"}
+
+
+async def test_goroutines_under_32_clients(tmp_path: Path) -> None:
+    """The same in Go, where goroutines change threads and others write for them: each call is linked, without a header."""
+    app = made_of_go(tmp_path)
+    count, (right, wrong, missing), traces = await watched(app, "none", 32, 4, 7, "own")
+    assert wrong == 0
+    assert missing == 0
+    assert right == count * 3
+    reasons = {node.edge.reason for trace in traces for node in trace.nodes if node.edge and node.edge.kind == "thread"}
+    assert reasons == {"one goroutine received the one and then sent the other"}
+
+
+async def test_goroutines_that_others_started(tmp_path: Path) -> None:
+    """Each call in a goroutine of its own: likely the caller's, and never said to be certain."""
+    count, (right, wrong, missing), traces = await watched(made_of_go(tmp_path), "none", 8, 4, 7, "fan")
+    assert wrong == 0
+    assert right + missing == count * 3
+    assert right >= count * 2
+    sure = [
+        node.edge.confidence for trace in traces for node in trace.nodes if node.edge and node.edge.kind == "thread"
+    ]
+    assert max(sure) < 0.9
 
 
 async def test_an_event_loop_is_not_guessed() -> None:

@@ -18,7 +18,8 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _RELOCATION = struct.Struct("<QQ")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _SHT_SYMTAB, _SHT_RELA, _SHT_NOBITS, _SHT_REL, _SHT_DYNSYM = 2, 4, 8, 9, 11
-_PT_LOAD = 1
+_PT_LOAD, _PT_TLS = 1, 7
+_STT_TLS = 6
 _MOST_SECTIONS, _MOST_SYMBOLS = 4096, 2_000_000
 
 
@@ -202,12 +203,25 @@ class Elf:
                 yield wanted[item[0]], item[4]
 
     def _loads(self) -> list[tuple[int, int, int]]:
-        loads: list[tuple[int, int, int]] = []
+        return [(item[2], item[3], item[5]) for item in self._program_table() if item[0] == _PT_LOAD]
+
+    def thread_local(self) -> tuple[int, int] | None:
+        """Size and alignment of the block of thread-local variables, None where there is none."""
+        for kind, _, _, _, _, _, size, align in self._program_table():
+            if kind == _PT_TLS:
+                return size, max(1, align)
+        return None
+
+    def thread_local_variable(self, name: str) -> int | None:
+        """Where a variable stands in that block, None when the symbol table does not tell."""
+        for symbol in self.symbols():
+            if symbol.name == name and symbol.type == _STT_TLS:
+                return symbol.value
+        return None
+
+    def _program_table(self) -> Iterator[tuple[int, int, int, int, int, int, int, int]]:
         for index in range(min(self._program_count, _MOST_SECTIONS)):
             at = self._program_offset + index * self._program_size
             if self._program_size < _SEGMENT.size or at + _SEGMENT.size > len(self._data):
                 raise BadElf("the program table lies outside of the file")
-            kind, _, offset, address, _, size, _, _ = _SEGMENT.unpack_from(self._data, at)
-            if kind == _PT_LOAD:
-                loads.append((offset, address, size))
-        return loads
+            yield _SEGMENT.unpack_from(self._data, at)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaflow_collector_ebpf.kernel.elf import BadElf, Elf
-from metaflow_collector_ebpf.points import GO, LIBRARIES, LibraryPoint
+from metaflow_collector_ebpf.points import GO, GO_ASKS, LIBRARIES, LibraryPoint
+from metaflow_collector_ebpf.routines.runtime import GoRuntime, read_runtime
 from metaflow_collector_ebpf.tls.go import find_go_functions, is_go
 
 __all__ = ["WELL_KNOWN", "Library", "LibraryFinder"]
@@ -28,13 +29,15 @@ class Library:
 
     :ivar key: device and inode: one file, however many paths and mount namespaces show it.
     :ivar path: one path that leads there from here. :ivar points: function, offset in the file, and offsets of its returns where
-        they must be known. :ivar coroutines: the program runs many of them on its threads.
+        they must be known. :ivar runtime: of a Go program, which runs many coroutines on its threads. :ivar asks: where its HTTP client hands
+        requests on.
     """
 
     key: tuple[int, int]
     path: str
     points: tuple[Point, ...] = field(default=())
-    coroutines: bool = False
+    runtime: GoRuntime | None = None
+    asks: tuple[Point, ...] = field(default=())
 
 
 class LibraryFinder:
@@ -57,10 +60,10 @@ class LibraryFinder:
             found.append(program)
         return found
 
-    def runs_coroutines(self, pid: int) -> bool:
-        """Whether a process is a program that runs many coroutines on each of its threads (Go)."""
+    def go_program(self, pid: int) -> Library | None:
+        """A process's program where that is one that runs many coroutines on each of its threads (Go)."""
         program = self._look(f"{self._root}/{pid}/exe")
-        return program is not None and program.coroutines
+        return program if program and program.runtime else None
 
     def well_known(self) -> Iterator[Library]:
         """Libraries of this machine that no process need have mapped yet."""
@@ -108,21 +111,23 @@ class LibraryFinder:
             with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
                 view = memoryview(content)
                 try:
-                    points, coroutines = _points(view, kinds)
+                    found = _examine(view, kinds, key, path)
                 finally:
                     view.release()
         except (OSError, ValueError, BadElf, BufferError):
             return None
-        return Library(key, path, points, coroutines) if points or coroutines else None
+        return found if found.points or found.runtime else None
 
 
-def _points(view: memoryview, kinds: list[str]) -> tuple[tuple[Point, ...], bool]:
-    """Functions of a file, and whether it is a Go program."""
+def _examine(view: memoryview, kinds: list[str], key: tuple[int, int], path: str) -> Library:
+    """Functions of a file, and the runtime of a Go program."""
     elf = Elf(view)
     wanted = [point for kind in kinds for point in LIBRARIES[kind]]
     offsets = elf.function_offsets(frozenset(point.function for point in wanted))
     found: list[Point] = [(point, offsets[point.function], ()) for point in wanted if point.function in offsets]
     if not is_go(elf):
-        return tuple(found), False
-    found += [(GO[item.name], item.offset, item.returns) for item in find_go_functions(elf, frozenset(GO))]
-    return tuple(found), True
+        return Library(key, path, tuple(found))
+    places = {item.name: item for item in find_go_functions(elf, frozenset({*GO, GO_ASKS.function}))}
+    found += [(GO[name], item.offset, item.returns) for name, item in places.items() if name in GO]
+    asks = tuple((GO_ASKS, item.offset, ()) for name, item in places.items() if name == GO_ASKS.function)
+    return Library(key, path, tuple(found), read_runtime(elf), asks)

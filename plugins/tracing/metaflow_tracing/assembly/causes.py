@@ -203,8 +203,8 @@ def _nearest(hop: Hop, judged: list[_Candidate], found: Causes) -> Break:
         row = hop.first
         if row.point == "c-p" and not row["syscall_trace_id_request"]:
             return Break(
-                "the thread that sent it carries no number: it was serving several requests at once, or had received none before, "
-                "and no header tells"
+                "the thread or goroutine that sent it carries no number: it was serving several requests at once, had received none "
+                "before, or was started by one that had served others before; and no header tells"
             )
         return Break(
             "nothing that was seen shares an id with it; what caused it was not watched, or lies outside of the time asked for"
@@ -255,7 +255,9 @@ def _can_share(hop: Hop, known: Link, clocks: Clocks) -> bool:
     cause, effect = known.parent.last, hop.first
     if covers(cause, effect, clocks.slack_us(cause, effect)):
         return False
-    received, sent = cause["syscall_thread_1"], effect["syscall_thread_0"]
+    received, sent = cause["syscall_coroutine_1"], effect["syscall_coroutine_0"]
+    if not (received and sent):
+        received, sent = cause["syscall_thread_1"], effect["syscall_thread_0"]
     return cause.is_span or not (received and sent) or received == sent
 
 

@@ -1,4 +1,4 @@
-"""What one thread did: it read a request, then it asked others, then it answered."""
+"""What one thread or goroutine did: it read a request, then it asked others, then it answered."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ __all__ = ["Thread", "ThreadChain", "ThreadConfig"]
 
 _REQUEST, _RESPONSE = "syscall_trace_id_request", "syscall_trace_id_response"
 _BOTH = (_REQUEST, _RESPONSE)
+# protocols whose connections carry several requests at once: HTTP2, gRPC, Triple (l7_protocol)
+_MANY_AT_ONCE = (21, 41, 49)
 
 
 class ThreadConfig(Config):
@@ -49,12 +51,36 @@ class Thread:
         against = covers(first, second, slack_us)
         if against:
             return Verdict(0, against, matched)
+        routines = (first["syscall_coroutine_1"], second["syscall_coroutine_0"])
+        if all(routines):
+            return _of_routines(first, second, matched)
         threads = (first["syscall_thread_0"], second["syscall_thread_0"])
         if threads[0] and threads[0] == threads[1]:
             matched += (match(first, second, "syscall_thread_0"),)
-        elif all(threads) and not (first["syscall_coroutine_1"] or second["syscall_coroutine_0"]) and len(matched) == 1:
+        elif all(threads) and not any(routines) and len(matched) == 1:
             return Verdict(0.9, "a number that one thread handed to another", matched, is_exclusive=True)
         return Verdict(0.97, "one thread received the one and then sent the other", matched, is_exclusive=True)
+
+
+def _of_routines(first: LinkSpan, second: LinkSpan, matched: tuple[Match, ...]) -> Verdict:
+    """A goroutine is one flow of work wherever it runs. One that another started works for it, as far as one can tell: it may have been
+    started for the request at hand and then have taken work from elsewhere, so this is likely, never certain.
+    """
+    if first["syscall_coroutine_1"] == second["syscall_coroutine_0"]:
+        matched += (match(first, second, "syscall_coroutine_1", "syscall_coroutine_0"),)
+        return Verdict(0.97, "one goroutine received the one and then sent the other", matched, is_exclusive=True)
+    if first["l7_protocol"] in _MANY_AT_ONCE:
+        return Verdict(
+            0,
+            "it was sent by a goroutine that the one started which reads requests of many streams: of which is not known",
+            matched,
+        )
+    return Verdict(
+        0.8,
+        "it was sent by a goroutine that the one started which was working on the other, its first",
+        matched,
+        is_exclusive=True,
+    )
 
 
 class ThreadChain:

@@ -1,0 +1,1 @@
+"""Programs that run many coroutines on few threads."""
