@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import TypeAlias
 
 from metaflow_core.query.plan import Combine, Plan, Resolve, Scan, SemiJoin, TimeRange
@@ -71,6 +73,43 @@ class Histories:
                 known[word] = sorted([*history, (start, name)])
             self._changes[dictionary] = self._moments(dictionary)
             return len(new)
+
+    def forget(
+        self,
+        before_s: int,
+        drop: Callable[[str, Sequence[Told], Sequence[tuple[int, int]]], None] = lambda *_: None,
+        spared: Mapping[str, AbstractSet[int]] = MappingProxyType({}),
+    ) -> int:
+        """Drop the names that no row shows any more: those that had ended before the oldest row.
+
+        The last name of a number stays, however old: taggers do not tell it again. Rows of before that come later show the name that
+        stayed.
+
+        :param before_s: no stored row is of an earlier second. :param spared: numbers by dictionary that keep all of their names: those
+            that were told a short while ago, whose rows may be on their way. :param drop: is given a dictionary, the names that now hold from the
+            beginning, and number and second of those that go with what they replace; what it raises goes on to the caller, and the
+            dictionary's names stay.
+        :returns: how many went.
+        """
+        count = 0
+        with self._lock:
+            for dictionary, held in self._held.items():
+                kept: dict[int, list[tuple[int, str]]] = {}
+                gone: list[tuple[int, int]] = []
+                young = spared.get(dictionary, frozenset())
+                for word, history in held.items():
+                    if len(history) < 2 or word in young:
+                        continue
+                    last = bisect_right(history, before_s, key=lambda each: each[0]) - 1
+                    if last > 0:
+                        kept[word] = [(0, history[last][1]), *history[last + 1 :]]
+                        gone += [(word, start) for start, _ in history[: last + 1] if start]
+                        count += last
+                if kept:
+                    drop(dictionary, [(word, 0, history[0][1]) for word, history in kept.items()], gone)
+                    held.update(kept)
+                    self._changes[dictionary] = self._moments(dictionary)
+        return count
 
     def _moments(self, dictionary: str) -> list[int]:
         return sorted({start for history in self._held[dictionary].values() for start, _ in history[1:]})

@@ -6,29 +6,39 @@ over it (layout RANGE_HASHED), which ``dictGet`` asks with an id and a time.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
 
+from metaflow_core.model.catalog import Catalog
 from metaflow_core.query import Histories, TimeRange, Told
 from metaflow_storage_clickhouse.engines.base import Engine
 from metaflow_storage_clickhouse.schema.layout import Layout
 from metaflow_storage_clickhouse.series import DATABASE, SeriesBook
-from metaflow_storage_clickhouse.sql.quote import identifier, literal, text
+from metaflow_storage_clickhouse.sql.quote import identifier, literal, table_name, text
 
 __all__ = ["Dictionaries"]
 
 _TABLE = f"{DATABASE}.names"
 _FOREVER = (1 << 63) - 1
 _ROWS_A_STATEMENT = 10_000
+_DAY_S = 86_400
 
 
 class Dictionaries:
-    """Names by dictionary and id; the labels of series are in dictionaries of their own. Safe from any thread."""
+    """Names by dictionary and id; the labels of series are in dictionaries of their own. Safe from any thread.
 
-    def __init__(self, engine: Engine, layout: Layout, series: SeriesBook) -> None:
+    :param catalog: its tables' oldest row says which names nothing shows any more; these are forgotten once a day.
+    """
+
+    def __init__(self, engine: Engine, layout: Layout, series: SeriesBook, catalog: Catalog) -> None:
         self._engine = engine
         self._layout = layout
         self._series = series
         self._histories = Histories()
+        self._catalog = catalog
+        self._forgotten = 0.0
+        self._forgetting = threading.Lock()
 
     def open(self) -> None:
         """Make the table where it is absent, and read what is known.
@@ -57,13 +67,64 @@ class Dictionaries:
         for dictionary, names in told.items():
             self._histories.load(dictionary, names)
             self._make(dictionary)
+        self._forget_daily()
 
     def learn(self, dictionary: str, names: Mapping[int, str], valid_from_s: int | None) -> int:
         """Adds names; see :meth:`metaflow_core.query.Histories.learn`.
 
         :returns: how many were new. :raises ClickHouseError: they could not be stored; nothing is remembered then.
         """
-        return self._histories.learn(dictionary, names, valid_from_s, lambda told: self._keep(dictionary, told))
+        count = self._histories.learn(dictionary, names, valid_from_s, lambda told: self._keep(dictionary, told))
+        if count:
+            self._forget_daily()
+        return count
+
+    def _forget_daily(self) -> None:
+        now = time.time()
+        if now - self._forgotten < _DAY_S or not self._forgetting.acquire(blocking=False):
+            return
+        try:
+            self._forgotten = now
+            if self._histories.changes(self._histories.dictionaries(), None):
+                self.forget()
+        finally:
+            self._forgetting.release()
+
+    def forget(self, settled_s: int = 2 * _DAY_S) -> int:
+        """Drops names that no row shows; see :meth:`metaflow_core.query.Histories.forget`.
+
+        :param settled_s: seconds for which a number keeps all of its names after one of them was told.
+        :returns: how many went. :raises ClickHouseError: they could not be dropped; nothing is forgotten of the dictionary then.
+        """
+        oldest = self._oldest()
+        if oldest is None:
+            return 0
+        young: dict[str, set[int]] = {}
+        told = f"SELECT DISTINCT dictionary, id FROM {_TABLE} WHERE told > now() - ({settled_s:d})"
+        for row in self._engine.query(told).to_pylist():
+            young.setdefault(str(row["dictionary"]), set()).add(int(row["id"]))
+        return self._histories.forget(oldest, self._drop, young)
+
+    def _oldest(self) -> int | None:
+        """The second of the oldest row in any table; None where there is none. Parts know theirs, so no row is read."""
+        each = (
+            f"SELECT toInt64(toUnixTimestamp(m)) AS s FROM (SELECT min({identifier(table.time)}) AS m, count() AS n "
+            f"FROM {table_name(table.name)}) WHERE n > 0"
+            for table in self._catalog.tables.values()
+        )
+        found = self._engine.query(f"SELECT min(s) AS s, count() AS n FROM ({' UNION ALL '.join(each)})").to_pylist()
+        return int(found[0]["s"]) if found and found[0]["n"] else None
+
+    def _drop(self, dictionary: str, told: Sequence[Told], gone: Sequence[tuple[int, int]]) -> None:
+        # The names that stay come first: a process that ends in between leaves one name too many, for a time without rows.
+        self._store(dictionary, told)
+        for start in range(0, len(gone), _ROWS_A_STATEMENT):
+            pairs = ", ".join(f"({word}, {second})" for word, second in gone[start : start + _ROWS_A_STATEMENT])
+            self._engine.command(
+                f"ALTER TABLE {_TABLE}{self._layout.on_cluster()} DELETE WHERE dictionary = {text(dictionary)} "
+                f"AND (id, valid_from) IN ({pairs}) SETTINGS mutations_sync = 2"
+            )
+        self._make(dictionary)
 
     def _keep(self, dictionary: str, told: Sequence[Told]) -> None:
         self._store(dictionary, told)

@@ -83,7 +83,7 @@ class ClickHouseStorage:
         self._lanes: Lanes | None = None
         self._series = SeriesBook(engine, catalog, self._layout)
         self._retagger = Retagger(engine, self._layout)
-        self._names = Dictionaries(engine, self._layout, self._series)
+        self._names = Dictionaries(engine, self._layout, self._series, catalog)
         self._writers: ThreadPoolExecutor | None = None
         self._readers: ThreadPoolExecutor | None = None
         self._trouble = ""

@@ -65,6 +65,40 @@ def test_a_name_is_the_one_of_the_rows_time(store: Any) -> None:
     assert {row["pod"]: row["n"] for row in store.query(exact).to_pylist()} == {"old": 1, "new": 2, "other": 1}
 
 
+def test_names_that_no_row_can_show_are_forgotten(stores: Any) -> None:
+    """In memory and in the table; the last name of a number stays, and what rows of now show does not change."""
+    opened = stores()
+    names = opened.storage._names
+    for second, name in ((None, "first"), (1000, "second"), (2000, "third"), (3000, "fourth")):
+        opened.do(opened.storage.learn("pod", {7: name}, second))
+    opened.do(opened.storage.learn("pod", {8: "old and used"}))
+    assert names.forget(-10) == 0, "without rows nothing is known of their age"
+    row = {
+        "time": pa.array([2500], pa.int64()),
+        "flow_id": pa.array([1], pa.uint64()),
+        "pod_id_0": pa.array([7], pa.uint32()),
+    }
+    opened.write(TABLE, pa.RecordBatch.from_pydict(row))
+    assert names.forget() == 0, "what was told just now may have rows on their way"
+    assert names.forget(-10) == 2
+    kept = "SELECT id, valid_from AS s, name AS n FROM flow_tag.names FINAL WHERE dictionary = 'pod' ORDER BY id, s"
+    expected = [
+        {"id": 7, "s": 0, "n": "third"},
+        {"id": 7, "s": 3000, "n": "fourth"},
+        {"id": 8, "s": 0, "n": "old and used"},
+    ]
+    assert opened.sql(kept) == expected
+    assert names.changes(["pod"], None) == (3000,)
+    shown = "SELECT dictGet('flow_tag.pod', 'name', toUInt64(7), toInt64(%d)) AS n"
+    assert [opened.sql(shown % second)[0]["n"] for second in (2500, 3500)] == ["third", "fourth"]
+    opened.close()
+    again = stores()
+    assert again.sql(kept) == expected
+    assert again.storage._names.forget(-10) == 0
+    plan = Project(Scan(TABLE), (Named("pod", Ref("pod_0")),))
+    assert again.query(plan).to_pylist() == [{"pod": "third"}]
+
+
 def test_names_survive_a_restart(stores: Callable[..., Any]) -> None:
     first = stores()
     fill(first)
