@@ -18,11 +18,12 @@ pub(crate) enum Slot {
     GrpcStatus,
     GrpcMessage,
     TriVersion,
+    TriException,
 }
 
 impl Slot {
     /// Number of slots.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
 }
 
 const NAMES: [(&str, Slot); Slot::COUNT] = [
@@ -37,6 +38,7 @@ const NAMES: [(&str, Slot); Slot::COUNT] = [
     ("grpc-status", Slot::GrpcStatus),
     ("grpc-message", Slot::GrpcMessage),
     ("tri-service-version", Slot::TriVersion),
+    ("tri-exception-code", Slot::TriException),
 ];
 
 /// What a field is for; numbers are ranks in the options.

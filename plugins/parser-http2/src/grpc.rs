@@ -158,6 +158,24 @@ impl Counter {
     }
 }
 
+/// The name of a `tri-exception-code` (`org.apache.dubbo.rpc.RpcException`).
+pub(crate) const fn triple_exception(code: u64) -> &'static str {
+    match code {
+        1 => "NETWORK_EXCEPTION",
+        2 => "TIMEOUT_EXCEPTION",
+        3 => "BIZ_EXCEPTION",
+        4 => "FORBIDDEN_EXCEPTION",
+        5 => "SERIALIZATION_EXCEPTION",
+        6 => "NO_INVOKER_AVAILABLE_AFTER_FILTER",
+        7 => "LIMIT_EXCEEDED_EXCEPTION",
+        8 => "TIMEOUT_TERMINATE",
+        9 => "REGISTRY_EXCEPTION",
+        11 => "METHOD_NOT_FOUND",
+        12 => "VALIDATION_EXCEPTION",
+        _ => "UNKNOWN_EXCEPTION",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{message, service, status_name, Counter};

@@ -226,7 +226,11 @@ impl Pen<'_> {
                 self.out.code(code as i32).status(grpc::status(code));
                 let told = last.get(Slot::GrpcMessage);
                 match (code, told) {
-                    (0, _) => {}
+                    // What a method of Dubbo threw is an answer to it.
+                    (0, _) => drop(
+                        self.out
+                            .text(Text::Exception, head.number(Slot::TriException).map_or("", grpc::triple_exception)),
+                    ),
                     (_, []) => drop(self.out.text(Text::Exception, grpc::status_name(code))),
                     _ => drop(self.out.text_bytes(Text::Exception, &grpc::message(told))),
                 }

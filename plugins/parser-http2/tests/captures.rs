@@ -24,3 +24,10 @@ fn what_was_cut_is_never_told_wrong() {
     });
     assert_eq!(told[0], (96, 103), "messages that are told of how many");
 }
+
+/// A provider and a consumer of Apache Dubbo (`Triple.java` beside it). What is cut of it is not compared: a call's code is then
+/// that of HTTP, which `grpc_status = not captured` says.
+#[test]
+fn triple_of_apache_dubbo_gives_its_records() {
+    assert_captures::<Http2Parser>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/triple"), &PORTS);
+}

@@ -204,6 +204,24 @@ fn every_client_error_of_grpc() {
 }
 
 #[test]
+fn what_a_method_of_triple_threw_is_an_answer() {
+    let fields = [
+        (":method", "POST"),
+        (":path", "/Shop/fail"),
+        ("content-type", "application/grpc+proto"),
+        ("tri-service-version", "1.0.0"),
+    ];
+    let head = [(":status", "200"), ("content-type", "application/grpc+proto"), ("tri-exception-code", "3")];
+    let rows = proven(&h2().client(headers(1, true, &fields)).server(headers(1, false, &head)).server(headers(
+        1,
+        true,
+        &[("grpc-status", "0")],
+    )));
+    assert_eq!((rows[1].status(), rows[1].number("code")), ("ok", Some(0)));
+    assert_eq!(rows[1].text("exception"), "BIZ_EXCEPTION");
+}
+
+#[test]
 fn triple_is_a_protocol_of_its_own() {
     let fields = [
         (":method", "POST"),
