@@ -6,6 +6,7 @@
 * doubles: :class:`FakeClock`, :class:`MemoryCollector`, :class:`MemoryStorage`, :class:`MemoryExporter`
 * :func:`build_context` and :func:`replay`
 * real programs beside a test: :func:`peers_missing`, :func:`capture_refused`, :func:`free_port`, :func:`running`, :func:`recorded`
+* :func:`judge_openapi`: a service against what it says of itself
 * pytest fixtures, by the plugin that comes with the core: ``clock``, ``plugin_host``, ``build_context``, ``metaflow_app``,
   ``golden`` (``--mf-update`` rewrites golden files)
 """
@@ -32,6 +33,7 @@ from metaflow_core.testing.contracts import (
 from metaflow_core.testing.doubles import MemoryCollector, MemoryExporter, MemoryStorage
 from metaflow_core.testing.golden import Golden
 from metaflow_core.testing.links import FakeSpan
+from metaflow_core.testing.openapi import judge_openapi
 from metaflow_core.testing.peers import Peer, capture_refused, find_program, free_port, peers_missing, recorded, running
 from metaflow_core.testing.replay import replay
 from metaflow_core.testing.rows import plain_rows
@@ -61,6 +63,7 @@ __all__ = [
     "capture_refused",
     "find_program",
     "free_port",
+    "judge_openapi",
     "peers_missing",
     "plain_rows",
     "recorded",
