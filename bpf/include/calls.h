@@ -177,7 +177,7 @@ INLINE long one_message(u64 index, void *state, turn_t turn)
 	u32 captured;
 
 	if (index >= all->messages) return 1;
-	if (bpf_probe_read_user(&m, sizeof(m), (void *)(call->buffer + index * sizeof(m)))) return 1;
+	if (bpf_probe_read_user(&m, sizeof(m), (void *)(call->buffer + index * sizeof(m)))) return not_in_memory();
 	if (call->at.protocol == UDP && !call->at.ends.remote_port) peer_from_user(&peer, m.head.name);
 	c = connection_of(all->conf, &call->at, &peer, call->time);
 	if (!c || !ports_pass(all->conf, c)) return 1;
@@ -196,7 +196,10 @@ INLINE void leave_data(struct config *conf, struct scratch *s, struct task_struc
 	u32 captured = 0;
 
 	if (kind == CALL_MESSAGE) {
-		if (bpf_probe_read_user(&m, sizeof(m), (void *)call->buffer)) return;
+		if (bpf_probe_read_user(&m, sizeof(m), (void *)call->buffer)) {
+			not_in_memory();
+			return;
+		}
 		name = m.name;
 		vectors = m.iov;
 		entries = m.iovlen;

@@ -131,14 +131,20 @@ INLINE void emit_close(struct config *conf, struct scratch *s, struct connection
 	if (which & (1 << OUT)) emit_event(conf, s, c, KIND_CLOSE, OUT, 0, 0);
 }
 
+/* A page that is not in memory cannot be waited for here. Answers what ends a loop. */
+INLINE int not_in_memory(void)
+{
+	count(COUNT_UNREADABLE, 1);
+	return 1;
+}
+
 INLINE u32 copy_buffer(struct config *conf, struct scratch *s, u64 from, u64 length)
 {
 	u64 part = length > conf->capture ? conf->capture : length;
 	if (part > CAPTURE_MAX) part = CAPTURE_MAX;
 	if (!part) return 0;
 	if (bpf_probe_read_user(s->data, part, (void *)from)) {
-		/* a page that is not in memory cannot be waited for here */
-		count(COUNT_UNREADABLE, 1);
+		not_in_memory();
 		return 0;
 	}
 	return part;
@@ -155,15 +161,12 @@ INLINE long gather(u64 index, void *state)
 	u64 done = g->done, part = g->want - done;
 
 	if (index >= g->entries || done >= g->want) return 1;
-	if (bpf_probe_read_user(&v, sizeof(v), (void *)(g->vectors + index * sizeof(v)))) return 1;
+	if (bpf_probe_read_user(&v, sizeof(v), (void *)(g->vectors + index * sizeof(v)))) return not_in_memory();
 	if (v.len < part) part = v.len;
 	if (!part) return 0;
 	OPAQUE(part, done); /* keeps the compiler from undoing the checks that the verifier wants to see */
 	if (part > CAPTURE_MAX || done >= CAPTURE_MAX) return 1;
-	if (bpf_probe_read_user(s->data + done, part, (void *)v.base)) {
-		count(COUNT_UNREADABLE, 1);
-		return 1;
-	}
+	if (bpf_probe_read_user(s->data + done, part, (void *)v.base)) return not_in_memory();
 	g->done = done + part;
 	return 0;
 }
