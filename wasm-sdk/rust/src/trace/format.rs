@@ -33,12 +33,16 @@ pub enum Format {
     CloudTrace,
     /// Tingyun: `c=...;x=trace;...`.
     Tingyun,
+    /// EagleEye, two headers: the whole value is the trace id.
+    EagleEyeTraceId,
+    /// EagleEye, two headers: the whole value is the call's place in the trace (`0.1.3`), which caller and called share.
+    EagleEyeRpcId,
     /// Any other header: the whole value is a trace id.
     Raw,
 }
 
 /// Every format with the name that options use.
-pub(super) const NAMES: [(&str, Format); 15] = [
+pub(super) const NAMES: [(&str, Format); 17] = [
     ("traceparent", Format::Traceparent),
     ("b3", Format::B3),
     ("x-b3-traceid", Format::B3TraceId),
@@ -53,6 +57,8 @@ pub(super) const NAMES: [(&str, Format); 15] = [
     ("x-amzn-trace-id", Format::Amzn),
     ("x-cloud-trace-context", Format::CloudTrace),
     ("x-tingyun", Format::Tingyun),
+    ("eagleeye-traceid", Format::EagleEyeTraceId),
+    ("eagleeye-rpcid", Format::EagleEyeRpcId),
     ("raw", Format::Raw),
 ];
 
@@ -79,8 +85,8 @@ pub(super) fn read(format: Format, value: &str, ids: &mut Ids) -> Option<()> {
     match format {
         Format::Traceparent => traceparent(value, ids),
         Format::B3 => b3(value, ids),
-        Format::B3TraceId | Format::Raw => whole(value, &mut ids.trace_id),
-        Format::B3SpanId => whole(value, &mut ids.span_id),
+        Format::B3TraceId | Format::EagleEyeTraceId | Format::Raw => whole(value, &mut ids.trace_id),
+        Format::B3SpanId | Format::EagleEyeRpcId => whole(value, &mut ids.span_id),
         Format::B3ParentSpanId => whole(value, &mut ids.parent_span_id),
         Format::Uber => uber(value, ids),
         Format::Sw3 => sw3(value, ids),

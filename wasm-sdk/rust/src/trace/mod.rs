@@ -31,7 +31,7 @@ pub struct TraceRules {
 }
 
 impl Default for TraceRules {
-    /// traceparent, sw8, sw6, sw3, b3, x-b3-*, uber-trace-id, x-datadog-*, x-tingyun, x-cloud-trace-context,
+    /// traceparent, sw8, sw6, sw3, b3, x-b3-*, uber-trace-id, eagleeye-*, x-datadog-*, x-tingyun, x-cloud-trace-context,
     /// x-amzn-trace-id. What load balancers add of themselves comes last.
     fn default() -> TraceRules {
         let names = [
@@ -42,6 +42,7 @@ impl Default for TraceRules {
             "b3",
             "x-b3-traceid",
             "uber-trace-id",
+            "eagleeye-traceid",
             "x-datadog-trace-id",
             "x-tingyun",
             "x-cloud-trace-context",
@@ -107,6 +108,9 @@ impl TraceRules {
         if format == Format::DatadogTraceId {
             self.add("x-datadog-parent-id", Format::DatadogParentId);
         }
+        if format == Format::EagleEyeTraceId {
+            self.add("eagleeye-rpcid", Format::EagleEyeRpcId);
+        }
     }
 
     /// The names of the headers that are looked at.
@@ -133,6 +137,7 @@ impl TraceRules {
                 Format::B3SpanId => trace.b3_span.clone_from(&ids.span_id),
                 Format::B3ParentSpanId => trace.b3_parent.clone_from(&ids.parent_span_id),
                 Format::DatadogParentId => trace.datadog_span.clone_from(&ids.span_id),
+                Format::EagleEyeRpcId => trace.eagleeye_span.clone_from(&ids.span_id),
                 _ => trace.offer(rank, format, &mut ids),
             }
         }
@@ -149,6 +154,7 @@ pub struct Trace {
     b3_span: String,
     b3_parent: String,
     datadog_span: String,
+    eagleeye_span: String,
     scratch: Ids,
 }
 
@@ -163,6 +169,7 @@ impl Trace {
         self.b3_span.clear();
         self.b3_parent.clear();
         self.datadog_span.clear();
+        self.eagleeye_span.clear();
     }
 
     /// Keep the ids if their rule is better than the best so far; the loser may become the second trace.
@@ -202,6 +209,7 @@ impl Trace {
         match self.best {
             Some((_, Format::B3TraceId)) => &self.b3_span,
             Some((_, Format::DatadogTraceId)) => &self.datadog_span,
+            Some((_, Format::EagleEyeTraceId)) => &self.eagleeye_span,
             _ => &self.first.span_id,
         }
     }

@@ -126,6 +126,8 @@ fn ids_of_clouds_and_products() {
         (&[("X-Cloud-Trace-Context", "nothing/1")], "", ""),
         (&[("x-tingyun", "c=1|abc;x=5f2deadbeef;e=1")], "5f2deadbeef", ""),
         (&[("x-tingyun", "c=1|abc")], "", ""),
+        (&[("EagleEye-RpcId", "0.1.3"), ("EagleEye-TraceId", "0a1bd23416")], "0a1bd23416", "0.1.3"),
+        (&[("EagleEye-RpcId", "0.1.3")], "", ""),
     ] {
         let trace = seen(headers);
         assert_eq!((trace.trace_id(), trace.span_id()), (trace_id, span_id), "{headers:?}");
