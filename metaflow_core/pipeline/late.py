@@ -140,15 +140,19 @@ def _open_span(data: pa.RecordBatch) -> tuple[int, int] | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = dict(zip(data.schema.names, data.columns, strict=True))
-    if not any(name.startswith(("ip4", "ip6")) for name in columns):
+    # A wide table has 150 columns: only those that are looked at are taken out.
+    at = {name: index for index, name in enumerate(data.schema.names)}
+    if not any(name.startswith(("ip4", "ip6")) for name in at):
         return None
-    owners = [array for name, array in columns.items() if name.startswith(("auto_instance_id", "auto_service_id"))]
-    if owners and all(not pc.any(pc.equal(each, 0)).as_py() for each in owners):
+    owners = [index for name, index in at.items() if name.startswith(("auto_instance_id", "auto_service_id"))]
+    if owners and not any(pc.any(pc.equal(data.column(index), 0)).as_py() for index in owners):
         return None
     for name in _TIMES:
-        array = columns.get(name)
-        if array is None or len(array) == array.null_count:
+        index = at.get(name)
+        if index is None:
+            continue
+        array = data.column(index)
+        if len(array) == array.null_count:
             continue
         if pa.types.is_timestamp(array.type):
             seconds = array.cast(pa.timestamp("s", array.type.tz), safe=False).cast(pa.int64())

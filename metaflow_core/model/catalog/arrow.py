@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from metaflow_core.model.catalog.values import Column, Table
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["arrow_field", "arrow_schema", "arrow_type"]
 
 
+@cache
 def arrow_type(name: str) -> pa.DataType:
     """The Arrow type of a catalogue type.
 
@@ -51,6 +53,7 @@ def arrow_type(name: str) -> pa.DataType:
     }[name]()
 
 
+@lru_cache(maxsize=4096)
 def arrow_field(column: Column) -> pa.Field:
     """One column as an Arrow field; type, kind, unit and enumeration stand in its metadata."""
     import pyarrow as pa

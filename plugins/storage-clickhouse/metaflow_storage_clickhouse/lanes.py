@@ -14,7 +14,7 @@ from metaflow_storage_clickhouse.writer import Item
 
 __all__ = ["Lanes"]
 
-_FEW_ROWS = 1_000
+_FEW_ROWS = 10_000
 _FEW_BATCHES = 32
 """Who sends waits for each of its batches, and only so many are written at once: a lane that held all of those would hold up everybody."""
 _MOST_BYTES = 64 << 20

@@ -34,7 +34,7 @@ async def test_what_is_enough_does_not_linger() -> None:
         few = asyncio.create_task(lanes.put(TABLE, item(1)))
         await asyncio.sleep(0.01)
         assert groups == [1, 32]
-        await lanes.put(TABLE, item(1000))
+        await lanes.put(TABLE, item(10_000))
         await few
         assert groups == [1, 32, 2], "and so are many rows"
         last = asyncio.create_task(lanes.put(TABLE, item(1)))
