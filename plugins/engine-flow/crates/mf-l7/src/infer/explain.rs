@@ -125,8 +125,9 @@ mod tests {
     fn a_live_engine_writes_so_many_steps_a_second_and_keeps_none() {
         let mut explain = Explain::new(false, 2);
         let second = 1_000_000_000;
-        let kept: Vec<bool> =
-            [second, second, second + 5, 2 * second, second, 2 * second].map(|clock| explain.add(7, step(clock))).to_vec();
+        let kept: Vec<bool> = [second, second, second + 5, 2 * second, second, 2 * second]
+            .map(|clock| explain.add(7, step(clock)))
+            .to_vec();
         assert_eq!(kept, [true, true, false, true, true, false]);
         assert_eq!(explain.take_fresh().len(), 4);
         assert_eq!(explain.text(7), "");
