@@ -224,7 +224,7 @@ def test_before_start_and_after_stop(tmp_path: Path) -> None:
     ("options", "sentence"),
     [
         ({"url": "mysql://x"}, "no scheme of this storage"),
-        ({"url": "clickhouse+native://a"}, "native protocol is not spoken"),
+        ({"url": "clickhouse+native://a?compression=brotli"}, "compression"),
         ({"url": "clickhouse://"}, "names no host"),
         ({"url": "clickhouse://a:99999"}, "no host and port"),
         ({"url": "clickhouse://a/?secret=1"}, "'secret' is not known"),
