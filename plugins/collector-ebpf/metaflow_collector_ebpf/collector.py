@@ -7,21 +7,18 @@ import select
 import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import CancelledError, Future
 
 from metaflow_collector_ebpf.clock import BootClock
 from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_collector_ebpf.session import Session
 from metaflow_collector_ebpf.watch import Watch
-from metaflow_core.api import BuildContext, Emit, Resource, SegmentBlock, TickBlock
+from metaflow_core.api import BuildContext, Emit, EmitEnded, Resource, SegmentBlock, ThreadEmit, TickBlock
 
 __all__ = ["EbpfCollector"]
 
 _TICK_EVERY_S = 1.0
 # as many bytes are worth a block of their own at once; fewer wait for the next look
 _WORTH_A_BLOCK = 262_144
-# how long a pipeline that is full may keep the end waiting before its last block is given up
-_LAST_BLOCK_S = 2.0
 
 
 class EbpfCollector:
@@ -72,14 +69,14 @@ class EbpfCollector:
         session, watch = self._session, self._watch
         if session is None or watch is None:
             return
-        loop = asyncio.get_running_loop()
+        loop, hand = asyncio.get_running_loop(), ThreadEmit(emit, self._stopping)
         done = asyncio.Event()
 
         def work() -> None:
             try:
-                self._drain(session, watch, emit, loop)
-            except (RuntimeError, asyncio.CancelledError, CancelledError):
-                return  # the loop or the pipeline has ended; there is nobody left to hand blocks to
+                self._drain(session, watch, hand)
+            except EmitEnded:
+                return
             finally:
                 loop.call_soon_threadsafe(done.set) if not loop.is_closed() else None
 
@@ -90,7 +87,7 @@ class EbpfCollector:
         finally:
             self._stopping.set()
 
-    def _drain(self, session: Session, watch: Watch, emit: Emit, loop: asyncio.AbstractEventLoop) -> None:
+    def _drain(self, session: Session, watch: Watch, hand: ThreadEmit) -> None:
         clock = BootClock()
         ticked = time.monotonic()
         # edge-triggered: woken when the programs say so (wakeup_bytes), not whenever there is a record
@@ -101,15 +98,14 @@ class EbpfCollector:
                 began = session.processes.drain(0)
                 if began.data:
                     watch.tell(began.data)
-                while not self._stopping.is_set() and self._hand_on(session, clock, emit, loop):
+                while not self._stopping.is_set() and self._hand_on(session, clock, hand):
                     pass
                 now = time.monotonic()
                 if now - ticked >= _TICK_EVERY_S:
                     ticked = now
-                    tick = TickBlock(self._context.clock.time_ns())
-                    self._wait(asyncio.run_coroutine_threadsafe(_emit(emit, tick), loop))
+                    hand(TickBlock(self._context.clock.time_ns()))
 
-    def _hand_on(self, session: Session, clock: BootClock, emit: Emit, loop: asyncio.AbstractEventLoop) -> bool:
+    def _hand_on(self, session: Session, clock: BootClock, hand: ThreadEmit) -> bool:
         """One block; true when as much again waits."""
         counters = self._context.counters
         drained = session.records.drain(clock.to_unix())
@@ -120,24 +116,9 @@ class EbpfCollector:
         counters.add("received", drained.records)
         counters.add("received", len(drained.data), unit="bytes")
         # waiting here is the back-pressure: the ring fills, and the kernel counts what it drops
-        if not self._wait(asyncio.run_coroutine_threadsafe(_emit(emit, SegmentBlock(drained.data)), loop)):
+        if not hand(SegmentBlock(drained.data)):
             counters.add("dropped", drained.records, reason="stopping")
         return session.records.queued() >= _WORTH_A_BLOCK
-
-    def _wait(self, handed: Future[None]) -> bool:
-        """Until the pipeline has taken what was handed to it; False when it takes nothing while everybody waits for the end."""
-        while True:
-            try:
-                handed.result(0.2 if not self._stopping.is_set() else _LAST_BLOCK_S)
-            except TimeoutError:
-                if handed.done():
-                    handed.result()  # done just now, or an error of the pipeline's own
-                    return True
-                if self._stopping.is_set():
-                    handed.cancel()
-                    return False
-            else:
-                return True
 
     async def stop(self) -> None:
         """End the threads and take everything out of the kernel. Idempotent."""
@@ -153,7 +134,3 @@ class EbpfCollector:
                 asyncio.to_thread(session.detach), asyncio.to_thread(watch.stop) if watch else asyncio.sleep(0)
             )
             await asyncio.to_thread(session.close)
-
-
-async def _emit(emit: Emit, block: SegmentBlock | TickBlock) -> None:
-    await emit(block)
