@@ -148,7 +148,7 @@ def receivers(host: PluginHost) -> list[str]:
 def _store_and_answer(host: PluginHost, config: dict[str, Any], data_dir: Path, port: int, clickhouse: int = 0) -> None:
     storage = first_installed(STORAGES, host.factories(Kind.STORAGE))
     if storage:
-        # an insert costs as much for ten rows as for a thousand: after one, a second's go together; who watches live does not wait for the store
+        # an insert costs as much for ten rows as for a thousand: after one, two seconds' go together; who watches live does not wait for the store
         options = _with(host, Kind.STORAGE, storage, path=str(data_dir / storage), linger_ms=2000)
         config["storages"] = {storage: options}
         for pipeline in config["pipelines"].values():

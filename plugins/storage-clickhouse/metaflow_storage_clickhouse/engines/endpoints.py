@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from metaflow_storage_clickhouse.engines.urls import Endpoint
+from metaflow_core.errors import StartError
+from metaflow_storage_clickhouse.engines.urls import Endpoint, Server
 from metaflow_storage_clickhouse.errors import ClickHouseError
 
-__all__ = ["Endpoints"]
+__all__ = ["Endpoints", "unusable"]
 
 _Result = TypeVar("_Result")
 _REST_S = 5.0
@@ -65,3 +66,9 @@ class Endpoints:
                 last = error
         assert last is not None
         raise last
+
+
+def unusable(server: Server, error: ClickHouseError) -> StartError:
+    """What a store says that cannot start because no endpoint takes its first statement."""
+    hosts = ", ".join(str(each) for each in server.endpoints)
+    return StartError(f"ClickHouse at {hosts} cannot be used: {error}; look at the url, the user and the server")

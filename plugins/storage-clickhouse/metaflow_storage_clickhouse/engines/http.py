@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from metaflow_core.errors import StartError, UnavailableError
+from metaflow_core.errors import UnavailableError
 from metaflow_storage_clickhouse.engines.base import Insert, Settings
-from metaflow_storage_clickhouse.engines.endpoints import Endpoints
+from metaflow_storage_clickhouse.engines.endpoints import Endpoints, unusable
 from metaflow_storage_clickhouse.engines.urls import Endpoint, Server
 from metaflow_storage_clickhouse.errors import ClickHouseError, too_long
 from metaflow_storage_clickhouse.sql.quote import text
@@ -63,10 +63,7 @@ class HttpEngine:
             ) from error
         except ClickHouseError as error:
             self.close()
-            hosts = ", ".join(str(each) for each in self._server.endpoints)
-            raise StartError(
-                f"ClickHouse at {hosts} cannot be used: {error}; look at the url, the user and the server"
-            ) from error
+            raise unusable(self._server, error) from error
 
     def close(self) -> None:
         """Close all connections."""

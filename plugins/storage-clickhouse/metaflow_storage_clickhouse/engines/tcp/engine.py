@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from metaflow_core.errors import StartError, UnavailableError
+from metaflow_core.errors import UnavailableError
 from metaflow_storage_clickhouse.engines.base import Insert, Settings
-from metaflow_storage_clickhouse.engines.endpoints import Endpoints
+from metaflow_storage_clickhouse.engines.endpoints import Endpoints, unusable
 from metaflow_storage_clickhouse.engines.urls import Endpoint, Server
 from metaflow_storage_clickhouse.errors import ClickHouseError, too_long
 
@@ -64,10 +64,7 @@ class NativeEngine:
             raise UnavailableError(_lacks(error, self._server.compression)) from error
         except ClickHouseError as error:
             self.close()
-            hosts = ", ".join(str(each) for each in self._server.endpoints)
-            raise StartError(
-                f"ClickHouse at {hosts} cannot be used: {error}; look at the url, the user and the server"
-            ) from error
+            raise unusable(self._server, error) from error
 
     def close(self) -> None:
         """Close all connections."""
