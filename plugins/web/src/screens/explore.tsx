@@ -4,17 +4,17 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { getJson, postQuery } from "../api/client";
 import { type CatalogTable, complete, readCatalog, tableOf } from "../data/complete";
 import { linesOf } from "../data/series";
-import { count, digits, duration } from "../format";
+import { count, duration } from "../format";
 import { useApp } from "../state/app";
 import { useAsk } from "../state/live";
 import { setParams, usePlace } from "../state/location";
-import { Chart } from "../ui/chart";
-import { Editor } from "../ui/editor";
+import { AskBox, type Example } from "../ui/ask";
+import { LinesChart } from "../ui/lines";
 import { Panel } from "../ui/panel";
 import { Answer } from "./answer";
 import { PromqlExplore } from "./promql";
 
-const EXAMPLES: [string, string][] = [
+const EXAMPLES: Example[] = [
   ["Slowest endpoints", "SELECT endpoint, l7_protocol, Count(row) AS requests, Percentile(rrt, 95) AS p95 FROM l7_flow_log GROUP BY endpoint, l7_protocol ORDER BY p95 DESC LIMIT 20"],
   ["Requests by protocol over time", "SELECT time(time, 1) AS t, l7_protocol, Count(row) AS requests FROM l7_flow_log GROUP BY t, l7_protocol ORDER BY t"],
   ["Errors by code", "SELECT l7_protocol, response_code, response_exception, Count(row) AS times FROM l7_flow_log WHERE response_status in ('server_error', 'client_error') GROUP BY l7_protocol, response_code, response_exception ORDER BY times DESC LIMIT 50"],
@@ -92,28 +92,7 @@ function SqlExplore() {
             </label>
           }
         >
-          <Editor label="SQL" value={draft} suggest={(text, caret) => complete(text, caret, tables)} onInput={setDraft} onRun={run} />
-          <div class="editor-tools">
-            <button type="button" class="button" onClick={run}>
-              Ask
-            </button>
-            <select
-              aria-label="Examples"
-              value=""
-              onChange={(event) => {
-                const example = EXAMPLES.find(([title]) => title === event.currentTarget.value);
-                if (example) setDraft(example[1]);
-                event.currentTarget.value = "";
-              }}
-            >
-              <option value="">Examples…</option>
-              {EXAMPLES.map(([title]) => (
-                <option key={title} value={title}>
-                  {title}
-                </option>
-              ))}
-            </select>
-          </div>
+          <AskBox label="SQL" value={draft} suggest={(text, caret) => complete(text, caret, tables)} onInput={setDraft} onRun={run} examples={EXAMPLES} />
         </Panel>
         {answer.error && asked && (
           <p class="problem" role="alert">
@@ -122,15 +101,7 @@ function SqlExplore() {
         )}
         {lines && (
           <Panel title="Over time">
-            <Chart
-              label="Answer over time"
-              height={220}
-              times={lines.times}
-              from={lines.times[0] ?? 0}
-              to={Math.max((lines.times.at(-1) ?? 0), (lines.times[0] ?? 0) + 1)}
-              step={1}
-              series={lines.lines.map((line, at) => ({ label: line.label, color: `--p${(at % 8) + 1}`, format: digits, values: line.values }))}
-            />
+            <LinesChart lines={lines} from={lines.times[0] ?? 0} to={Math.max(lines.times.at(-1) ?? 0, (lines.times[0] ?? 0) + 1)} step={1} />
           </Panel>
         )}
         {table && (

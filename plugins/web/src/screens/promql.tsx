@@ -3,19 +3,19 @@
 import { useEffect, useState } from "preact/hooks";
 import { getJson, postForm } from "../api/client";
 import { completePromql, promqlCurl, readMatrix } from "../data/promql";
-import { count, digits, duration } from "../format";
+import { count, duration } from "../format";
 import { useApp } from "../state/app";
 import { useAsk } from "../state/live";
 import { setParams, usePlace } from "../state/location";
 import { stepOf } from "../state/range";
-import { Chart } from "../ui/chart";
+import { AskBox, type Example } from "../ui/ask";
 import { copyText } from "../ui/copy";
-import { Editor } from "../ui/editor";
+import { LinesChart } from "../ui/lines";
 import { Panel } from "../ui/panel";
 import { Answer } from "./answer";
 
 const PATH = "prom/api/v1/query_range";
-const EXAMPLES: [string, string][] = [
+const EXAMPLES: Example[] = [
   ["Requests a second by service", "sum by (auto_service_1, server_port) (flow_metrics__application_map__request__1m) / 60"],
   ["Share that failed", "sum by (l7_protocol_enum) (flow_metrics__application_map__error__1m) / sum by (l7_protocol_enum) (flow_metrics__application_map__request__1m)"],
   ["95 of 100 answers, by server", "histogram_quantile(0.95, sum by (le, server) (rate(traces_service_graph_request_server_seconds_bucket[5m])))"],
@@ -83,28 +83,7 @@ export function PromqlExplore() {
           </>
         }
       >
-        <Editor label="PromQL" value={draft} suggest={(text, caret) => completePromql(text, caret, names.data?.names ?? [], names.data?.labels ?? [])} onInput={setDraft} onRun={run} />
-        <div class="editor-tools">
-          <button type="button" class="button" onClick={run}>
-            Ask
-          </button>
-          <select
-            aria-label="Examples"
-            value=""
-            onChange={(event) => {
-              const example = EXAMPLES.find(([title]) => title === event.currentTarget.value);
-              if (example) setDraft(example[1]);
-              event.currentTarget.value = "";
-            }}
-          >
-            <option value="">Examples…</option>
-            {EXAMPLES.map(([title]) => (
-              <option key={title} value={title}>
-                {title}
-              </option>
-            ))}
-          </select>
-        </div>
+        <AskBox label="PromQL" value={draft} suggest={(text, caret) => completePromql(text, caret, names.data?.names ?? [], names.data?.labels ?? [])} onInput={setDraft} onRun={run} examples={EXAMPLES} />
       </Panel>
       {(answer.error || names.error) && (
         <p class="problem" role="alert">
@@ -114,15 +93,7 @@ export function PromqlExplore() {
       {asked && answer.loading && !answer.error && <p class="waiting">Asking…</p>}
       {found?.lines && (
         <Panel title="Over time" note={found.table.rows.length > found.lines.lines.length ? `the first ${found.lines.lines.length} of ${found.table.rows.length} series` : ""}>
-          <Chart
-            label="Answer over time"
-            height={240}
-            times={found.lines.times}
-            from={range.from}
-            to={until}
-            step={step}
-            series={found.lines.lines.map((line, at) => ({ label: line.label, color: `--p${(at % 8) + 1}`, format: digits, values: line.values }))}
-          />
+          <LinesChart lines={found.lines} from={range.from} to={until} step={step} />
         </Panel>
       )}
       {found && (
