@@ -29,9 +29,11 @@ from metaflow_dialect_sql.raw.allowed import (
     TABLE_FUNCTIONS,
     is_function,
     is_setting,
+    takes_function,
 )
+from metaflow_dialect_sql.raw.handed import handed
 from metaflow_dialect_sql.raw.inspecting import inspecting
-from metaflow_dialect_sql.raw.naming import called, check_call, is_expression, lone, named_by_in
+from metaflow_dialect_sql.raw.naming import called, check_call, is_expression, is_looked_at, lone, named_by_in
 from metaflow_dialect_sql.raw.variables import replaced
 from metaflow_dialect_sql.raw.words import Kind, Word, joined, split
 from metaflow_dialect_sql.statements import at
@@ -283,6 +285,12 @@ def _check_call(words: list[Word], index: int, rules: _Rules) -> None:
     """What stands before a parenthesis is a known function, or a word of the language."""
     word = words[index]
     before = words[index - 1] if index else None
+    if takes_function(word.text) and (name := handed(words, index)) and not _may_be_handed(name):
+        raise QuerySyntaxError(
+            f"{word.text} would call {name.text[:60]!r}, which is not among the functions that may be handed over by name; write "
+            "x -> ... for what is to be done",
+            name.at,
+        )
     if is_function(word.text, of_server=rules.open) or word.upper in KEYWORDS:
         return
     if before is not None and (before.upper in ("FROM", "JOIN", "IN") or before.text == ","):
@@ -292,6 +300,11 @@ def _check_call(words: list[Word], index: int, rules: _Rules) -> None:
             raise QuerySyntaxError("table functions such as file(), url() or remote() are not taken", word.at)
     # A common table expression with columns, or an alias with them: name(columns) AS (...)
     raise QuerySyntaxError(f"the function {word.text[:60]!r} is not among those that raw SQL may use", word.at)
+
+
+def _may_be_handed(name: Word) -> bool:
+    """Its arguments are not seen then, so it is none of those whose arguments are looked at."""
+    return is_function(name.text) and not is_looked_at(name.text)
 
 
 def _parsed(text: str) -> exp.Expr:

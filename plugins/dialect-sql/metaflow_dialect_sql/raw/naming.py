@@ -9,7 +9,7 @@ from sqlglot import exp
 from metaflow_core.errors import QuerySyntaxError
 from metaflow_dialect_sql.statements import at
 
-__all__ = ["called", "check_call", "is_expression", "lone", "named_by_in"]
+__all__ = ["called", "check_call", "is_expression", "is_looked_at", "lone", "named_by_in"]
 
 _TYPED = frozenset(
     ["cast", "_cast", "accuratecast", "accuratecastornull", "accuratecastordefault", "reinterpret", "jsonextract"]
@@ -83,6 +83,12 @@ def called(node: exp.Expr) -> str:
     if isinstance(node, exp.Values):
         return "values"
     return type(node).sql_name().lower().replace("_", "") if isinstance(node, exp.Func) else ""
+
+
+def is_looked_at(name: str) -> bool:
+    """Whether :func:`check_call` looks at what a function is given."""
+    low = name.lower()
+    return low.startswith("dict") or low in _TYPED or low in _PAIRWISE
 
 
 def check_call(node: exp.Expr) -> None:

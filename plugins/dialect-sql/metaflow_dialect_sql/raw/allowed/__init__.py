@@ -10,7 +10,16 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-__all__ = ["DENIED_WORDS", "FORMATS", "KEYWORDS", "SYSTEM_TABLES", "TABLE_FUNCTIONS", "is_function", "is_setting"]
+__all__ = [
+    "DENIED_WORDS",
+    "FORMATS",
+    "KEYWORDS",
+    "SYSTEM_TABLES",
+    "TABLE_FUNCTIONS",
+    "is_function",
+    "is_setting",
+    "takes_function",
+]
 
 
 def _words(name: str) -> frozenset[str]:
@@ -36,6 +45,7 @@ _COMBINATORS = (
     "if",
 )
 _FUNCTIONS = _words("functions")
+_HIGHER = _words("higher")
 _OF_SERVER = _words("server")
 TABLE_FUNCTIONS = frozenset({"numbers", "zeros", "generateseries", "generate_series", "values"})
 """Table functions that read nothing."""
@@ -88,6 +98,11 @@ def is_function(name: str, *, of_server: bool = False) -> bool:
         if low in _AGGREGATES:
             return True
     return False
+
+
+def takes_function(name: str) -> bool:
+    """Whether a function's first argument may be the name of another function, which it then calls."""
+    return name.lower() in _HIGHER
 
 
 def is_setting(name: str) -> bool:
