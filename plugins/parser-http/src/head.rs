@@ -1,10 +1,12 @@
 //! The head of a message: one walk over its lines, without copies.
 
 use crate::fields::{Fields, Use};
+use crate::known::{Known, Says};
 use crate::scan;
 use metaflow_parser_sdk::lossy;
 use metaflow_parser_sdk::trace::{Trace, TraceRules};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// What `Content-Length` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,20 +48,45 @@ pub(crate) struct Head<'a> {
 
 impl<'a> Head<'a> {
     /// Walk over the lines behind the first one, from `from` on. Where the head ends, behind its empty line; `None`: the
-    /// bytes are a part of it, and the fields are those that are whole.
+    /// bytes are a part of it, and the fields are those that are whole. What the head has in common with `known` is not
+    /// looked at again; then it takes its place.
     pub fn read(
         &mut self,
         bytes: &'a [u8],
-        mut from: usize,
-        fields: &Fields,
-        rules: &TraceRules,
+        from: usize,
+        (fields, rules): (&Fields, &TraceRules),
         trace: &mut Trace,
+        known: &mut Known,
     ) -> Option<usize> {
         trace.clear();
+        let bytes = bytes.get(from..)?;
+        let (known_bytes, is_whole) = known.common(bytes);
+        for fact in known.facts() {
+            match fact.says {
+                Says::Field(field) => self.keep(field, fact.value(bytes)),
+                Says::Trace(start, end) => {
+                    let name = bytes.get(usize::from(start)..usize::from(end)).unwrap_or_default();
+                    rules.see(name, fact.value(bytes), trace);
+                }
+            }
+        }
+        let length = if is_whole { known_bytes } else { self.walk(bytes, known_bytes, (fields, rules), trace, known)? };
+        Some(from + length)
+    }
+
+    fn walk(
+        &mut self,
+        bytes: &'a [u8],
+        mut from: usize,
+        (fields, rules): (&Fields, &TraceRules),
+        trace: &mut Trace,
+        known: &mut Known,
+    ) -> Option<usize> {
         let mut line_feeds = scan::LineFeeds::new(bytes, from);
         while let Some(newline) = line_feeds.next() {
             let line = scan::without_cr(&bytes[from..newline]);
             if line.is_empty() {
+                known.ends(&bytes[..newline + 1]);
                 return Some(newline + 1);
             }
             let mut next = newline + 1;
@@ -70,39 +97,62 @@ impl<'a> Head<'a> {
                 end = next + scan::without_cr(&bytes[next..newline]).len();
                 next = newline + 1;
             }
+            known.line(from, next);
             if fields.names().may_have_line(rules.names(), line) {
-                self.field(&bytes[from..end], fields, rules, trace);
+                self.field(bytes, from..end, (fields, rules), trace, known);
             }
             from = next;
         }
         None
     }
 
-    fn field(&mut self, line: &'a [u8], fields: &Fields, rules: &TraceRules, trace: &mut Trace) {
+    fn field(
+        &mut self,
+        bytes: &'a [u8],
+        place: Range<usize>,
+        (fields, rules): (&Fields, &TraceRules),
+        trace: &mut Trace,
+        known: &mut Known,
+    ) {
+        let start = place.start;
+        let line = &bytes[place];
         let Some(colon) = scan::find(line, 0, b':') else { return };
-        let mut name = &line[..colon];
+        let (mut name, mut name_at) = (&line[..colon], start);
         // White space before the colon is wrong, but some send it.
         if let (Some(first), Some(last)) = (name.first(), name.last()) {
             if first.is_ascii_whitespace() || last.is_ascii_whitespace() {
+                name_at += colon - name.trim_ascii_start().len();
                 name = name.trim_ascii();
             }
         }
-        if !fields.may_use(name) && !rules.names().may_have(name) {
+        let is_trace = rules.names().may_have(name);
+        if !is_trace && !fields.may_use(name) {
             return;
         }
-        let value = line[colon + 1..].trim_ascii();
+        let behind = line[colon + 1..].trim_ascii_start();
+        let value = behind.trim_ascii_end();
+        let value_at = start + line.len() - behind.len();
         for field in fields.uses(name) {
-            match field {
-                Use::Host => self.host = value,
-                Use::Upgrade => self.upgrade = value,
-                Use::ContentLength => self.content_length = content_length(self.content_length, value),
-                Use::TransferEncoding => self.coding = coding(value),
-                Use::RequestId(rank) => keep_better(&mut self.request_id, rank, value),
-                Use::ClientIp(rank) => keep_better(&mut self.client_ip, rank, value),
-                Use::Attribute(index) => self.keep_attribute(usize::from(index), value),
-            }
+            self.keep(field, value);
+            known.fact(start, Says::Field(field), value_at, value_at + value.len());
         }
-        rules.see(name, value, trace);
+        if is_trace {
+            rules.see(name, value, trace);
+            let says = Says::Trace(name_at as u16, (name_at + name.len()) as u16);
+            known.fact(start, says, value_at, value_at + value.len());
+        }
+    }
+
+    fn keep(&mut self, field: Use, value: &'a [u8]) {
+        match field {
+            Use::Host => self.host = value,
+            Use::Upgrade => self.upgrade = value,
+            Use::ContentLength => self.content_length = content_length(self.content_length, value),
+            Use::TransferEncoding => self.coding = coding(value),
+            Use::RequestId(rank) => keep_better(&mut self.request_id, rank, value),
+            Use::ClientIp(rank) => keep_better(&mut self.client_ip, rank, value),
+            Use::Attribute(index) => self.keep_attribute(usize::from(index), value),
+        }
     }
 
     fn keep_attribute(&mut self, index: usize, value: &'a [u8]) {
@@ -204,7 +254,7 @@ mod tests {
     fn read<'a>(bytes: &'a [u8], fields: &Fields) -> (Head<'a>, Trace) {
         let mut trace = Trace::default();
         let mut head = Head::default();
-        head.read(bytes, 0, fields, &TraceRules::default(), &mut trace);
+        head.read(bytes, 0, (fields, &TraceRules::default()), &mut trace, &mut Known::default());
         (head, trace)
     }
 
@@ -217,6 +267,75 @@ mod tests {
         let attributes: Vec<_> =
             head.attributes().map(|(index, value)| (fields.attribute_name(index), text(value))).collect();
         assert_eq!(attributes, [("http_user_agent", "one two three".into()), ("http_referer", "r".into())]);
+    }
+
+    /// Everything that was read of a head, to be compared.
+    fn all(head: &Head, trace: &Trace, end: Option<usize>) -> String {
+        let (id, ip) = (head.request_id(), head.client_ip());
+        let attributes: Vec<_> = head.attributes().collect();
+        let length = (head.content_length, head.coding);
+        let ids = [trace.trace_id(), trace.trace_id_2(), trace.span_id(), trace.parent_span_id()];
+        format!("{end:?} {:?} {:?} {length:?} {id:?} {ip:?} {attributes:?} {ids:?}", head.host, head.upgrade)
+    }
+
+    #[test]
+    fn a_head_says_the_same_whatever_was_read_before() {
+        let asked: Vec<(String, String)> = (0..6).map(|n| (format!("a{n}"), format!("a{n}"))).collect();
+        let fields = Fields::from(&HeaderNames { attributes: asked, ..HeaderNames::default() });
+        let rules = TraceRules::default();
+        let long = format!("a2: {}", "x".repeat(1500));
+        let lines = [
+            "Host: a.example",
+            "host:b",
+            "Content-Length: 12",
+            "Content-Length: 13",
+            "a0: one",
+            " two",
+            "\tthree",
+            "a1:",
+            "X-Request-Id: 7",
+            "X-Request-Id: 77777",
+            "traceparent : 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "Traceparent: 00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "sw8: x",
+            "Upgrade: h2c",
+            "none",
+            ":",
+            "a5: z",
+            "Transfer-Encoding: chunked",
+            "Date: Sat, 28 Nov 2026 12:00:00 GMT",
+            "Date: Sat, 28 Nov 2026 12:00:01 GMT",
+            &long,
+        ];
+        let (mut random, mut known) = (metaflow_parser_sdk::testing::Random::new(5), Known::default());
+        let (mut before, mut trace, mut fresh) = (Vec::new(), Trace::default(), Trace::default());
+        for _ in 0..20_000 {
+            // A head like the one before: some lines are other ones, one more or one less.
+            let mut chosen: Vec<&str> = std::mem::take(&mut before);
+            for _ in 0..random.below(3) {
+                let (at, line) = (random.below(chosen.len() + 1), lines[random.below(lines.len())]);
+                match random.below(3) {
+                    0 if at < chosen.len() => drop(chosen.remove(at)),
+                    1 if at < chosen.len() => chosen[at] = line,
+                    _ if chosen.len() < 12 => chosen.insert(at, line),
+                    _ => {}
+                }
+            }
+            let ends = if random.below(9) == 0 { "\n" } else { "\r\n" };
+            let mut text: Vec<u8> =
+                chosen.iter().flat_map(|line| [line.as_bytes(), ends.as_bytes()].concat()).collect();
+            text.extend_from_slice(ends.as_bytes());
+            text.extend_from_slice(b"body\r\n\r\n");
+            if random.below(5) == 0 {
+                text.truncate(random.below(text.len()));
+            }
+            let (mut head, mut expected) = (Head::default(), Head::default());
+            let end = head.read(&text, 0, (&fields, &rules), &mut trace, &mut known);
+            let expected_end = expected.read(&text, 0, (&fields, &rules), &mut fresh, &mut Known::default());
+            let shown = all(&head, &trace, end);
+            assert_eq!(shown, all(&expected, &fresh, expected_end), "{}", String::from_utf8_lossy(&text));
+            before = chosen;
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod check;
 mod chunked;
 mod fields;
 mod head;
+mod known;
 mod message;
 mod options;
 mod pending;
@@ -18,6 +19,7 @@ mod session;
 mod side;
 mod start_line;
 
+use known::Memory;
 use message::Sink;
 use metaflow_parser_sdk::trace::Trace;
 use metaflow_parser_sdk::{export_parser, Check, Kind, Parser, Records, Segment, Sessions};
@@ -32,14 +34,22 @@ pub struct HttpParser {
     options: Options,
     sessions: Sessions<Session>,
     trace: Trace,
+    memory: Memory,
 }
 
 impl Parser for HttpParser {
     fn new() -> HttpParser {
-        HttpParser { options: Options::default(), sessions: Sessions::new(SESSIONS), trace: Trace::default() }
+        HttpParser {
+            options: Options::default(),
+            sessions: Sessions::new(SESSIONS),
+            trace: Trace::default(),
+            memory: Memory::default(),
+        }
     }
 
     fn configure(&mut self, key: &str, value: &str) -> Result<(), String> {
+        // What heads said was said under the options of before.
+        self.memory = Memory::default();
         self.options.set(key, value)
     }
 
@@ -48,7 +58,13 @@ impl Parser for HttpParser {
     }
 
     fn parse(&mut self, segment: &Segment, out: &mut Records) {
-        let mut sink = Sink { options: &self.options, trace: &mut self.trace, out, is_tls: segment.is_tls_plaintext() };
+        let mut sink = Sink {
+            options: &self.options,
+            trace: &mut self.trace,
+            memory: &mut self.memory,
+            out,
+            is_tls: segment.is_tls_plaintext(),
+        };
         if segment.kind == Kind::Close {
             if let Some(mut session) = self.sessions.close(segment.session_id) {
                 session.close(&mut sink);

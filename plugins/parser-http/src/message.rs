@@ -2,6 +2,7 @@
 
 use crate::body;
 use crate::head::{self, Coding, ContentLength, Head};
+use crate::known::Memory;
 use crate::options::Options;
 use crate::pending::Asked;
 use crate::scan;
@@ -15,6 +16,8 @@ use metaflow_parser_sdk::{abi_generated as abi, Direction, RecordType, Records, 
 pub(crate) struct Sink<'a> {
     pub options: &'a Options,
     pub trace: &'a mut Trace,
+    /// The heads that were read before.
+    pub memory: &'a mut Memory,
     pub out: &'a mut Records,
     /// The bytes were captured inside TLS.
     pub is_tls: bool,
@@ -84,7 +87,8 @@ pub(crate) fn report(bytes: &[u8], place: Place, sink: &mut Sink, asked: impl Fn
         return Some(Next::Interim);
     }
     let mut head = Head::default();
-    head.read(bytes, next, &sink.options.fields, &sink.options.trace, sink.trace);
+    let known = sink.memory.like(place.direction, bytes.len().saturating_sub(next));
+    head.read(bytes, next, (&sink.options.fields, &sink.options.trace), sink.trace, known);
     Some(tell(bytes, &start, &head, place, sink, asked))
 }
 
@@ -99,7 +103,8 @@ pub(crate) fn report_whole(
     let (line, next) = scan::line(bytes, 0)?;
     let start = start_line::read(line).ok()?;
     let mut head = Head::default();
-    let length = head.read(bytes, next, &sink.options.fields, &sink.options.trace, sink.trace)?;
+    let known = sink.memory.like(place.direction, bytes.len().saturating_sub(next));
+    let length = head.read(bytes, next, (&sink.options.fields, &sink.options.trace), sink.trace, known)?;
     if is_interim(&start) {
         return Some((length, Next::Interim));
     }
