@@ -14,7 +14,7 @@ _SEGMENTS = 4
 
 
 def push_facts(block: Block) -> tuple[int, int, int, int]:
-    """``source, format, flags, link_type`` of a block, as ``mfe_push`` takes them."""
+    """``source, format, flags, link_type`` of a block, as ``mfe_push_part`` takes them."""
     from metaflow_core.api import SegmentBlock
 
     if isinstance(block, SegmentBlock):

@@ -29,7 +29,10 @@ _SIGNATURES = {
     "mfe_new": (c_void_p, (c_char_p, c_uint32)),
     "mfe_free": (None, (c_void_p,)),
     "mfe_add_parser": (c_int32, (c_void_p, c_char_p, c_uint32, c_void_p)),
-    "mfe_push": (c_int64, (c_void_p, c_uint32, c_uint32, c_uint32, c_uint32, c_void_p, c_uint32)),
+    "mfe_push_part": (
+        c_int64,
+        (c_void_p, c_uint32, c_uint32, c_uint32, c_uint32, c_void_p, c_uint32, POINTER(c_uint32)),
+    ),
     "mfe_work": (c_int32, (c_void_p, POINTER(Work))),
     "mfe_complete": (c_int32, (c_void_p, c_void_p, c_uint32)),
     "mfe_tick": (None, (c_void_p, c_uint64)),

@@ -66,12 +66,17 @@ class NativeEngine:
 
         # Anything with a buffer has an address this way, also a read-only memoryview.
         data = pa.py_buffer(block.data)
-        handle = self._open()
-        taken: int = self._library.mfe_push(handle, *push_facts(block), data.address, data.size)
-        if taken < 0:
-            raise EngineError(self._last_error())
-        self._external.run(self)
-        return taken
+        handle, facts = self._open(), push_facts(block)
+        taken = 0
+        at = ctypes.c_uint32(0)
+        while True:
+            part: int = self._library.mfe_push_part(handle, *facts, data.address, data.size, ctypes.byref(at))
+            if part < 0:
+                raise EngineError(self._last_error())
+            taken += part
+            self._external.run(self)
+            if not at.value:
+                return taken
 
     def next_work(self) -> tuple[int, int, memoryview] | None:
         """See :class:`~metaflow_engine_flow.external.WorkSource`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _RAW = struct.Struct("<II")
 _WORK = struct.Struct("<IIII")
 _READY = struct.Struct(f"<{len(TABLES)}Q")
+_AT = struct.Struct("<I")
 _OUT = _READY.size
 
 
@@ -51,6 +53,14 @@ def _compiled(path: Path, _changed_ns: int) -> tuple[wasmtime.Engine, wasmtime.M
         return engine, wasmtime.Module.from_file(engine, str(path)), has_short_calls(engine)
     except wasmtime.WasmtimeError as error:
         raise UnavailableError(f"{path} is not a WebAssembly module that wasmtime can compile: {error}") from error
+
+
+@dataclass
+class _Room:
+    """Memory of the engine into which the host writes."""
+
+    place: int = 0
+    capacity: int = 0
 
 
 class WasmEngine:
@@ -86,8 +96,8 @@ class WasmEngine:
         self._place = place_of(self._store, exports["memory"], short=short)
         self._dead = ""
         self._external = ExternalParsers()
-        self._capacity = 0
-        self._input = 0
+        # Parsers' results come while a block is not done, so a block has a room of its own.
+        self._input, self._blocks = _Room(), _Room()
         version = self._call("mfe_abi_version")
         if version != ABI_VERSION:
             raise UnavailableError(f"{path} speaks ABI version {version}, this package speaks {ABI_VERSION}")
@@ -110,11 +120,18 @@ class WasmEngine:
 
     def push(self, block: Block) -> int:
         """See :meth:`FlowEngine.push <metaflow_engine_flow.interface.FlowEngine.push>`."""
-        taken = self._call("mfe_push", self._handle, *push_facts(block), *self._give(block.data))
-        if taken < 0:
-            raise EngineError(self._last_error())
-        self._external.run(self)
-        return taken
+        facts, place = push_facts(block), self._give(block.data, self._blocks)
+        at = taken = 0
+        while True:
+            ctypes.memmove(self._inside(self._out, _AT.size), _AT.pack(at), _AT.size)
+            part = self._call("mfe_push_part", self._handle, *facts, *place, self._out)
+            if part < 0:
+                raise EngineError(self._last_error())
+            taken += part
+            (at,) = _AT.unpack(self._bytes(self._out, _AT.size))
+            self._external.run(self)
+            if not at:
+                return taken
 
     def next_work(self) -> tuple[int, int, memoryview] | None:
         """See :class:`~metaflow_engine_flow.external.WorkSource`."""
@@ -203,21 +220,21 @@ class WasmEngine:
             raise EngineError(self._dead)
         return base + place
 
-    def _give(self, data: Any) -> tuple[int, int]:
-        """Copy bytes into the engine's input room; returns where they are and how many."""
+    def _give(self, data: Any, room: _Room | None = None) -> tuple[int, int]:
+        """Copy bytes into a room of the engine (that for short-lived input); returns where they are and how many."""
         import pyarrow as pa
 
-        source = pa.py_buffer(data)
-        if source.size > self._capacity:
-            if self._input:
-                self._call("mfe_dealloc", self._input, self._capacity)
-            self._capacity = max(source.size, 1 << 16)
-            self._input = self._address("mfe_alloc", self._capacity)
-            if not self._input:
-                raise EngineError(f"the WebAssembly engine has no memory for {self._capacity} bytes of input")
+        source, room = pa.py_buffer(data), room or self._input
+        if source.size > room.capacity:
+            if room.place:
+                self._call("mfe_dealloc", room.place, room.capacity)
+            room.capacity = max(source.size, 1 << 16)
+            room.place = self._address("mfe_alloc", room.capacity)
+            if not room.place:
+                raise EngineError(f"the WebAssembly engine has no memory for {room.capacity} bytes of input")
         if source.size:
-            ctypes.memmove(self._inside(self._input, source.size), source.address, source.size)
-        return self._input, source.size
+            ctypes.memmove(self._inside(room.place, source.size), source.address, source.size)
+        return room.place, source.size
 
     def _bytes(self, place: int, length: int) -> bytes:
         return ctypes.string_at(self._inside(place, length), length)
@@ -232,6 +249,6 @@ class WasmEngine:
 
 
 _NEEDED = (
-    "mfe_abi_version", "mfe_alloc", "mfe_dealloc", "mfe_new", "mfe_add_parser", "mfe_push", "mfe_work", "mfe_complete", "mfe_tick",
+    "mfe_abi_version", "mfe_alloc", "mfe_dealloc", "mfe_new", "mfe_add_parser", "mfe_push_part", "mfe_work", "mfe_complete", "mfe_tick",
     "mfe_finish", "mfe_ready_all", "mfe_take_raw", "mfe_counters", "mfe_explain", "mfe_last_error",
 )  # fmt: skip

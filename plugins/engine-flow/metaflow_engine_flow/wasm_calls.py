@@ -1,6 +1,6 @@
 """Calling the WebAssembly engine: wasmtime's public interface, and a shorter way that is used only when it proves itself.
 
-The public call makes a Python object of every argument and of every argument's type (100 us for the six of ``mfe_push``,
+The public call makes a Python object of every argument and of every argument's type (100 us for the eight of ``mfe_push_part``,
 as much as the engine needs for 150 packets); ``wasmtime_func_call_unchecked`` of the C API, which the wheel contains,
 takes raw values in place (3 us). It is reached through names that wasmtime-py does not promise, so a test on a known
 module compares both, traps included, and the public way stays whenever anything differs.

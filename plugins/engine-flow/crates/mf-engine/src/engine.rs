@@ -5,38 +5,41 @@ use mf_flow::FlowTable;
 use mf_l7::{L7Engine, L7Table, ParserDescription, Runtime, Work};
 use mf_packet::{Decoder, Format, Packet};
 
+use crate::intake::Intake;
 use crate::kernel::{Sockets, SocketsConfig};
 use crate::options::Options;
 use crate::output::Output;
 use crate::sources::Sources;
-use crate::wiring::{FlowExt, Wiring};
+use crate::wiring::Wiring;
 
 /// Number of tables; their ids are those of `docs/explanation/data-plane.md`.
 pub const TABLES: u32 = 12;
-const SECOND: u64 = 1_000_000_000;
 /// The format of blocks of calls on sockets; the others are those of frames.
 const SEGMENTS: u32 = 4;
 
 /// An engine, or one shard of several that see the same blocks.
 pub struct Engine {
-    shards: u64,
-    shard: u64,
     most_sources: usize,
     sources: Sources,
     decoder: Decoder,
-    flows: FlowTable<FlowExt>,
+    intake: Intake,
     sockets: Sockets,
     wiring: Wiring,
-    clock: Clock,
     counts: Counts,
     finished: bool,
 }
 
-/// The newest packet's time, and the second up to which flows of other shards' packets were told it.
-#[derive(Debug, Default)]
-struct Clock {
-    now_ns: u64,
-    told: u64,
+/// Where a block comes from and what it is (`docs/explanation/data-plane.md`, "Blocks").
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// number of the source
+    pub source: u32,
+    /// format of the block
+    pub format: u32,
+    /// flags of the format
+    pub flags: u32,
+    /// link type of the pcap registry
+    pub link_type: u32,
 }
 
 #[derive(Debug, Default)]
@@ -44,8 +47,6 @@ struct Counts {
     blocks: u64,
     bytes: u64,
     frames: u64,
-    packets: u64,
-    other_shards: u64,
 }
 
 impl Engine {
@@ -60,15 +61,12 @@ impl Engine {
             shards: (options.shards, options.shard),
         };
         Engine {
-            shards: options.shards,
-            shard: options.shard,
             most_sources: options.sources,
             sources: Sources::default(),
             decoder: Decoder::new(options.decoder),
-            flows: FlowTable::new(options.flow.clone()),
+            intake: Intake::new(FlowTable::new(options.flow.clone()), options.shards, options.shard),
             sockets: Sockets::new(sockets),
             wiring: Wiring { out: Output::new(&options), l7: L7Engine::new(options.l7) },
-            clock: Clock::default(),
             counts: Counts::default(),
             finished: false,
         }
@@ -85,97 +83,101 @@ impl Engine {
         self.wiring.l7.add_parser(description, runtime)
     }
 
-    /// Takes a block and runs native parsers on what came of it. Returns the number of frames (of calls) in it.
+    /// Takes a block and runs native parsers on what came of it. Returns the number of frames (of calls) in it. Parsers that the
+    /// host runs are asked after it, whatever is reported in it; see [`Engine::push_part`].
     ///
     /// # Errors
     /// A sentence when the format is unknown or there are too many sources; damaged frames are counted, not errors.
     pub fn push(&mut self, source: u32, format: u32, flags: u32, link_type: u32, block: &[u8]) -> Result<u64, String> {
+        self.take_block(Origin { source, format, flags, link_type }, block, 0, false).map(|(frames, _)| frames)
+    }
+
+    /// The same, but stops where parsers that the host runs have to be asked: before flows are reported, and where they say what
+    /// need not be read. `from` is 0, or where it stopped in this same block. Returns the number of frames taken and where to go
+    /// on, after [`Engine::work`] has no more: none when the block is done.
+    ///
+    /// # Errors
+    /// As [`Engine::push`].
+    pub fn push_part(&mut self, origin: Origin, block: &[u8], from: usize) -> Result<(u64, Option<usize>), String> {
+        self.take_block(origin, block, from, true)
+    }
+
+    fn take_block(
+        &mut self,
+        origin: Origin,
+        block: &[u8],
+        from: usize,
+        stops: bool,
+    ) -> Result<(u64, Option<usize>), String> {
+        let Origin { source, format, flags, link_type } = origin;
+        self.intake.resume(stops, &mut self.wiring);
+        if self.intake.is_stopped() {
+            return Ok((0, Some(from.max(1))));
+        }
+        if from == 0 {
+            self.settle();
+            self.finished = false;
+            self.counts.blocks += 1;
+            self.counts.bytes += block.len() as u64;
+        }
         if format == SEGMENTS {
-            return self.push_calls(flags, block);
+            return self.take_calls(flags, block).map(|records| (records, None));
         }
         let format = Format::from_id(format).ok_or_else(|| {
             format!("block format {format}: expected 0 records, 1 pcap, 2 pcapng, 3 tpacket3 or 4 segments")
         })?;
         let link_type = u16::try_from(link_type)
             .map_err(|_| format!("link type {link_type}: expected a number of the pcap registry, at most 65535"))?;
-        self.settle();
-        self.finished = false;
         let reader = self.sources.reader(source, format, flags, link_type, self.most_sources)?;
-        self.flows.source(source);
-        let (decoder, flows, wiring) = (&mut self.decoder, &mut self.flows, &mut self.wiring);
-        let (clock, counts) = (&mut self.clock, &mut self.counts);
-        let (shards, shard) = (self.shards, self.shard);
-        let mut take = |packet: &Packet<'_>| {
-            clock.now_ns = clock.now_ns.max(packet.time_ns);
-            counts.packets += 1;
-            if shards > 1 && packet.symmetric_hash() % shards != shard {
-                counts.other_shards += 1;
-                // All shards report and time out at the same packet.
-                let second = packet.time_ns / SECOND;
-                if second > clock.told {
-                    clock.told = second;
-                    flows.tick(packet.time_ns, wiring);
-                }
-                return;
-            }
-            flows.push(packet, wiring);
-        };
-        let frames = reader.read(block, |frame| {
+        self.intake.begin(source, stops);
+        let (decoder, intake, wiring) = (&mut self.decoder, &mut self.intake, &mut self.wiring);
+        let (frames, next) = reader.read_from(block, from, |frame| {
             let mut packet = Packet::new(&frame);
             if decoder.fill(&frame, &mut packet) {
-                take(&packet);
-                return;
+                intake.offer(&packet, wiring);
+            } else {
+                while let Some(fragments) = decoder.given_up() {
+                    intake.offer(&fragments, wiring);
+                }
             }
-            while let Some(fragments) = decoder.given_up() {
-                take(&fragments);
-            }
+            !intake.is_stopped()
         });
-        self.counts.blocks += 1;
-        self.counts.bytes += block.len() as u64;
         self.counts.frames += frames;
-        self.wiring.l7.flush_block(self.clock.now_ns, &mut self.wiring.out);
-        Ok(frames)
+        self.wiring.l7.flush_block(self.intake.clock.now_ns, &mut self.wiring.out);
+        Ok((frames, next))
     }
 
     /// Takes a block of calls on sockets.
-    fn push_calls(&mut self, layout: u32, block: &[u8]) -> Result<u64, String> {
+    fn take_calls(&mut self, layout: u32, block: &[u8]) -> Result<u64, String> {
         if layout != mf_segment::LAYOUT {
             return Err(format!("segments of layout {layout}: this engine reads layout {}", mf_segment::LAYOUT));
         }
-        self.settle();
-        self.finished = false;
         let records = self.sockets.push(block, &mut self.wiring.target());
-        self.clock.now_ns = self.clock.now_ns.max(self.sockets.clock_ns());
-        self.counts.blocks += 1;
-        self.counts.bytes += block.len() as u64;
-        self.wiring.l7.flush_block(self.clock.now_ns, &mut self.wiring.out);
+        let clock = &mut self.intake.clock;
+        clock.now_ns = clock.now_ns.max(self.sockets.clock_ns());
+        self.wiring.l7.flush_block(clock.now_ns, &mut self.wiring.out);
         Ok(records)
     }
 
     /// Lets time go on without packets.
     pub fn tick(&mut self, now_ns: u64) {
-        self.clock.now_ns = self.clock.now_ns.max(now_ns);
-        self.flows.tick(now_ns, &mut self.wiring);
+        self.intake.resume(false, &mut self.wiring);
+        self.intake.tick(now_ns, &mut self.wiring);
         self.sockets.time(now_ns, &mut self.wiring.target());
         self.wiring.l7.tick(now_ns, &mut self.wiring.out);
     }
 
     /// The end of the input: every flow is reported and closed, what waits for an answer is given up.
     pub fn finish(&mut self) {
+        self.intake.resume(false, &mut self.wiring);
         self.sources.finish();
         self.decoder.finish();
         while let Some(fragments) = self.decoder.given_up() {
-            self.counts.packets += 1;
-            if self.shards == 1 || fragments.symmetric_hash() % self.shards == self.shard {
-                self.flows.push(&fragments, &mut self.wiring);
-            } else {
-                self.counts.other_shards += 1;
-            }
+            self.intake.offer(&fragments, &mut self.wiring);
         }
-        self.flows.finish(&mut self.wiring);
+        self.intake.finish(&mut self.wiring);
         self.sockets.finish(&mut self.wiring.target());
         self.wiring.l7.finish(&mut self.wiring.out);
-        self.clock = Clock::default();
         self.finished = true;
     }
 
@@ -201,7 +203,7 @@ impl Engine {
         if self.finished {
             self.wiring.out.finish();
         } else {
-            self.wiring.out.advance(self.clock.now_ns);
+            self.wiring.out.advance(self.intake.clock.now_ns);
         }
     }
 
@@ -241,7 +243,7 @@ impl Engine {
 
     /// `stage<TAB>reason<TAB>value` lines of every counter that is not zero, ordered.
     pub fn counters(&self) -> String {
-        let counts = &self.counts;
+        let (counts, packets, flows) = (&self.counts, &self.intake.counts, self.intake.flows());
         let mut rows: Vec<(String, String, u64)> = Vec::new();
         let mut add = |stage: &str, reason: &str, value: u64| {
             if value > 0 {
@@ -252,12 +254,12 @@ impl Engine {
         add("received", "blocks", counts.blocks);
         add("received", "bytes", counts.bytes);
         add("received", "frames", counts.frames);
-        add("decode", "packets", counts.packets);
-        add("decode", "packets_of_other_shards", counts.other_shards);
-        add("flow", "open_flows", self.flows.len() as u64);
+        add("decode", "packets", packets.packets);
+        add("decode", "packets_of_other_shards", packets.other_shards);
+        add("flow", "open_flows", flows.len() as u64);
         add("segment", "open_sockets", self.sockets.len() as u64);
         let [damage, calls] = self.sockets.counters();
-        for counters in [&self.sources.counters(), self.decoder.counters(), self.flows.counters(), damage, calls] {
+        for counters in [&self.sources.counters(), self.decoder.counters(), flows.counters(), damage, calls] {
             for row in counters.sorted() {
                 add(row.stage, row.reason, row.value);
             }

@@ -15,6 +15,7 @@
 pub mod abi;
 pub mod aggregate;
 pub mod engine;
+mod intake;
 mod kernel;
 pub mod l4;
 pub mod options;
@@ -22,5 +23,5 @@ mod output;
 mod sources;
 mod wiring;
 
-pub use engine::Engine;
+pub use engine::{Engine, Origin};
 pub use options::Options;

@@ -103,6 +103,10 @@ impl FlowSink for Wiring {
         }
     }
 
+    fn on_time(&mut self, now_ns: u64) {
+        self.l7.pass_time(now_ns, &mut self.out);
+    }
+
     fn on_close(&mut self, report: &FlowReport, ext: FlowExt) {
         match ext.known {
             Some((l7, slot)) => {

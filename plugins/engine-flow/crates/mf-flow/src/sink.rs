@@ -82,6 +82,10 @@ pub trait FlowSink {
     /// with `closing == true` comes right before.
     fn on_close(&mut self, report: &FlowReport, ext: Self::Ext);
 
+    /// A second is over; `now_ns` is its end. Told before its flows are reported, and for each second of a longer silence while
+    /// there are flows.
+    fn on_time(&mut self, _now_ns: u64) {}
+
     /// Asked before each report, for hints that came after `on_payload` returned (parsers that run later). `confirmed` and
     /// `reversed` are acts: say them once. `ok_response` is a fact: say it as it stands. A sink uses this or what
     /// `on_payload` returns.

@@ -143,9 +143,19 @@ impl<'a> Packet<'a> {
             cap_len: 0,
             l3_len: 0,
             transport: Transport::None,
-            payload: &[],
             payload_wire: 0,
+            ..self.detached()
+        }
+    }
+
+    /// The same packet without its payload, which is borrowed from the frame.
+    #[cold]
+    pub fn detached(&self) -> Packet<'static> {
+        Packet {
             time_ns: self.time_ns,
+            wire_len: self.wire_len,
+            cap_len: self.cap_len,
+            frames: self.frames,
             interface: self.interface,
             direction: self.direction,
             eth_type: self.eth_type,
@@ -159,6 +169,10 @@ impl<'a> Packet<'a> {
             protocol: self.protocol,
             ttl: self.ttl,
             ip_id: self.ip_id,
+            l3_len: self.l3_len,
+            transport: self.transport,
+            payload: &[],
+            payload_wire: self.payload_wire,
         }
     }
 

@@ -30,6 +30,28 @@ fn read_all(reader: &mut FrameReader, blocks: &[&[u8]]) -> Vec<Seen> {
     frames
 }
 
+/// The frames of blocks that are read one frame at a time: after each one the reader stops.
+fn one_by_one(reader: &mut FrameReader, blocks: &[&[u8]]) -> Vec<Seen> {
+    let mut frames = Vec::new();
+    for block in blocks {
+        let mut from = 0;
+        loop {
+            let before = frames.len();
+            let each = |frame: Frame<'_>| {
+                frames.push(seen(&frame));
+                false
+            };
+            let (n, next) = reader.read_from(block, from, each);
+            assert_eq!(n as usize, frames.len() - before);
+            let Some(next) = next else { break };
+            assert_eq!(n, 1);
+            assert!(next > from);
+            from = next;
+        }
+    }
+    frames
+}
+
 fn pad(data: &[u8], to: usize) -> Vec<u8> {
     let mut out = data.to_vec();
     out.resize(data.len().next_multiple_of(to), 0);
@@ -257,6 +279,12 @@ fn any_split_gives_the_same_frames() {
             frames,
             "{format:?} by bytes"
         );
+        let mut stopping = FrameReader::new(format, flags, 1);
+        assert_eq!(
+            one_by_one(&mut stopping, &[&bytes]),
+            frames,
+            "{format:?} by frames"
+        );
         for _ in 0..100 {
             let (mut rest, mut blocks) = (&bytes[..], Vec::new());
             while !rest.is_empty() {
@@ -268,6 +296,8 @@ fn any_split_gives_the_same_frames() {
             assert_eq!(read_all(&mut reader, &blocks), frames, "{format:?}");
             reader.finish();
             assert!(reader.counters().is_empty());
+            let mut reader = FrameReader::new(format, flags, 1);
+            assert_eq!(one_by_one(&mut reader, &blocks), frames, "{format:?}");
         }
     }
 }
@@ -419,6 +449,8 @@ fn ring_blocks() {
             Some(0x2009)
         )
     );
+    let mut stopping = FrameReader::new(Format::Tpacket3, 0, 1);
+    assert_eq!(one_by_one(&mut stopping, &[&block, &block]).len(), 4);
     let mut skipping = FrameReader::new(Format::Tpacket3, SKIP_OUTGOING, 1);
     assert_eq!(skipping.read(&block, |_| ()), 1);
     assert_eq!(skipping.counters().get("frame", "loopback_copy_skipped"), 1);

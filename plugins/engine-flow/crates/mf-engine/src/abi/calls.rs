@@ -12,7 +12,7 @@ use super::guard::{bytes, call};
 use super::handle::{new_error, set_new_error, Handle, Raw, WorkItem};
 use super::vtable::{NativeParser, Vtable};
 use crate::engine::TABLES;
-use crate::{Engine, Options};
+use crate::{Engine, Options, Origin};
 
 /// Version of this ABI.
 #[no_mangle]
@@ -95,6 +95,32 @@ pub unsafe extern "C" fn mfe_push(
     unsafe {
         call(handle, -1, |handle| {
             handle.engine.push(source, format, flags, link_type, bytes(block, len)).map(|frames| frames as i64)
+        })
+    }
+}
+
+/// The same as [`mfe_push`] in parts: stops where parsers that the host runs have to be asked. `at` says where to begin, 0 for a
+/// new block, and gets where to go on with the same block after [`mfe_work`] has no more, 0 when the block is done.
+#[no_mangle]
+pub unsafe extern "C" fn mfe_push_part(
+    handle: *mut Handle,
+    source: u32,
+    format: u32,
+    flags: u32,
+    link_type: u32,
+    block: *const u8,
+    len: u32,
+    at: *mut u32,
+) -> i64 {
+    // SAFETY: stated for the module; `at` can be read and written.
+    unsafe {
+        call(handle, -1, |handle| {
+            let origin = Origin { source, format, flags, link_type };
+            let from = at.read_unaligned() as usize;
+            at.write_unaligned(0);
+            let (frames, next) = handle.engine.push_part(origin, bytes(block, len), from)?;
+            at.write_unaligned(next.unwrap_or(0) as u32);
+            Ok(frames as i64)
         })
     }
 }

@@ -102,6 +102,57 @@ impl<E: Default> FlowTable<E> {
         self.source = source;
     }
 
+    /// Whether taking this packet reports flows or turns one round, so that everything that parsers can say of what came
+    /// before should be said first. (A flow that must give way in a full table is reported without.)
+    #[inline]
+    pub fn settles(&self, packet: &Packet<'_>) -> bool {
+        let now = packet.time_ns;
+        if now >= self.newest_ns {
+            if self.second != Some(now / SECOND) && self.second.is_some() {
+                return true;
+            }
+        } else if self.newest_ns - now > STEP_BACK && self.late_run + 1 >= STEP_BACK_RUN {
+            return true;
+        }
+        match &packet.transport {
+            Transport::Tcp(tcp) if tcp.flags & (SYN | RST) == SYN => self.turns(packet, tcp),
+            _ => false,
+        }
+    }
+
+    /// Whether a SYN or SYN-ACK ends the flow that it belongs to, or turns it round.
+    #[inline(never)]
+    fn turns(&self, packet: &Packet<'_>, tcp: &Tcp) -> bool {
+        let (key, side) = Key::of(packet, self.config.key_interface, self.config.key_tunnel_id);
+        let Some(slot) = self.find(key.hash(self.seed), &key) else {
+            return false;
+        };
+        if tcp.flags & (SYN | ACK | RST | FIN) == SYN && self.begins_anew(slot, tcp) {
+            return true;
+        }
+        let answer = tcp.flags & ACK != 0;
+        let opener = if answer { side ^ 1 } else { side };
+        self.flows.get(slot as usize).is_some_and(|flow| {
+            (!flow.certain || answer) && usize::from(flow.view.client) != opener
+        })
+    }
+
+    /// The flow of a key, under its own key or the one of its other half.
+    #[inline]
+    fn find(&self, hash: u64, key: &Key) -> Option<u32> {
+        let flows = &self.flows;
+        self.index.find(hash, |cell| {
+            flows.get(cell.slot as usize).is_some_and(|flow| {
+                if cell.alias {
+                    let alias = flow.alias.as_ref();
+                    alias.is_some_and(|alias| alias.key.same(key))
+                } else {
+                    flow.key.same(key)
+                }
+            })
+        })
+    }
+
     /// Takes a packet.
     pub fn push<S: FlowSink<Ext = E>>(&mut self, packet: &Packet<'_>, sink: &mut S) {
         self.clock(packet.time_ns, sink);
@@ -112,17 +163,7 @@ impl<E: Default> FlowTable<E> {
             return;
         }
         let hash = key.hash(self.seed);
-        let flows = &self.flows;
-        let mut slot = self.index.find(hash, |cell| {
-            flows.get(cell.slot as usize).is_some_and(|flow| {
-                if cell.alias {
-                    let alias = flow.alias.as_ref();
-                    alias.is_some_and(|alias| alias.key.same(&key))
-                } else {
-                    flow.key.same(&key)
-                }
-            })
-        });
+        let mut slot = self.find(hash, &key);
         if let (Some(at), Transport::Tcp(tcp)) = (slot, &packet.transport) {
             if tcp.flags & (SYN | ACK | RST | FIN) == SYN && self.begins_anew(at, tcp) {
                 self.close(at, false, sink);

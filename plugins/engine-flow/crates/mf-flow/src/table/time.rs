@@ -47,6 +47,7 @@ impl<E: Default> FlowTable<E> {
             return;
         };
         while second < to {
+            sink.on_time((second + 1).saturating_mul(SECOND));
             self.flush_second(second, sink);
             if self.is_empty() {
                 self.wheel.reset(to);

@@ -45,11 +45,15 @@ impl Core {
                 break;
             }
         }
-        // While a parser has something to say yet, an answer may be in it that came in time.
+        self.expire_when_idle(sink);
+        self.write_history();
+    }
+
+    /// Ends requests whose time is over. While a parser has something to say yet, an answer may be in it that came in time.
+    pub fn expire_when_idle(&mut self, sink: &mut dyn L7Sink) {
         if self.learners.is_empty() && self.parsers.iter().all(Slot::is_idle) {
             self.expire_pairs(sink);
         }
-        self.write_history();
     }
 
     fn run_batch(&mut self, parser: u16, op: Op, sink: &mut dyn L7Sink) {

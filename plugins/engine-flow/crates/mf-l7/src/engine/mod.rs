@@ -170,6 +170,25 @@ impl L7Engine {
         self.core.flush_native(sink);
     }
 
+    /// Everything that native parsers can say of what came so far is said. Returns whether something waits for parsers that the
+    /// host runs.
+    pub fn settle(&mut self, sink: &mut dyn L7Sink) -> bool {
+        self.core.flush_native(sink);
+        self.waits_for_host()
+    }
+
+    /// Whether something waits for parsers that the host runs.
+    pub fn waits_for_host(&self) -> bool {
+        self.core.parsers.iter().any(|slot| slot.is_external() && !slot.is_idle())
+    }
+
+    /// Packet time has come to `now_ns` without a packet of its own: requests that were waited for long enough are given up, when
+    /// nobody has an answer yet that came in time.
+    pub fn pass_time(&mut self, now_ns: u64, sink: &mut dyn L7Sink) {
+        self.core.clock = self.core.clock.max(now_ns);
+        self.core.expire_when_idle(sink);
+    }
+
     /// Time goes on: holes and requests that were waited for long enough are given up, batches are run.
     pub fn tick(&mut self, now_ns: u64, sink: &mut dyn L7Sink) {
         self.core.arrive(now_ns);

@@ -156,49 +156,74 @@ impl FrameReader {
 
     /// Hands every frame of `block` to `each`, in order; gives their number. The frame borrows the block (or the reader's tail).
     pub fn read<F: FnMut(Frame<'_>)>(&mut self, block: &[u8], mut each: F) -> u64 {
+        let all = |frame: Frame<'_>| {
+            each(frame);
+            true
+        };
+        self.read_from(block, 0, all).0
+    }
+
+    /// The same until `each` returns false: gives the number of frames and, when it stopped, where in this block to go on
+    /// (`from` of the next call with the same block; a position of [`FrameReader`]'s own, never 0).
+    #[inline]
+    pub fn read_from<F: FnMut(Frame<'_>) -> bool>(
+        &mut self,
+        block: &[u8],
+        from: usize,
+        mut each: F,
+    ) -> (u64, Option<usize>) {
         if let Walker::Tpacket3(ring) = &mut self.walker {
-            return ring.read(block, &mut self.counters, each);
-        }
-        if self.broken {
-            self.counters
-                .add("frame", "bytes_after_corruption", block.len() as u64);
-            return 0;
+            return ring.read(block, from, &mut self.counters, each);
         }
         let mut frames = 0;
-        let mut rest = block;
+        let mut rest = block.get(from..).unwrap_or_default();
+        if self.broken {
+            self.counters
+                .add("frame", "bytes_after_corruption", rest.len() as u64);
+            return (0, None);
+        }
+        let mut goes_on = true;
         while !self.tail.is_empty() {
             let step = self.walker.step_over(&self.tail);
             if let Step::Need(need) = step {
                 let missing = need.saturating_sub(self.tail.len()).max(1);
                 if rest.is_empty() {
-                    return frames;
+                    return (frames, None);
                 }
                 let (now, later) = rest.split_at(missing.min(rest.len()));
                 self.tail.extend_from_slice(now);
                 rest = later;
                 continue;
             }
+            let mut each = |frame: Frame<'_>| goes_on = each(frame);
             let Some(used) = take(step, &mut self.counters, &mut frames, &mut each) else {
-                return self.stop(frames, rest.len());
+                return (self.stop(frames, rest.len()), None);
             };
             // The tail holds exactly one item, because it was filled only as far as that item needed.
             let used = used.min(self.tail.len());
             self.tail.drain(..used);
+            if !goes_on {
+                return (frames, Some(block.len() - rest.len()));
+            }
         }
         loop {
             let step = self.walker.step(rest);
             match step {
                 Step::Need(_) => {
                     self.tail.extend_from_slice(rest);
-                    return frames;
+                    return (frames, None);
                 }
                 Step::Frame(used, _) => look_ahead(rest, used),
                 _ => {}
             }
+            let mut each = |frame: Frame<'_>| goes_on = each(frame);
             let Some(used) = take(step, &mut self.counters, &mut frames, &mut each) else {
-                return self.stop(frames, rest.len());
+                return (self.stop(frames, rest.len()), None);
             };
             rest = rest.get(used..).unwrap_or(&[]);
+            if !goes_on {
+                return (frames, Some(block.len() - rest.len()));
+            }
         }
     }
 

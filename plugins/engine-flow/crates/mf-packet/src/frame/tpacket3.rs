@@ -24,29 +24,42 @@ impl Tpacket3 {
     }
 
     /// Walks the packets of the block: the block header has their number (at 12) and the offset of the first (at 16).
-    pub(super) fn read<F: FnMut(Frame<'_>)>(
+    /// The first `from` of them are passed over; gives the number of frames, and the number of packets after which `each`
+    /// wanted to stop.
+    pub(super) fn read<F: FnMut(Frame<'_>) -> bool>(
         &self,
         block: &[u8],
+        from: usize,
         counters: &mut Counters,
         mut each: F,
-    ) -> u64 {
+    ) -> (u64, Option<usize>) {
         let (Some(count), Some(first)) = (word(block, 12), word(block, 16)) else {
             counters.hit("frame", "ring_block_too_short");
-            return 0;
+            return (0, None);
         };
         let mut frames = 0;
         let mut at = first as usize;
-        for _ in 0..count {
-            let Some(next) = self.packet(block, at, &mut frames, counters, &mut each) else {
-                counters.hit("frame", "ring_packet_beyond_block");
-                return frames;
+        let mut goes_on = true;
+        for number in 0..count as usize {
+            let next = if number < from {
+                word(block, at).map(|next| next as usize)
+            } else {
+                let mut each = |frame: Frame<'_>| goes_on = each(frame);
+                self.packet(block, at, &mut frames, counters, &mut each)
             };
+            let Some(next) = next else {
+                counters.hit("frame", "ring_packet_beyond_block");
+                return (frames, None);
+            };
+            if !goes_on {
+                return (frames, Some(number + 1));
+            }
             if next == 0 {
-                return frames;
+                return (frames, None);
             }
             at = at.saturating_add(next);
         }
-        frames
+        (frames, None)
     }
 
     /// One packet at `at`; gives the offset to the next one, none when a length leaves the block.
