@@ -108,7 +108,17 @@ class Board:
             "time": {"from": "now-15m", "to": "now"},
             "timezone": "browser",
             "links": [
-                {"type": "dashboards", "tags": ["metaflow"], "title": "MetaFlow", "asDropdown": True, "keepTime": True}
+                {
+                    "type": "dashboards",
+                    "tags": ["metaflow"],
+                    "title": "MetaFlow",
+                    "asDropdown": True,
+                    "keepTime": True,
+                    "icon": "external link",
+                    "includeVars": False,
+                    "targetBlank": False,
+                    "tooltip": "MetaFlow's dashboards",
+                }
             ],
             "templating": {"list": list(self.variables)},
             "annotations": {"list": []},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gzip
+import importlib.util
 import json
 import re
 import threading
@@ -61,6 +63,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
             "querier": {"listen": f"127.0.0.1:{http}"},
             "prometheus_api": {},
             "clickhouse_http": {"listen": f"127.0.0.1:{store}"},
+            **({"tracing": {}} if importlib.util.find_spec("metaflow_tracing") else {}),
         },
         "pipelines": {"read": {"collectors": ["pcap"], "parsers": ["*"], "storages": ["clickhouse"]}},
     }
@@ -105,27 +108,50 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     thread.join(30)
 
 
-def fetch(url: str, body: bytes | None = None) -> Any:
+# what Grafana's data source proxy adds to each request
+HEADERS = {
+    "User-Agent": "Grafana/12.1.0",
+    "Accept-Encoding": "gzip",
+    "X-Grafana-Org-Id": "1",
+    "X-Datasource-Uid": "metaflow-prometheus",
+    "X-Dashboard-Uid": "metaflow-services",
+    "X-Panel-Id": "1",
+}
+
+
+def sent(url: str, body: bytes | None = None, **headers: str) -> tuple[bytes, str]:
+    """The body of an answer that must be a good one, and its type."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as response:
-            return json.loads(response.read())
+        with urllib.request.urlopen(urllib.request.Request(url, body, {**HEADERS, **headers}), timeout=60) as response:
+            data = response.read()
+            if response.headers.get("Content-Encoding") == "gzip":
+                data = gzip.decompress(data)
+            return data, response.headers.get_content_type()
     except urllib.error.HTTPError as error:
         raise AssertionError(f"{error.code}: {error.read().decode()[:600]}") from None
 
 
-def prometheus(instance: Instance, target: dict[str, Any]) -> list[Any]:
-    """As Grafana's Prometheus data source asks: macros filled in, POST forms."""
+def fetch(url: str, body: bytes | None = None) -> Any:
+    return json.loads(sent(url, body)[0])
+
+
+def prometheus(instance: Instance, target: dict[str, Any], chosen: str = ".*") -> list[Any]:
+    """As Grafana's Prometheus data source asks: macros as its backend writes them, POST forms, whole steps.
+
+    :param chosen: what the dashboard's variables are replaced with.
+    """
     text = target["expr"]
-    for name, value in (("$__rate_interval", "240s"), ("$__interval", "60s"), ("$__range", "900s")):
+    # Go writes a duration of 240 s so
+    for name, value in (("$__rate_interval", "4m0s"), ("$__interval", "1m"), ("$__range", "900s")):
         text = text.replace(name, value)
-    text = re.sub(r"\$(service|protocol)\b", ".*", text)
+    text = re.sub(r"\$(service|protocol)\b", lambda _: chosen, text)
     assert "$" not in text, text
     fields: dict[str, Any] = {"query": text}
     if target["instant"]:
-        path, fields["time"] = "query", END
+        path, fields["time"] = "query", f"{END}.25"
     else:
         path = "query_range"
-        fields.update(start=BEGIN, end=END, step=60)
+        fields.update(start=BEGIN // 60 * 60, end=END // 60 * 60, step="60")
     answer = fetch(f"{instance.url}/prom/api/v1/{path}", urllib.parse.urlencode(fields).encode())
     assert answer["status"] == "success", answer
     found: list[Any] = answer["data"]["result"]
@@ -195,6 +221,72 @@ def test_health_checks_of_the_data_sources(instance: Instance) -> None:
     assert two["result"][1] == "2"
     assert not fetch(f"{instance.url}/prom/api/v1/status/buildinfo")["data"].get("features")
     assert clickhouse(instance, "SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_chosen_values_are_written_as_grafana_writes_them(instance: Instance) -> None:
+    """Several values of a variable become a regular expression, whose dots are escaped twice."""
+    panel = next(
+        each for each in BOARDS["metaflow-services"].document()["panels"] if each["title"] == "Requests a second"
+    )
+    every = prometheus(instance, panel["targets"][0])
+    hosts = {each["metric"]["auto_service_1"] for each in every}
+    assert hosts
+    chosen = "(" + "|".join(sorted(re.sub(r"[.]", r"\\\\.", host) for host in hosts)) + "|HTTP|Redis)"
+    some = prometheus(instance, panel["targets"][0], chosen)
+    assert {each["metric"]["l7_protocol_enum"] for each in some} == {"HTTP", "Redis"}
+    assert {each["metric"]["auto_service_1"] for each in some} <= hosts
+
+
+def test_what_grafanas_explore_asks_prometheus(instance: Instance) -> None:
+    """Metric names with their kinds, labels, series, rules: what its query builder and its alerting list."""
+    base = f"{instance.url}/prom/api/v1"
+    span = {"start": f"{BEGIN}", "end": f"{END}", "limit": "40000"}
+    names = fetch(f"{base}/label/__name__/values?{urllib.parse.urlencode(span)}")["data"]
+    assert "flow_metrics__application_map__request__1m" in names
+    assert fetch(f"{base}/metadata?limit=40000")["status"] == "success"
+    match = {**span, "match[]": '{__name__="flow_metrics__application_map__request__1m"}'}
+    form = urllib.parse.urlencode(match).encode()
+    assert "auto_service_1" in fetch(f"{base}/labels", form)["data"]
+    assert fetch(f"{base}/series", form)["data"]
+    assert fetch(f"{base}/rules")["data"]["groups"] == []
+    exemplars = urllib.parse.urlencode({**span, "query": "flow_metrics__application_map__request__1m"}).encode()
+    assert fetch(f"{base}/query_exemplars", exemplars)["status"] == "success"
+
+
+# what the page Service Graph of the Tempo data source puts to the Prometheus one
+SERVICE_GRAPH = (
+    *(
+        f"sum by (client, server, connection_type) (rate(traces_service_graph_request_{name}{{}}[$__range]))"
+        for name in ("total", "failed_total", "server_seconds_sum", "server_seconds_count")
+    ),
+    "topk(5, sum(rate(traces_spanmetrics_calls_total{}[$__range])) by (span_name))",
+    'topk(5, sum(rate(traces_spanmetrics_calls_total{status_code="STATUS_CODE_ERROR"}[$__range])) by (span_name))',
+    "histogram_quantile(.9, sum(rate(traces_spanmetrics_latency_bucket{}[$__range])) by (le, span_name))",
+)
+
+
+@pytest.mark.parametrize("text", SERVICE_GRAPH)
+def test_the_page_service_graph(text: str, instance: Instance) -> None:
+    assert prometheus(instance, {"expr": text, "instant": True}), text
+
+
+def test_tempo_as_its_page_asks(instance: Instance) -> None:
+    """Search, names and values to choose from, and a trace as protobuf, over the same capture."""
+    pytest.importorskip("metaflow_tracing", reason="metaflow-tracing is not installed")
+    base = f"{instance.url}/tempo/api"
+    span = {"start": str(BEGIN), "end": str(END)}
+    assert sent(f"{base}/echo")[0] == b"echo"
+    scopes = fetch(f"{base}/v2/search/tags?{urllib.parse.urlencode({**span, 'limit': '5000'})}")["scopes"]
+    assert {"resource", "span", "intrinsic"} <= {each["name"] for each in scopes}
+    for tag in ("resource.service.name", "status", "span.http.method", "name"):
+        question = urllib.parse.urlencode({**span, "q": "{}"})
+        assert fetch(f"{base}/v2/search/tag/{tag}/values?{question}")["tagValues"], tag
+    question = urllib.parse.urlencode({**span, "q": "{ status = error }", "limit": "20", "spss": "3"})
+    found = fetch(f"{base}/search?{question}")["traces"]
+    assert found
+    trace = f"{base}/v2/traces/{found[0]['traceID']}?{urllib.parse.urlencode(span)}"
+    body, kind = sent(trace, Accept="application/protobuf")
+    assert (kind, body[:1]) == ("application/protobuf", b"\x0a")
 
 
 def test_files(tmp_path: Path, capsys: Any) -> None:

@@ -13,6 +13,10 @@ __all__ = ["graph"]
 
 _TABLE = "flow_log.l7_flow_log"
 _WHEN = "$__timeFilter(time)"
+# fields of a table carry no colour of their own, as those of Tempo's frames do
+_COLOURS = {
+    "nodes": {"arcs": [{"field": "arc__success", "color": "green"}, {"field": "arc__failed", "color": "red"}]},
+}
 _RESPONSE = 1
 """l7_type of a response alone, which is no request."""
 
@@ -48,7 +52,7 @@ def graph(catalog: Catalog) -> Board:
         "metaflow-map",
         "MetaFlow / Service map",
         (
-            Panel("Who calls whom", "nodeGraph", [sql(edges), sql(nodes)], width=24, height=16),
+            Panel("Who calls whom", "nodeGraph", [sql(edges), sql(nodes)], width=24, height=16, options=_COLOURS),
             Panel("Requests a second", "timeseries", [promql(rate, legend)], "reqps", 8),
             Panel("Failed a second", "timeseries", [promql(failing, legend)], "reqps", 8),
             Panel("Mean response time", "timeseries", [promql(f"{seconds} / {answered}", legend)], "s", 8),
