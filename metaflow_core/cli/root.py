@@ -11,9 +11,12 @@ import click
 
 from metaflow_core.cli import exits
 from metaflow_core.cli.command_cache import CommandCache
+from metaflow_core.cli.kept_host import keep_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from metaflow_core.hooks.host import PluginHost
 
 __all__ = ["Root", "cli", "run_cli"]
 
@@ -44,7 +47,9 @@ class Root(click.Group):
             module, _, attribute = BUILT_IN[cmd_name][0].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
-        return plugin_commands(warn=True).get(cmd_name)
+        host = _host()
+        keep_host(ctx, host)
+        return _own(_added(host, warn=True)).get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing any."""
@@ -71,21 +76,30 @@ class Root(click.Group):
 
 def plugin_commands(*, warn: bool) -> dict[str, click.Command]:
     """Load the plugins and let them add commands to a group of their own; what fails is named on standard error."""
-    return {name: command for name, command in _added(warn=warn).items() if name not in BUILT_IN}
+    return _own(_added(_host(), warn=warn))
+
+
+def _own(commands: dict[str, click.Command]) -> dict[str, click.Command]:
+    """Without those whose names are taken by built-in ones."""
+    return {name: command for name, command in commands.items() if name not in BUILT_IN}
 
 
 def plugin_subcommands(group: str) -> dict[str, click.Command]:
     """What plugins add to a built-in group, by adding a group of the same name."""
-    found = _added(warn=False).get(group)
+    found = _added(_host(), warn=False).get(group)
     return dict(found.commands) if isinstance(found, click.Group) else {}
 
 
-def _added(*, warn: bool) -> dict[str, click.Command]:
+def _host() -> PluginHost:
     from metaflow_core.hooks.host import PluginHost
 
-    group = _Collecting("mflow")
     host = PluginHost()
     host.load(disable=_disabled())
+    return host
+
+
+def _added(host: PluginHost, *, warn: bool) -> dict[str, click.Command]:
+    group = _Collecting("mflow")
     for plugin, error in host.add_commands(group):
         if warn:
             print(f"mflow: the commands of plugin {plugin!r} are not there: {error}", file=sys.stderr)

@@ -182,11 +182,15 @@ def requirements(require: Iterable[str], infos: Sequence[PluginInfo]) -> None:
 
     :raises PluginError: naming every one that is not.
     """
+    wanted_ones = list(require)
+    if not wanted_ones:
+        # most ask for nothing, and the import is a tenth of a start
+        return
     from packaging.requirements import InvalidRequirement, Requirement
 
     missing: list[str] = []
     failed = {info.distribution: info for info in infos if info.state is not PluginState.LOADED}
-    for text in require:
+    for text in wanted_ones:
         try:
             wanted = Requirement(text)
         except InvalidRequirement as error:

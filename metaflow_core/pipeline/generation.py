@@ -14,7 +14,7 @@ from metaflow_core.pipeline.line import Line
 from metaflow_core.pipeline.source import Source
 from metaflow_core.pipeline.unit import Unit
 
-__all__ = ["Generation", "is_live", "plan_rebuild"]
+__all__ = ["Generation", "early", "is_live", "plan_rebuild"]
 
 
 @dataclass(slots=True)
@@ -43,6 +43,28 @@ def is_live(loaded: LoadedConfig, pipeline: PipelineConfig) -> bool:
         if isinstance(factory, CollectorFactory) and factory.files is not None:
             return False
     return True
+
+
+def early(loaded: LoadedConfig, there: Iterable[UnitKey]) -> list[PipelineConfig]:
+    """The live pipelines that need nothing but units that have started, and whose collectors feed no other pipeline.
+
+    Those of files wait for everything: who starts them expects all of their rows.
+    """
+    started = {key[:2] for key in there}
+    inside = (Kind.PARSER, Kind.REFINER)
+    ready: list[PipelineConfig] = []
+    late: set[ComponentId] = set()
+    for pipeline in loaded.pipelines.values():
+        needs = {key for key in pipeline.keys() if key[0] not in inside}  # noqa: SIM118 - a method of ours
+        if is_live(loaded, pipeline) and needs <= started:
+            ready.append(pipeline)
+        else:
+            late.update(pipeline.collectors)
+    while any(late.intersection(pipeline.collectors) for pipeline in ready):
+        for pipeline in [each for each in ready if late.intersection(each.collectors)]:
+            ready.remove(pipeline)
+            late.update(pipeline.collectors)
+    return ready
 
 
 def plan_rebuild(old: LoadedConfig, new: LoadedConfig) -> tuple[set[UnitKey], set[str]]:

@@ -22,7 +22,7 @@ from metaflow_core.model.catalog import Catalog
 from metaflow_core.pipeline.board import StatusBoard, UnitKey
 from metaflow_core.pipeline.builder import Builder, refuse_conflicts, waves
 from metaflow_core.pipeline.faults import SupervisionPolicy
-from metaflow_core.pipeline.generation import Generation, is_live
+from metaflow_core.pipeline.generation import Generation, early, is_live
 from metaflow_core.pipeline.line import Line
 from metaflow_core.pipeline.source import Source
 from metaflow_core.pipeline.tap import Tap
@@ -68,8 +68,8 @@ class Runtime:
         return self.generation.loaded
 
     async def start(self) -> None:
-        """Build and start every component. What a store and a capture need goes on beside; what answers questions, and what others send
-        to, is built meanwhile and starts when there is a store.
+        """Build and start every component. What a store and a capture need goes on beside, and a pipeline of them works as soon as they are
+        there; what answers questions, and what others send to, is built meanwhile and starts when there is a store.
 
         :raises ComponentError: one cannot be built or started, and its ``startup_error`` is ``fail``; what was started
             before it was stopped again.
@@ -81,14 +81,21 @@ class Runtime:
         except BaseException:
             await self.stop()
             raise
-        for pipeline in self.loaded.pipelines.values():
-            self.generation.lines[pipeline.name] = self.make_line(self.generation, pipeline)
-        for line in self.generation.lines.values():
-            line.start()
-        for unit in units.values():
-            if unit.key[0] is Kind.COLLECTOR:
-                self.make_source(self.generation, unit).start()
+        self._begin(self.loaded.pipelines.values())
         self._changed.set()
+
+    def _begin(self, pipelines: Iterable[PipelineConfig]) -> None:
+        """Let pipelines work whose components have started; those that do already are passed over."""
+        generation = self.generation
+        fresh = [pipeline for pipeline in pipelines if pipeline.name not in generation.lines]
+        for pipeline in fresh:
+            generation.lines[pipeline.name] = self.make_line(generation, pipeline)
+        for pipeline in fresh:
+            generation.lines[pipeline.name].start()
+        for key, unit in generation.units.items():
+            is_new = key[0] is Kind.COLLECTOR and unit.config.id not in generation.sources
+            if is_new and any(unit.config.id in pipeline.collectors for pipeline in fresh):
+                self.make_source(generation, unit).start()
 
     async def _start_all(self, units: dict[UnitKey, Unit]) -> None:
         first, then = waves(self.loaded)
@@ -97,7 +104,7 @@ class Runtime:
             self._build(self.loaded, key, units, wrong)
         refuse_conflicts(units.values())
         # they open files and sockets and load programs into the kernel, mostly in threads: building the rest is imports of Python
-        starting = asyncio.ensure_future(self._start_together([] if wrong else list(units.values())))
+        starting = asyncio.ensure_future(self._start_first([] if wrong else list(units.values())))
         try:
             for key in then:
                 await asyncio.sleep(0)
@@ -108,6 +115,11 @@ class Runtime:
             raise _together(wrong)
         refuse_conflicts(units.values())
         await self.start_units(units[key] for key in then if key in units)
+
+    async def _start_first(self, units: Sequence[Unit]) -> None:
+        """Start what needs no other, and let rows come while the rest is built."""
+        await self._start_together(units)
+        self._begin(early(self.loaded, (unit.key for unit in units)))
 
     async def _start_together(self, units: Sequence[Unit]) -> None:
         """Start units side by side.

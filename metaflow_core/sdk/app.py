@@ -46,6 +46,8 @@ class App:
     :param environ: for ``${env:...}``; default that of the process.
     :param catalog: another record catalogue than the core's.
     :param clock: another clock than the machine's. :param policy: other numbers for supervision.
+    :param host: plugins that the program loaded already; then ``plugins`` of the configuration, ``plugins``, ``autoload`` and
+        ``strict`` load nothing.
     :raises ConfigError: with every mistake at once. :raises PluginError: a required plugin cannot be used.
     """
 
@@ -62,13 +64,14 @@ class App:
         catalog: Catalog | None = None,
         clock: Clock | None = None,
         policy: SupervisionPolicy | None = None,
+        host: PluginHost | None = None,
     ) -> None:
         sources = (config,) if isinstance(config, (str, Path, Mapping)) else tuple(config)
         self._loading = Loading(sources=sources, sets=tuple(sets), resolver=resolver, environ=environ)
         document = self._loading.document()
         if autoload is None and document.tree.get("plugins", "autoload") is None:
             autoload = False
-        self._host = open_host(document, plugins=plugins, autoload=autoload, strict=strict)
+        self._host = host or open_host(document, plugins=plugins, autoload=autoload, strict=strict)
         self._catalog = catalog or catalog_of(self._host)
         services = {
             "app": self,

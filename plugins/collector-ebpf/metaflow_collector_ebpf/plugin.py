@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from metaflow_collector_ebpf.collector import EbpfCollector
 from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_core import CollectorFactory, Stability, hookimpl
-from metaflow_core.api import Examination
+from metaflow_core.api import BuildContext, Examination
+
+if TYPE_CHECKING:
+    from metaflow_collector_ebpf.collector import EbpfCollector
+
+
+def _create(context: BuildContext, config: EbpfConfig) -> EbpfCollector:
+    # what loads programs and reads ELF files is imported by those who use it; every command loads this module
+    from metaflow_collector_ebpf.collector import EbpfCollector
+
+    return EbpfCollector(context, config)
 
 
 @hookimpl
@@ -17,7 +27,7 @@ def metaflow_collectors() -> Iterable[CollectorFactory]:
         CollectorFactory(
             type="ebpf",
             config=EbpfConfig,
-            create=EbpfCollector,
+            create=_create,
             emits=frozenset({"segments"}),
             stability=Stability.BETA,
             summary="What processes send and receive, TLS plain text included, from the Linux kernel (eBPF).",

@@ -82,8 +82,8 @@ def agent(
     or doubles one. The server need not know this agent.
     """
     from metaflow_core.api import Kind, is_loopback
+    from metaflow_core.cli.kept_host import plugin_host
     from metaflow_core.errors import UnavailableError
-    from metaflow_core.hooks.host import PluginHost
     from metaflow_up import running
     from metaflow_up.assemble import LINK, agent_config
     from metaflow_up.choice import choose_capture, from_files
@@ -93,8 +93,7 @@ def agent(
 
     slim()
     wants = wanted(**asked)
-    host = PluginHost()
-    host.load()
+    host = plugin_host()
     if LINK not in host.factories(Kind.STORAGE):
         raise UnavailableError("no installed plugin sends to a server; install metaflow-link")
     folder = (data or default_data("metaflow-agent")).absolute()
@@ -119,7 +118,7 @@ def agent(
     config = agent_config(host, capture, folder, link, cluster, keeps_values=wants.keeps_values, keeping=keeping)
     stopping_within(config, drain_s)
     if print_config:
-        return running.print_config(config)
+        return running.print_config(config, host)
     place = Place(folder)
     notes = place.take()
     encrypted = tls or tls_ca is not None or tls_cert is not None
@@ -136,7 +135,9 @@ def agent(
 
     try:
         return asyncio.run(
-            running.run_app(config, place, "MetaFlow agent is up.", said, notes=notes, seconds=seconds, shown=["live"])
+            running.run_app(
+                config, place, "MetaFlow agent is up.", said, host=host, notes=notes, seconds=seconds, shown=["live"]
+            )
         )
     finally:
         place.release()

@@ -67,8 +67,8 @@ def up(
     to do. Ctrl-C stops in order.
     """
     from metaflow_core.api import Kind
+    from metaflow_core.cli.kept_host import plugin_host
     from metaflow_core.errors import UnavailableError
-    from metaflow_core.hooks.host import PluginHost
     from metaflow_up import running
     from metaflow_up.assemble import assemble
     from metaflow_up.choice import choose_capture, from_files
@@ -79,8 +79,7 @@ def up(
 
     without_pandas()
     wants = wanted(**asked)
-    host = PluginHost()
-    host.load()
+    host = plugin_host()
     folder = (data or default_data()).absolute()
     if print_config:
         chosen, clickhouse, notes = port or _PORT, CLICKHOUSE_PORT, []
@@ -110,12 +109,19 @@ def up(
     )
     stopping_within(config, drain_s)
     if print_config:
-        return running.print_config(config)
+        return running.print_config(config, host)
     said = [*capture.said(), ("storage", storage_text(config)), *keeping.said(config)]
     try:
         return asyncio.run(
             running.run_app(
-                config, place, "MetaFlow is up.", lambda app: said, notes=notes, seconds=seconds, shown=["live"]
+                config,
+                place,
+                "MetaFlow is up.",
+                lambda app: said,
+                host=host,
+                notes=notes,
+                seconds=seconds,
+                shown=["live"],
             )
         )
     finally:

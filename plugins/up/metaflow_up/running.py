@@ -14,6 +14,8 @@ from metaflow_core.cli.exits import OK
 
 if TYPE_CHECKING:
     from metaflow_core import App
+    from metaflow_core.hooks.host import PluginHost
+    from metaflow_core.pipeline import Tap
     from metaflow_up.place import Place
 
 __all__ = ["print_config", "run_app"]
@@ -21,13 +23,13 @@ __all__ = ["print_config", "run_app"]
 Said = Callable[["App"], Iterable[tuple[str, str]]]
 
 
-def print_config(config: dict[str, Any]) -> int:
+def print_config(config: dict[str, Any], host: PluginHost) -> int:
     """Print a configuration as it would run."""
     import yaml
 
     from metaflow_up.usable import usable
 
-    config, _ = usable(config)
+    config, _ = usable(config, host)
     print(yaml.safe_dump(config, sort_keys=False), end="")
     return OK
 
@@ -38,6 +40,7 @@ async def run_app(
     title: str,
     said: Said,
     *,
+    host: PluginHost,
     notes: Sequence[str] = (),
     seconds: float | None = None,
     shown: Sequence[str] = (),
@@ -45,6 +48,7 @@ async def run_app(
     """Start, print the block, show pipelines until the end, stop in order.
 
     :param place: the data directory, taken. :param title: first line of the block. :param said: the lines that come first in it.
+    :param host: the plugins, loaded.
     :param notes: for standard error. :param seconds: stop after so many. :param shown: pipelines whose services are shown.
     :raises MetaFlowError: it cannot start, with a sentence.
     """
@@ -60,13 +64,13 @@ async def run_app(
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, ended.set)
-    async with _started(config, place) as app:
+    async with _started(config, place, host, shown) as (app, taps):
         place.tell(base_url(app))
         for line in block(app, title, said(app)):
             print(line, flush=True)
         await asyncio.to_thread(settle)
         waiter = asyncio.create_task(_end(app, ended, seconds))
-        await watch(app, Board(app.catalog), ended, shown)
+        await watch(app, Board(app.catalog), ended, taps)
         waiter.cancel()
         await asyncio.gather(waiter, return_exceptions=True)
     for status in app.status():
@@ -76,15 +80,17 @@ async def run_app(
 
 
 @contextlib.asynccontextmanager
-async def _started(config: dict[str, Any], place: Place) -> AsyncIterator[App]:
-    """The app while it runs; a store that cannot be opened comes with what to do."""
+async def _started(
+    config: dict[str, Any], place: Place, host: PluginHost, shown: Sequence[str]
+) -> AsyncIterator[tuple[App, list[Tap]]]:
+    """The app while it runs, and taps on pipelines with all of their records; a store that cannot be opened comes with what to do."""
     from metaflow_core.errors import StartError, UnwritableStore
     from metaflow_up.usable import start_usable
 
     # thousands of modules come and nothing goes: what looks for garbage would look through all of them again and again
     gc.disable()
     try:
-        app, left_out = await start_usable(config)
+        app, taps, left_out = await start_usable(config, host, shown)
     except StartError as error:
         # a full or read-only disk has damaged nothing, and says itself what to do
         if not str(error).startswith("storages.") or any(isinstance(each, UnwritableStore) for each in _causes(error)):
@@ -98,7 +104,7 @@ async def _started(config: dict[str, Any], place: Place) -> AsyncIterator[App]:
     for note in left_out:
         print(f"mflow: {note}", file=sys.stderr)
     try:
-        yield app
+        yield app, taps
     finally:
         await app.stop()
 

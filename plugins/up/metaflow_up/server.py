@@ -74,8 +74,8 @@ def server(
     Agents hear that rows arrived when they are stored. Listens on loopback unless told otherwise.
     """
     from metaflow_core.api import Kind, is_loopback, joined
+    from metaflow_core.cli.kept_host import plugin_host
     from metaflow_core.errors import UnavailableError
-    from metaflow_core.hooks.host import PluginHost
     from metaflow_up import running
     from metaflow_up.assemble import LINK, server_config
     from metaflow_up.lean import without_pandas
@@ -85,8 +85,7 @@ def server(
     without_pandas()
     listen_host, _ = address(listen, "--listen")
     is_private = is_loopback(listen_host)
-    host = PluginHost()
-    host.load()
+    host = plugin_host()
     if LINK not in host.factories(Kind.COLLECTOR):
         raise UnavailableError("no installed plugin receives from agents; install metaflow-link")
     folder = (data or default_data("metaflow-server")).absolute()
@@ -108,7 +107,7 @@ def server(
     }
     config = stopping_within(server_config(host, folder, chosen, link), drain_s)
     if print_config:
-        return running.print_config(config)
+        return running.print_config(config, host)
     if tls_cert is None and not is_private:
         notes.append("what agents send is not encrypted; --tls-cert and --tls-key make it so")
 
@@ -128,7 +127,7 @@ def server(
     try:
         return asyncio.run(
             running.run_app(
-                config, place, "MetaFlow server is up.", said, notes=notes, seconds=seconds, shown=["agents"]
+                config, place, "MetaFlow server is up.", said, host=host, notes=notes, seconds=seconds, shown=["agents"]
             )
         )
     finally:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from metaflow_core.report.text import duration_text
 from metaflow_up.board import Board
 
 if TYPE_CHECKING:
     from metaflow_core import App
     from metaflow_core.api import CounterSample
+    from metaflow_core.pipeline import Tap
 
 __all__ = ["storage_text", "troubles", "watch"]
 
@@ -30,9 +30,9 @@ def storage_text(config: Mapping[str, Any]) -> str:
     return f"{kept}, data in {config['service']['data_dir']}"
 
 
-async def watch(app: App, board: Board, ended: asyncio.Event, pipelines: Iterable[str]) -> None:
+async def watch(app: App, board: Board, ended: asyncio.Event, taps: Iterable[Tap]) -> None:
     """Feed the board and show it until the app ends: a table in a terminal, else a line now and then."""
-    feeder = asyncio.ensure_future(asyncio.gather(*(_feed(app, board, pipeline) for pipeline in pipelines)))
+    feeder = asyncio.ensure_future(asyncio.gather(*(_feed(board, tap) for tap in taps)))
     try:
         if sys.stdout.isatty():
             await _table(app, board, ended)
@@ -43,8 +43,8 @@ async def watch(app: App, board: Board, ended: asyncio.Event, pipelines: Iterabl
         await asyncio.gather(feeder, return_exceptions=True)
 
 
-async def _feed(app: App, board: Board, pipeline: str) -> None:
-    async for batch in app.tap(pipeline):
+async def _feed(board: Board, tap: Tap) -> None:
+    async for batch in tap:
         board.add(batch)
 
 
@@ -84,6 +84,9 @@ def _render(app: App, board: Board) -> Any:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
+
+    # with its arithmetic of columns; nobody but a terminal needs it
+    from metaflow_core.report.text import duration_text
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("server", "protocol", "requests", "rate", "errors", "average", "max"):

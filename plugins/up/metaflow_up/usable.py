@@ -3,55 +3,67 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from metaflow_core import App
 from metaflow_core.errors import MetaFlowError
+
+if TYPE_CHECKING:
+    from metaflow_core.hooks.host import PluginHost
+    from metaflow_core.pipeline import Tap
 
 __all__ = ["start_usable", "usable"]
 
 _OPTIONAL = ("taggers", "dialects", "services")
 
 
-async def start_usable(config: dict[str, Any]) -> tuple[App, list[str]]:
-    """A running app, and a sentence for each part that was left out because it cannot be built here.
+async def start_usable(
+    config: dict[str, Any], host: PluginHost, tapped: Sequence[str] = ()
+) -> tuple[App, list[Tap], list[str]]:
+    """A running app, a tap on each of some pipelines, and a sentence for each part that was left out because it cannot be built here.
 
-    All of it is tried first, since looking for what is broken builds everything once more.
+    All of it is tried first, since looking for what is broken builds everything once more. Rows may come before the last part runs; the
+    taps have them too.
 
+    :param tapped: names of pipelines.
     :raises MetaFlowError: what is not optional cannot be built, or something cannot be started.
     """
     try:
-        app = App(config, autoload=True)
-        await app.start()
+        return *await _start(config, host, tapped), []
     except MetaFlowError:
-        kept, left_out = usable(config)
+        kept, left_out = usable(config, host)
         if not left_out:
             raise
-        app = App(kept, autoload=True)
-        await app.start()
-        return app, left_out
-    return app, []
+        return *await _start(kept, host, tapped), left_out
 
 
-def usable(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+async def _start(config: dict[str, Any], host: PluginHost, tapped: Sequence[str]) -> tuple[App, list[Tap]]:
+    app = App(config, host=host)
+    taps = [app.tap(pipeline) for pipeline in tapped]
+    await app.start()
+    return app, taps
+
+
+def usable(config: dict[str, Any], host: PluginHost) -> tuple[dict[str, Any], list[str]]:
     """The configuration without the taggers, query languages and services that cannot be built, and a sentence for each.
 
     :raises MetaFlowError: what is not optional cannot be built.
     """
     try:
-        App(config, autoload=True).validate()
+        App(config, host=host).validate()
     except MetaFlowError:
         pass
     else:
         return config, []
     left_out: dict[str, set[str]] = {section: set(config.get(section, {})) for section in _OPTIONAL}
-    App(_without(config, left_out), autoload=True).validate()
+    App(_without(config, left_out), host=host).validate()
     notes: list[str] = []
     for section in _OPTIONAL:
         for name in config.get(section, {}):
             left_out[section].remove(name)
             try:
-                App(_without(config, left_out), autoload=True).validate()
+                App(_without(config, left_out), host=host).validate()
             except MetaFlowError as error:
                 left_out[section].add(name)
                 notes.append(f"left out {section}.{name}: {error}")

@@ -25,6 +25,7 @@ from metaflow_up.show import troubles
 from metaflow_up.usable import start_usable, usable
 
 from metaflow_core.api import RecordBatch
+from metaflow_core.cli.kept_host import plugin_host
 from metaflow_core.errors import StartError, UnwritableStore
 from metaflow_core.model.catalog import load_catalog
 from metaflow_core.testing import capture_refused
@@ -255,7 +256,7 @@ def test_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("metaflow_core.App.start", start)
 
     async def begin() -> None:
-        async with _started({"version": 1}, Place(tmp_path)):
+        async with _started({"version": 1}, Place(tmp_path), plugin_host(), []):
             pass
 
     with pytest.raises(StartError, match="the disk of /x is full") as raised:
@@ -271,7 +272,8 @@ def test_a_tagger_that_cannot_be_built_is_left_out_and_named(tmp_path: Path) -> 
         "pipelines": {"live": {"collectors": ["pcap"], "taggers": ["no_such_tagger"]}},
         "service": {"data_dir": str(tmp_path)},
     }
-    kept, notes = usable(config)
+    host = plugin_host()
+    kept, notes = usable(config, host)
     assert "taggers" not in kept
     assert "taggers" not in kept["pipelines"]["live"]
     [note] = notes
@@ -279,8 +281,9 @@ def test_a_tagger_that_cannot_be_built_is_left_out_and_named(tmp_path: Path) -> 
     assert "taggers" in config
 
     async def begin() -> list[str]:
-        app, left_out = await start_usable(config)
+        app, taps, left_out = await start_usable(config, host, ["live"])
         await app.stop()
+        assert [tap.dropped for tap in taps] == [0]
         return left_out
 
     assert asyncio.run(begin()) == notes
