@@ -28,7 +28,7 @@ from metaflow_core.api.components import (
     Tagger,
 )
 from metaflow_core.api.config import Config, Field, SecretStr, field_validator, model_validator
-from metaflow_core.api.context import BuildContext, Resource
+from metaflow_core.api.context import BuildContext, Flush, Resource
 from metaflow_core.api.counters import Counters, CounterSample
 from metaflow_core.api.examination import Examination, Finding, FindingState, Surroundings
 from metaflow_core.api.factories import (
@@ -97,6 +97,7 @@ __all__ = [
     "FileSupport",
     "Finding",
     "FindingState",
+    "Flush",
     "HttpListener",
     "IdBook",
     "Kind",

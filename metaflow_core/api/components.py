@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
@@ -317,6 +317,18 @@ class AppView(Protocol):
         """Every counter."""
         ...
 
-    def tap(self, pipeline: str) -> AsyncIterator[RecordBatch]:
-        """A bounded copy of a pipeline's records; drops the oldest when the reader is slow, and counts."""
+    def tap(
+        self,
+        pipeline: str,
+        max_batches: int = 256,
+        *,
+        tables: Collection[str] | None = None,
+        tagged: bool = True,
+        patience_s: float = 0.0,
+    ) -> AsyncIterator[RecordBatch]:
+        """A bounded copy of a pipeline's records; drops the oldest when the reader is slow, and counts.
+
+        :param tables: full names of those that are wanted; None for all. :param tagged: rows come with their tags.
+        :param patience_s: how late they may come; what nobody waits for costs less.
+        """
         ...

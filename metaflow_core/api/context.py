@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from metaflow_core.api.clock import Clock
 from metaflow_core.api.counters import Counters
@@ -16,7 +16,7 @@ from metaflow_core.api.ids import IdBook
 if TYPE_CHECKING:
     from metaflow_core.model.catalog import Catalog
 
-__all__ = ["BuildContext", "Resource", "StatusReport"]
+__all__ = ["BuildContext", "Flush", "Resource", "StatusReport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,16 @@ StatusReport = Callable[[str, str], None]
 """``report(state, sentence)``: a component tells that it is ``running``, ``degraded`` or ``failed``, and why."""
 
 
+Flush: TypeAlias = Callable[[Collection[str] | None], Awaitable[None]]
+"""``await flush(tables)``: what waits in memory for these tables (full names; None for all) is written to the storage that asks, and stored when
+this returns. It never raises and returns within seconds; what a storage refuses by then waits on. A table that was asked for less than a second
+ago is not written again."""
+
+
+async def _nothing_waits(tables: Collection[str] | None) -> None:
+    """Of a component alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
     """Everything a component may take from the core. Nothing is global: what is not here is not there.
@@ -52,6 +62,8 @@ class BuildContext:
     :ivar data_dir: where the component may keep files, made on demand; None where the app keeps nothing.
     :ivar services: the running app's shared objects offered by name, for services that need to reach storages,
         dialects, or the status of the app (see :class:`metaflow_core.api.components.AppView`).
+    :ivar flush: a storage awaits it before it reads, for the tables that it reads (see
+        :func:`metaflow_core.query.tables_of`): pipelines may keep rows in memory while nobody asks for them.
     :ivar ids: numbers for the names that taggers put on rows, shared by all components of the app.
     """
 
@@ -64,4 +76,5 @@ class BuildContext:
     report: StatusReport
     data_dir: Path | None = None
     services: Mapping[str, object] = field(default_factory=dict)
+    flush: Flush = _nothing_waits
     ids: IdBook = field(default_factory=lambda: IdBook(None))

@@ -11,6 +11,7 @@ from metaflow_core.api.factories import Factory
 from metaflow_core.api.identity import ComponentId, Kind
 from metaflow_core.config.sections import (
     VERSION,
+    GatherSection,
     OnError,
     PluginsSection,
     QueueSection,
@@ -74,6 +75,7 @@ class PipelineConfig:
     storages: tuple[ComponentId, ...] = ()
     exporters: tuple[ComponentId, ...] = ()
     queue: QueueSection = field(default_factory=QueueSection)
+    gather: GatherSection = field(default_factory=GatherSection)
     on_error: OnError = OnError.ISOLATE
     optional: frozenset[ComponentId] = field(default=frozenset(), compare=False)
 
@@ -136,5 +138,6 @@ def _pipeline(pipeline: PipelineConfig) -> dict[str, Any]:
         "storages": [str(cid) for cid in pipeline.storages],
         "exporters": [str(cid) for cid in pipeline.exporters],
         "queue": pipeline.queue.model_dump(mode="json"),
+        "gather": pipeline.gather.model_dump(mode="json"),
         "on_error": pipeline.on_error.value,
     }

@@ -13,6 +13,7 @@ __all__ = [
     "VERSION",
     "ArtifactSection",
     "CoreKeys",
+    "GatherSection",
     "LogFormat",
     "OnError",
     "PipelineSection",
@@ -88,6 +89,25 @@ class QueueSection(Config):
     max_bytes: int = Field(64 << 20, ge=65_536, description="Bytes that may wait.")
 
 
+class GatherSection(Config):
+    """How long rows may wait in memory for more before they are written. Whoever asks for them has them written at once."""
+
+    wait_s: float = Field(
+        0.0,
+        ge=0,
+        le=3600,
+        description="How long rows may wait for more while nobody asks for them, in seconds; a kill loses those that wait. 0: not at all.",
+    )
+    held_s: float = Field(
+        0.0,
+        ge=0,
+        le=60,
+        description="The same for batches of which the sender waits to hear that they are stored, in seconds; nothing of those is lost.",
+    )
+    max_rows: int = Field(100_000, ge=1, description="With so many rows waiting, all are written.")
+    max_bytes: int = Field(32 << 20, ge=65_536, description="With so many bytes waiting, all are written.")
+
+
 class PipelineSection(Config):
     """One way of the data: who collects, who parses, who tags, who keeps."""
 
@@ -107,6 +127,9 @@ class PipelineSection(Config):
     storages: tuple[str, ...] = Field((), description="Ids of the storages; each gets every row.")
     exporters: tuple[str, ...] = Field((), description="Ids of the exporters; each gets every row.")
     queue: QueueSection = Field(QueueSection(), description="How much may wait.")
+    gather: GatherSection = Field(
+        GatherSection(), description="How long rows may wait for more before they are written."
+    )
     on_error: OnError = Field(
         OnError.ISOLATE, description="What a component that keeps failing does: isolate it, or fail the whole app."
     )

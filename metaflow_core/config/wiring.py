@@ -64,6 +64,7 @@ class Wiring:
             storages=self._ids(Kind.STORAGE, name, node, model.storages),
             exporters=self._ids(Kind.EXPORTER, name, node, model.exporters),
             queue=model.queue,
+            gather=model.gather,
             on_error=model.on_error,
             optional=self._optional(model),
         )

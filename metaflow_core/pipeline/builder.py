@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from metaflow_core.api.clock import Clock
 from metaflow_core.api.context import BuildContext, Resource, StatusReport
 from metaflow_core.api.counters import Counters
 from metaflow_core.api.factories import CollectorFactory
-from metaflow_core.api.identity import Kind
+from metaflow_core.api.identity import ComponentId, Kind
 from metaflow_core.api.ids import IdBook
 from metaflow_core.api.parsing import ParserBinding
 from metaflow_core.config.components import PluginView
@@ -77,6 +78,7 @@ class Builder:
     """Makes units.
 
     :param services: shared objects for components, by name; see :class:`BuildContext`.
+    :param flush: has written what waits for tables of a storage.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Builder:
         *,
         policy: SupervisionPolicy | None = None,
         services: Mapping[str, object] = _NOTHING,
+        flush: Callable[[ComponentId, Collection[str] | None], Awaitable[None]] | None = None,
     ) -> None:
         self._host = host
         self._catalog = catalog
@@ -95,6 +98,7 @@ class Builder:
         self._board = board
         self._policy = policy or SupervisionPolicy()
         self._services = services
+        self._flush = flush
         self._books: dict[Path | None, IdBook] = {}
         self.counters: dict[str, Counters] = {}
 
@@ -175,7 +179,11 @@ class Builder:
         book = folder.expanduser() / "ids.json" if folder is not None else None
         if folder is not None:
             folder = folder.expanduser() / config.kind.value / str(config.id).replace("/", "-")
+        more: dict[str, Any] = {}
+        if self._flush is not None and config.kind is Kind.STORAGE:
+            more["flush"] = partial(self._flush, config.id)
         return BuildContext(
+            **more,
             kind=config.kind,
             id=config.id,
             catalog=self._catalog,

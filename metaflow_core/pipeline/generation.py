@@ -118,11 +118,12 @@ def _last_change(
     """Position of the last stage in which something changed; -1 when nothing did."""
     before, pipeline = old.pipelines[name], new.pipelines[name]
     last = max((index for index, stage in enumerate(stages) if any(key in rebuild for key in stage)), default=-1)
-    if (before.storages, before.exporters, before.taggers, before.queue, before.on_error) != (
+    if (before.storages, before.exporters, before.taggers, before.queue, before.gather, before.on_error) != (
         pipeline.storages,
         pipeline.exporters,
         pipeline.taggers,
         pipeline.queue,
+        pipeline.gather,
         pipeline.on_error,
     ):
         return len(stages) - 1

@@ -1,4 +1,4 @@
-"""One pipeline at work: blocks -> engine -> records -> taggers -> storages, exporters and taps.
+"""One pipeline at work: blocks -> engine -> records (:mod:`~metaflow_core.pipeline.records`) -> storages, exporters and taps.
 
 Between any two stages stands a bounded queue, so a slow stage makes the one before it wait, up to the collector. No hook
 is called here; every component is called directly.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,8 @@ from metaflow_core.config.loaded import PipelineConfig
 from metaflow_core.errors import ComponentError
 from metaflow_core.pipeline.faults import SupervisionPolicy
 from metaflow_core.pipeline.queue import BoundedQueue
-from metaflow_core.pipeline.sink import Acknowledgement, Delivery, Sink
+from metaflow_core.pipeline.records import Mark, Records
+from metaflow_core.pipeline.sink import Acknowledgement, Sink
 from metaflow_core.pipeline.sizes import byte_size
 from metaflow_core.pipeline.tap import Tap
 from metaflow_core.pipeline.unit import Unit
@@ -31,7 +32,7 @@ __all__ = ["Line"]
 _SOURCE_BITS = 24
 _ABSORB_EVERY_S = 0.25
 _LOOK_S = 0.25
-_DRAIN_EVERY_S = 0.5
+_SHORT_S = 0.5
 """Of a live engine: blocks come every few milliseconds, and ten rows cost as much on their way (taggers, a place in the store) as a thousand."""
 
 
@@ -66,19 +67,26 @@ class Line:
         self.counters = counters
         self.finished = asyncio.Event()
         self.is_leaving = False
-        self.blocks: BoundedQueue[PacketBlock | SegmentBlock | TickBlock] = BoundedQueue(
+        self.blocks: BoundedQueue[PacketBlock | SegmentBlock | TickBlock | Mark] = BoundedQueue(
             config.queue.max_batches, config.queue.max_bytes
         )
-        self.records: BoundedQueue[Delivery] = BoundedQueue(config.queue.max_batches, config.queue.max_bytes)
+        self.records = Records(
+            config,
+            taggers,
+            self.sinks,
+            order=getattr(engine.config.factory, "tables", ()) if engine is not None else (),
+            taps=taps,
+            counters=counters,
+            clock=clock,
+            batch_prefix=batch_prefix,
+        )
         self._taps = taps
         self._clock = clock
         self._policy = policy
         self._is_live = is_live
-        self._batch_prefix = batch_prefix
         self._on_error = on_error
         self._waiting_for: set[ComponentId] = set(config.collectors)
         self._storages = sum(sink.is_storage for sink in self.sinks)
-        self._sequence = 0
         self._collector_ticked: float | None = None
         self._last_absorbed = clock.monotonic()
         self._last_drained = 0.0
@@ -86,7 +94,6 @@ class Line:
         self._most_undrained = config.queue.max_batches
         self._main: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
-        self._recovering: set[asyncio.Task[bool]] = set()
         self._logger = logging.getLogger(f"metaflow.pipeline.{config.name}")
 
     def start(self) -> None:
@@ -105,7 +112,7 @@ class Line:
         """
         if isinstance(item, RecordBatch):
             acknowledgement = Acknowledgement(self._storages) if item.batch_id else None
-            await self._take(item, acknowledgement)
+            await self.records.take(item, acknowledgement)
             if acknowledgement is not None:
                 await acknowledgement.wait()
             return
@@ -136,7 +143,7 @@ class Line:
     def _close_input(self) -> None:
         self.blocks.close()
         if self.engine is None:
-            self.records.close()
+            self.records.queue.close()
 
     async def drain(self, still_s: float, most_s: float) -> bool:
         """Take nothing more, finish what is inside, and end. Idempotent.
@@ -174,8 +181,8 @@ class Line:
 
     def _left(self) -> tuple[int, ...]:
         """What is inside, stage by stage; it differs when anything moved."""
-        queues: list[BoundedQueue[Any]] = [self.blocks, self.records, *(sink.queue for sink in self.sinks)]
-        return tuple(number for queue in queues for number in (len(queue), queue.nbytes))
+        queues: list[BoundedQueue[Any]] = [self.blocks, self.records.queue, *(sink.queue for sink in self.sinks)]
+        return (self.records.nbytes, *(number for queue in queues for number in (len(queue), queue.nbytes)))
 
     def _dropped(self) -> tuple[int, int]:
         """Rows and blocks that were dropped because the line stopped."""
@@ -190,7 +197,7 @@ class Line:
     async def _run(self) -> None:
         """All stages; each ends when the one before it has, and its queue is empty."""
         sinks = [asyncio.create_task(sink.run(), name=f"metaflow-{sink.unit.config.id}") for sink in self.sinks]
-        stages: list[asyncio.Task[None]] = [asyncio.create_task(self._record_stage())]
+        stages: list[asyncio.Task[None]] = [asyncio.create_task(self.records.run())]
         if self.engine is not None:
             stages.append(asyncio.create_task(self._engine_stage(self.engine)))
         try:
@@ -202,9 +209,9 @@ class Line:
             self._logger.exception("Pipeline %s has a defect.", self.config.name)
             self._on_error(error)
         finally:
-            for task in (*stages, *sinks, *self._recovering, *([self._ticking] if self._ticking is not None else [])):
+            for task in (*stages, *sinks, *([self._ticking] if self._ticking is not None else [])):
                 task.cancel()
-            await asyncio.gather(*stages, *sinks, *self._recovering, return_exceptions=True)
+            await asyncio.gather(*stages, *sinks, return_exceptions=True)
             self._drop_rest()
             if not self.is_leaving:
                 for tap in tuple(self._taps):
@@ -214,22 +221,24 @@ class Line:
     def _drop_rest(self) -> None:
         """Count what is still inside when the line was cut off."""
         self.blocks.close()
-        self.records.close()
         for item in self.blocks.clear():
-            if self.engine is not None and not isinstance(item, TickBlock):
+            if isinstance(item, Mark):
+                item.passed.set()
+            elif self.engine is not None and not isinstance(item, TickBlock):
                 self.engine.counters.add("dropped", reason="stopped", unit="blocks")
-        for delivery in self.records.clear():
-            self._lose(delivery, "stopped")
+        self.records.drop_rest()
 
-    def _lose(self, delivery: Delivery, reason: str) -> None:
-        self.counters.add("dropped", delivery.batch.data.num_rows, reason=reason)
-        if delivery.acknowledgement is not None:
-            delivery.acknowledgement.lost(f"pipeline {self.config.name}: {reason}")
+    async def flush(self, tables: Collection[str] | None) -> None:
+        """What the pipeline has taken, as far as it is of these tables (None: all), is stored when this returns; see
+        :meth:`~metaflow_core.pipeline.records.Records.fresh`."""
 
-    async def _take(self, batch: RecordBatch, acknowledgement: Acknowledgement | None) -> None:
-        delivery = Delivery.of(batch, acknowledgement)
-        await self.records.put(delivery, delivery.size)
-        self.counters.add("received", batch.data.num_rows)
+        async def bring(mark: Mark) -> None:
+            if self.engine is None:
+                await self.records.queue.put(mark, 0)
+            else:
+                await self.blocks.put(mark, 0)
+
+        await self.records.fresh(tables, bring)
 
     async def _tick(self) -> None:
         """Tell an idle engine the time, where the collectors do not."""
@@ -244,23 +253,35 @@ class Line:
 
     async def _engine_stage(self, unit: Unit) -> None:
         while (item := await self.blocks.get()) is not None:
-            await self._engine_take(unit, item)
+            if isinstance(item, Mark):
+                await self._bring(unit, item)
+            else:
+                await self._engine_take(unit, item)
         if not unit.is_dead and unit.is_usable:
             await self._engine_call(unit, _finish)
-        self.records.close()
+        self.records.queue.close()
+
+    async def _bring(self, unit: Unit, mark: Mark) -> None:
+        """Somebody asks: what the engine has ready comes out, the mark behind it."""
+        self._undrained, self._last_drained = 0, self._clock.monotonic()
+        if unit.is_usable:
+            await self._engine_call(unit, _drain)
+        await self.records.queue.put(mark, 0)
 
     async def _engine_take(self, unit: Unit, item: PacketBlock | SegmentBlock | TickBlock) -> None:
         is_data = not isinstance(item, TickBlock)
         now = self._clock.monotonic()
-        # A tick always drains, and one comes soon. What is pushed and not drained counts like what waits in a queue: without a bound by
-        # blocks a slow storage would not hold the collector for that long.
+        # Rows that nobody looks at stay in the engine for seconds; else a tick drains, and one comes soon. What is pushed and not drained counts
+        # like what waits in a queue: without a bound by blocks a slow storage would not hold the collector for that long.
+        patience_s = self.records.patience_s
+        is_patient = patience_s > _SHORT_S
         waits = (
             self._is_live
-            and is_data
+            and (is_data or is_patient)
             and self._undrained < self._most_undrained
-            and now - self._last_drained < min(_DRAIN_EVERY_S, self._policy.tick_s)
+            and now - self._last_drained < (patience_s if is_patient else min(_SHORT_S, self._policy.tick_s))
         )
-        self._undrained = self._undrained + 1 if waits else 0
+        self._undrained = self._undrained + is_data if waits else 0
         self._last_drained = self._last_drained if waits else now
         try:
             await unit.settled.wait()
@@ -293,60 +314,13 @@ class Line:
             return False
         for index, batch in enumerate(batches):
             try:
-                await self._take(batch, None)
+                await self.records.take(batch, None)
             except BaseException:
                 left = sum(each.data.num_rows for each in batches[index:])
                 unit.counters.add("dropped", left, reason="stopped")
                 raise
             unit.counters.add("sent", batch.data.num_rows)
         return True
-
-    async def _record_stage(self) -> None:
-        while (delivery := await self.records.get()) is not None:
-            batch = delivery.batch
-            if not batch.data.num_rows:
-                if delivery.acknowledgement is not None:
-                    for _ in range(self._storages):
-                        delivery.acknowledgement.stored()
-                continue
-            try:
-                for unit in self.taggers:
-                    batch = await self._tag(unit, batch)
-            except asyncio.CancelledError:
-                self._lose(delivery, "stopped")
-                raise
-            if not batch.batch_id and self.sinks:
-                self._sequence += 1
-                batch = replace(batch, batch_id=f"{self._batch_prefix}-{self._sequence}")
-            delivery = Delivery.of(batch, delivery.acknowledgement)
-            self.counters.add("sent", batch.data.num_rows)
-            for tap in tuple(self._taps):
-                tap.offer(batch)
-            for sink in self.sinks:
-                await sink.take(delivery)
-
-    async def _tag(self, unit: Unit, batch: RecordBatch) -> RecordBatch:
-        """Tag a batch; rows go on untagged while the tagger cannot be used, for rows without tags are better than none."""
-        rows = batch.data.num_rows
-        unit.counters.add("received", rows)
-        instance, worker = unit.component, unit.worker
-        if not unit.is_usable or worker is None:
-            unit.counters.add("untagged", rows, reason=unit.why_dead if unit.is_dead else "restarting")
-        else:
-            try:
-                tagged = await worker.run(instance.tag, batch)
-                if not isinstance(tagged, RecordBatch):
-                    raise TypeError(f"tag() returned {type(tagged).__name__}, expected is a RecordBatch")
-                batch = tagged
-            except Exception as error:  # noqa: BLE001 - the fence around foreign code
-                unit.counters.add("untagged", rows, reason="fault")
-                task = asyncio.create_task(unit.recover(error, instance))
-                self._recovering.add(task)
-                task.add_done_callback(self._recovering.discard)
-        if batch.data.num_rows < rows:
-            unit.counters.add("dropped", rows - batch.data.num_rows, reason="tagger")
-        unit.counters.add("sent", batch.data.num_rows)
-        return batch
 
 
 def _calling(unit: Unit, call: Callable[..., list[RecordBatch]], *arguments: Any) -> list[RecordBatch]:
@@ -360,16 +334,20 @@ def _absorbing(unit: Unit, call: Callable[..., list[RecordBatch]], *arguments: A
 
 
 def _push(engine: Any, item: PacketBlock | SegmentBlock | TickBlock) -> list[RecordBatch]:
+    _push_only(engine, item)
+    return list(engine.drain())
+
+
+def _push_only(engine: Any, item: PacketBlock | SegmentBlock | TickBlock) -> list[RecordBatch]:
     if isinstance(item, TickBlock):
         engine.tick(item.now_ns)
     else:
         engine.push(item)
-    return list(engine.drain())
-
-
-def _push_only(engine: Any, item: PacketBlock | SegmentBlock) -> list[RecordBatch]:
-    engine.push(item)
     return []
+
+
+def _drain(engine: Any) -> list[RecordBatch]:
+    return list(engine.drain())
 
 
 def _finish(engine: Any) -> list[RecordBatch]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from metaflow_core.api.clock import Clock, SystemClock
@@ -52,7 +52,9 @@ class Runtime:
         self.clock: Clock = clock or SystemClock()
         self.policy = policy or SupervisionPolicy()
         self.board = StatusBoard(self.clock, host.notify_status, self.policy.notify_s)
-        self.builder = Builder(host, catalog, self.clock, self.board, policy=self.policy, services=services or {})
+        self.builder = Builder(
+            host, catalog, self.clock, self.board, policy=self.policy, services=services or {}, flush=self.flush
+        )
         self.generation = Generation(loaded)
         self.taps: dict[str, list[Tap]] = {}
         self._pipeline_counters: dict[str, Counters] = {}
@@ -299,7 +301,20 @@ class Runtime:
             if said:
                 wrong.append(f"{unit.path}: {said}")
 
-    def tap(self, pipeline: str, max_batches: int = 256) -> Tap:
+    async def flush(self, storage: ComponentId, tables: Collection[str] | None) -> None:
+        """What waits in pipelines for tables of a storage is stored when this returns; see :data:`metaflow_core.api.Flush`."""
+        lines = [line for line in self.generation.lines.values() if storage in line.config.storages]
+        await asyncio.gather(*(line.flush(tables) for line in lines))
+
+    def tap(
+        self,
+        pipeline: str,
+        max_batches: int = 256,
+        *,
+        tables: Collection[str] | None = None,
+        tagged: bool = True,
+        patience_s: float = 0.0,
+    ) -> Tap:
         """A bounded copy of a pipeline's records.
 
         :raises MetaFlowError: there is no such pipeline.
@@ -314,7 +329,7 @@ class Runtime:
             if tap in taps:
                 taps.remove(tap)
 
-        tap = Tap(counters, forget, max_batches)
+        tap = Tap(counters, forget, max_batches, tables=tables, is_tagged=tagged, patience_s=patience_s)
         taps.append(tap)
         line = self.generation.lines.get(pipeline)
         if line is not None and line.finished.is_set() and not line.is_leaving:

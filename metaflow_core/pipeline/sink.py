@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from metaflow_core.api.clock import Clock
@@ -47,6 +47,10 @@ class Acknowledgement:
             # whoever waits sees it; when nobody does any more that is no error
             self._future.exception()
 
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Call this when it is stored or lost."""
+        self._future.add_done_callback(lambda _: call())
+
     async def wait(self) -> None:
         """Until all have it.
 
@@ -75,6 +79,7 @@ class Sink:
     A storage that raises :class:`StorageError` is asked again until it takes the batch: the queue fills, and the
     collectors wait. What raises anything else has a fault; it is restarted, and the batch tried again a few times.
 
+    :ivar is_refused: the storage does not take what it is given now, and is asked again and again.
     :param taggers: those of the pipeline; what they name is told to a storage before the rows that need it.
     """
 
@@ -94,6 +99,7 @@ class Sink:
         self._clock = clock
         self._policy = policy
         self._max_bytes = queue.max_bytes
+        self.is_refused = False
         self._late = LateTags(unit, self._taggers, clock, policy.late_tags_s, self._tell)
 
     async def take(self, delivery: Delivery) -> None:
@@ -183,6 +189,7 @@ class Sink:
                     return "fault"
             else:
                 if refusals:
+                    self.is_refused = False
                     unit.state(ComponentState.RUNNING)
                 self._late.note(delivery.batch)
                 return ""
@@ -223,6 +230,7 @@ class Sink:
 
     async def _rest(self, error: BaseException, refusals: int) -> None:
         unit = self.unit
+        self.is_refused = self.is_storage
         unit.counters.add("retries", reason=getattr(error, "code", "error"), unit="batches")
         rest = self._policy.rest_s(refusals)
         times = "once" if refusals == 1 else f"{refusals} times"

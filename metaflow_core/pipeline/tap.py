@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 
 from metaflow_core.api.components import RecordBatch
 from metaflow_core.api.counters import Counters
@@ -18,13 +18,31 @@ class Tap(AsyncIterator[RecordBatch]):
     """Iterate over it to get batches; it ends when the pipeline does.
 
     :ivar dropped: rows that were dropped because the reader was slow.
+    :ivar is_tagged: rows come with their tags. :ivar patience_s: how long they may be kept before they come.
+    :param tables: full names of those that are wanted; None for all.
     """
 
-    def __init__(self, counters: Counters, forget: Callable[[Tap], None], max_batches: int = 256) -> None:
+    def __init__(
+        self,
+        counters: Counters,
+        forget: Callable[[Tap], None],
+        max_batches: int = 256,
+        *,
+        tables: Collection[str] | None = None,
+        is_tagged: bool = True,
+        patience_s: float = 0.0,
+    ) -> None:
+        self._tables = None if tables is None else frozenset(tables)
+        self.is_tagged = is_tagged
+        self.patience_s = patience_s
         self._queue: BoundedQueue[RecordBatch] = BoundedQueue(max_batches, _MAX_BYTES)
         self._counters = counters
         self._forget = forget
         self.dropped = 0
+
+    def wants(self, table: str) -> bool:
+        """Whether rows of a table are looked at."""
+        return self._tables is None or table in self._tables
 
     def offer(self, batch: RecordBatch) -> None:
         """Put a batch in; called by the pipeline, never waits."""

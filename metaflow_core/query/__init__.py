@@ -26,6 +26,7 @@ from metaflow_core.query.plan import (
     inputs,
 )
 from metaflow_core.query.prepare import prepare
+from metaflow_core.query.reading import tables_of
 from metaflow_core.query.retag import Retold, Subject, Tags, retold, subjects_of
 from metaflow_core.query.series import Labelled, Labels, labels_of, series_dictionaries
 from metaflow_core.query.where import parse_where
@@ -65,4 +66,5 @@ __all__ = [
     "series_dictionaries",
     "span_of",
     "subjects_of",
+    "tables_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -183,14 +183,25 @@ class App:
             await self.wait()
         return self.stats()
 
-    def tap(self, pipeline: str, max_batches: int = 256) -> Tap:
+    def tap(
+        self,
+        pipeline: str,
+        max_batches: int = 256,
+        *,
+        tables: Collection[str] | None = None,
+        tagged: bool = True,
+        patience_s: float = 0.0,
+    ) -> Tap:
         """A bounded copy of a pipeline's records, as an async iterator of batches.
 
         A slow reader loses the oldest batches, counted in :attr:`Tap.dropped`; the pipeline never waits for it.
 
+        :param tables: full names of those that are wanted; None for all. :param tagged: rows come with their tags.
+        :param patience_s: how late they may come, in seconds; a pipeline that gathers rows (``gather``) then works on more together.
+
         :raises MetaFlowError: there is no such pipeline.
         """
-        return self._runtime.tap(pipeline, max_batches)
+        return self._runtime.tap(pipeline, max_batches, tables=tables, tagged=tagged, patience_s=patience_s)
 
     async def query(
         self, dialect: str, text: str, /, *, timeout_s: float = 60.0, max_rows: int = 1_000_000, **params: Any

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from metaflow_core.api import RecordBatch
 from metaflow_core.errors import MetaFlowError
 from metaflow_core.query.plan import Scan
+from metaflow_core.testing.context import build_context
 from metaflow_core.testing.contracts.base import ComponentContract
 
 __all__ = ["StorageContract"]
@@ -72,6 +76,25 @@ class StorageContract(ComponentContract):
         """A table that nothing was written to has no rows; it is not an error."""
         answer = await running.execute(Scan(table=self.table))
         assert answer.num_rows == 0
+
+    async def test_what_waits_is_asked_for_before_it_reads(self, tmp_path: Path) -> None:
+        """Pipelines may keep rows in memory until somebody asks: ``BuildContext.flush`` is awaited, and what it writes is in the answer."""
+        flushed: list[frozenset[str] | None] = []
+        context = build_context(self.factory.kind, self.factory.type, data_dir=tmp_path)
+        storage: list[Any] = []
+
+        async def flush(tables: Collection[str] | None) -> None:
+            flushed.append(None if tables is None else frozenset(tables))
+            if len(flushed) == 1:
+                await storage[0].write(self.batch(4, batch_id="waited"))
+
+        storage.append(self.build(replace(context, flush=flush)))
+        await storage[0].start()
+        try:
+            assert await self._ids(storage[0]) == list(range(4))
+        finally:
+            await storage[0].stop()
+        assert flushed == [frozenset({self.table})]
 
     async def test_unknown_table_is_a_sentence(self, running: Any) -> None:
         """A table that the catalogue does not know is refused."""

@@ -296,7 +296,7 @@ async def test_tail_sends_rows_as_they_are_made(serve: Any, fake: Any) -> None:
     batches = [each for each in capture.stream_all() if each.table == "flow_log.l7_flow_log"]
     taps: list[Following] = []
 
-    def tap(name: str) -> Following:
+    def tap(name: str, **wanted: object) -> Following:
         taps.append(Following(list(batches)))
         return taps[-1]
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from metaflow_core.api import BuildContext, Counters, RecordBatch, Resource
+from metaflow_core.api import BuildContext, Counters, Flush, RecordBatch, Resource
 from metaflow_core.errors import ParseError, QueryError, StartError, StorageError
 from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.model.catalog.conform import conform
-from metaflow_core.query import Plan, Retold, Subject, Tags, late, prepare, retold, subjects_of
+from metaflow_core.query import Plan, Retold, Subject, Tags, late, prepare, retold, subjects_of, tables_of
 from metaflow_storage_clickhouse.config import ClickHouseConfig
 from metaflow_storage_clickhouse.engines.base import Engine, Settings
 from metaflow_storage_clickhouse.engines.choose import choose_engine, embedded_path
@@ -25,7 +25,7 @@ from metaflow_storage_clickhouse.finish import finished
 from metaflow_storage_clickhouse.lanes import Lanes
 from metaflow_storage_clickhouse.names import Dictionaries
 from metaflow_storage_clickhouse.retagging import OpenEnds, Retagger
-from metaflow_storage_clickhouse.schema.layout import Layout
+from metaflow_storage_clickhouse.schema.layout import Layout, root_of
 from metaflow_storage_clickhouse.schema.migrate import STORE_VERSION, bring_up
 from metaflow_storage_clickhouse.series import SeriesBook
 from metaflow_storage_clickhouse.sql.plans import Compiler
@@ -61,6 +61,7 @@ class ClickHouseStorage:
     """Keeps records in ClickHouse.
 
     :param engine: not open yet. :param catalog: the tables it keeps. :param config: its options.
+    :param flush: awaited before rows are read; see :class:`metaflow_core.api.BuildContext`.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class ClickHouseStorage:
         config: ClickHouseConfig,
         counters: Counters | None = None,
         report: Any = None,
+        flush: Flush | None = None,
     ) -> None:
         self._engine = engine
+        self._flush = flush
         self._catalog = catalog
         self._config = config
         self._counters = counters or Counters("storage.clickhouse")
@@ -94,7 +97,7 @@ class ClickHouseStorage:
     def of(cls, context: BuildContext, config: ClickHouseConfig) -> ClickHouseStorage:
         """A storage for an app."""
         engine = choose_engine(config, context.data_dir)
-        return cls(engine, context.catalog, config, context.counters, context.report)
+        return cls(engine, context.catalog, config, context.counters, context.report, context.flush)
 
     def resources(self) -> tuple[Resource, ...]:
         """The directory of an embedded store: only one component can have it."""
@@ -187,6 +190,8 @@ class ClickHouseStorage:
         """
         if self._readers is None:
             raise QueryError("the storage is not started")
+        if self._flush is not None:
+            await self._flush(tables_of(plan, self._catalog))
         table: pa.Table = await self._reading(lambda query_id, stopped: self._answer(plan, query_id, stopped))
         return table
 
@@ -195,6 +200,7 @@ class ClickHouseStorage:
 
         :raises QueryError: ClickHouse refused it, or it met a limit; with a sentence.
         """
+        await self._flush_named(text)
         table: pa.Table = await self._reading(
             lambda query_id, stopped: self._engine.query(text, {**self._limits(), **_OWN_SQL}, query_id)
         )
@@ -223,11 +229,18 @@ class ClickHouseStorage:
             limit = limits[name] if name in _NARROWED else _MOST.get(name)
             limits[name] = value if limit is None else _least(value, limit)
         form_limits = limits if can_set else None
+        await self._flush_named(text)
         data: bytes = await self._reading(
             lambda mark, stopped: self._engine.fetch(text, form, form_limits, mark, self._config.max_result_bytes),
             query_id,
         )
         return data
+
+    async def _flush_named(self, text: str) -> None:
+        """Has written what waits for the tables that ClickHouse's own SQL names; a name too many does no harm."""
+        named = [name for name in self._catalog.tables if name.partition(".")[2] in text]
+        if named and self._flush is not None:
+            await self._flush({root_of(self._catalog.tables[name], self._catalog).name for name in named})
 
     async def _reading(self, run: Callable[[str, threading.Event], Any], name: str = "") -> Any:
         """Runs beside the event loop; when the caller is cancelled, so is the query."""

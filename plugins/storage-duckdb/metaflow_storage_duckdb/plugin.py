@@ -18,7 +18,7 @@ __all__ = ["metaflow_storages"]
 def _create(context: BuildContext, config: DuckdbConfig) -> DuckdbStorage:
     from metaflow_storage_duckdb.storage import DuckdbStorage
 
-    return DuckdbStorage(context.catalog, config, context.counters, context.data_dir)
+    return DuckdbStorage(context.catalog, config, context.counters, context.data_dir, context.flush)
 
 
 @hookimpl

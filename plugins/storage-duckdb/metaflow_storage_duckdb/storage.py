@@ -13,12 +13,24 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from metaflow_core.api import Counters, RecordBatch, Resource
+from metaflow_core.api import Counters, Flush, RecordBatch, Resource
 from metaflow_core.errors import ParseError, QueryError, StartError, StorageError
 from metaflow_core.model.catalog import Catalog, Table
 from metaflow_core.model.catalog.arrow import arrow_field
 from metaflow_core.model.catalog.conform import conform
-from metaflow_core.query import Plan, Retold, Subject, Tags, Told, labels_of, late, prepare, retold, subjects_of
+from metaflow_core.query import (
+    Plan,
+    Retold,
+    Subject,
+    Tags,
+    Told,
+    labels_of,
+    late,
+    prepare,
+    retold,
+    subjects_of,
+    tables_of,
+)
 from metaflow_storage_duckdb import literals
 from metaflow_storage_duckdb.compiler import Compiler
 from metaflow_storage_duckdb.config import DuckdbConfig
@@ -37,6 +49,7 @@ class DuckdbStorage:
 
     :param catalog: the tables it knows. :param counters: what was stored and sent twice; None for nowhere.
     :param data_dir: where the file is made unless the options give a path.
+    :param flush: awaited before rows are read; see :class:`metaflow_core.api.BuildContext`.
     """
 
     def __init__(
@@ -45,8 +58,10 @@ class DuckdbStorage:
         config: DuckdbConfig | None = None,
         counters: Counters | None = None,
         data_dir: Path | None = None,
+        flush: Flush | None = None,
     ) -> None:
         self._catalog = catalog
+        self._flush = flush
         self._config = config or DuckdbConfig()
         self._counters = counters or Counters("storage.duckdb")
         path = self._config.path or (str(data_dir / "metaflow.duckdb") if data_dir is not None else MEMORY)
@@ -243,6 +258,8 @@ class DuckdbStorage:
 
         :raises QueryError: the plan is wrong, takes too much or cannot be answered here. :raises StorageError: the file has a defect.
         """
+        if self._flush is not None:
+            await self._flush(tables_of(plan, self._catalog))
         running = Running()
         try:
             return await asyncio.to_thread(self.query, plan, running)

@@ -18,7 +18,13 @@ __all__ = ["metaflow_storages"]
 def _create(context: BuildContext, config: MemoryConfig) -> MemoryStorage:
     from metaflow_storage_memory.storage import MemoryStorage
 
-    return MemoryStorage(context.catalog, context.counters, max_bytes=config.max_bytes, max_rows=config.max_rows)
+    return MemoryStorage(
+        context.catalog,
+        context.counters,
+        max_bytes=config.max_bytes,
+        max_rows=config.max_rows,
+        flush=context.flush,
+    )
 
 
 @hookimpl

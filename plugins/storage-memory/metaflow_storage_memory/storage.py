@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from metaflow_core.api import Counters, RecordBatch
+from metaflow_core.api import Counters, Flush, RecordBatch
 from metaflow_core.errors import ParseError, StorageError
 from metaflow_core.model.catalog import Catalog
 from metaflow_core.model.catalog.conform import conform
-from metaflow_core.query import Plan, Tags, late, prepare, subjects_of
+from metaflow_core.query import Plan, Tags, late, prepare, subjects_of, tables_of
 from metaflow_storage_memory.names import Names
 from metaflow_storage_memory.retagging import retagged
 from metaflow_storage_memory.run import Runner
@@ -27,6 +27,7 @@ class MemoryStorage:
 
     :param catalog: the tables it knows. :param counters: where dropped rows are counted; None for nowhere.
     :param max_bytes: bytes kept over all tables, :param max_rows: rows kept; None for no bound.
+    :param flush: awaited before rows are read; see :class:`metaflow_core.api.BuildContext`.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class MemoryStorage:
         *,
         max_bytes: int | None = None,
         max_rows: int | None = None,
+        flush: Flush | None = None,
     ) -> None:
         self._catalog = catalog
+        self._flush = flush
         self._counters = counters or Counters("storage.memory")
         self._store = Store(max_bytes, max_rows)
         self._series = Series(catalog, self._store.batches)
@@ -104,6 +107,8 @@ class MemoryStorage:
 
         :raises QueryError: the plan is wrong or cannot be answered here, with a sentence.
         """
+        if self._flush is not None:
+            await self._flush(tables_of(plan, self._catalog))
         return await asyncio.to_thread(self.query, plan)
 
     def query(self, plan: Plan) -> pa.Table:

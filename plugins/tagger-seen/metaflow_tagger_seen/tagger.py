@@ -21,8 +21,8 @@ __all__ = ["SeenTagger"]
 
 _LOG = "flow_log.l7_flow_log"
 _FEW = 1000
-_YOUNG_NS = 10_000_000_000
-"""Live, a name is learnt within seconds of the row that tells it, before rows that use it are tagged."""
+_YOUNG_NS = 60_000_000_000
+"""Live, a name is learnt from the row that tells it before later rows are tagged, of whatever table: they wait together, for seconds."""
 _NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 

@@ -190,6 +190,7 @@ class FakeStorage(Part):
             self.script.written[self.id].append(batch)
 
     async def execute(self, plan: Any) -> pa.Table:
+        await self.context.flush({TABLE})
         return pa.table({"answer": [42]})
 
     async def health(self) -> Mapping[str, Any]:

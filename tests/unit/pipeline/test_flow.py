@@ -92,8 +92,8 @@ async def test_a_slow_storage_holds_the_collector_and_memory_stays_flat() -> Non
         await asyncio.sleep(0.3)
         line = running._runtime.generation.lines["p"]
         assert script.emitted < 30
-        assert all(each.peak_items <= 4 for each in (line.blocks, line.records, line.sinks[0].queue))
-        assert all(each.peak_bytes <= 65_536 for each in (line.blocks, line.records, line.sinks[0].queue))
+        assert all(each.peak_items <= 4 for each in (line.blocks, line.records.queue, line.sinks[0].queue))
+        assert all(each.peak_bytes <= 65_536 for each in (line.blocks, line.records.queue, line.sinks[0].queue))
         script.gate.set()
         await running.wait()
     assert script.rows_of("store")[:-1] == list(range(5000))

@@ -100,7 +100,7 @@ class Tail:
     async def _follow(self, app: Any, wanted: _Wanted) -> AsyncIterator[bytes]:
         self._running += 1
         waiting: list[RecordBatch] = []
-        taps = [app.tap(name) for name in app.config.pipelines]
+        taps = [app.tap(name, tables=(wanted.table,)) for name in app.config.pipelines]
         tasks = [asyncio.create_task(_collect(tap, wanted.table, waiting)) for tap in taps]
         per_turn = max(1, round(wanted.rows_per_s * _EVERY_S))
         said = time.monotonic()
