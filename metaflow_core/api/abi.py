@@ -115,6 +115,7 @@ RECORD_FLAG_IS_TLS: Final = 1
 RECORD_FLAG_IS_ASYNC: Final = 2
 RECORD_FLAG_IS_REVERSED: Final = 4
 RECORD_FLAG_MORE_RESPONSES: Final = 8
+RECORD_FLAG_UNPAIRED: Final = 16
 
 # Columns of a Checks result.
 CHECK_COLUMN_VERDICT: Final = 1
@@ -136,6 +137,7 @@ RECORD_COLUMN_END_TIME_NS: Final = 11
 RECORD_COLUMN_AFFECTED_ROWS: Final = 12
 RECORD_COLUMN_FLAGS: Final = 13
 RECORD_COLUMN_CAPTURED_BYTES: Final = 14
+RECORD_COLUMN_PASSES: Final = 15
 RECORD_COLUMN_REQUEST_TYPE: Final = 16
 RECORD_COLUMN_REQUEST_DOMAIN: Final = 17
 RECORD_COLUMN_REQUEST_RESOURCE: Final = 18
@@ -189,6 +191,7 @@ RECORD_COLUMNS: Final[dict[int, tuple[str, str]]] = {
     12: ("affected_rows", "u64"),
     13: ("flags", "u8"),
     14: ("captured_bytes", "u32"),
+    15: ("passes", "u64"),
     16: ("request_type", "utf8"),
     17: ("request_domain", "utf8"),
     18: ("request_resource", "utf8"),

@@ -111,6 +111,7 @@
 @inline export const RECORD_FLAG_IS_ASYNC: u32 = 2;
 @inline export const RECORD_FLAG_IS_REVERSED: u32 = 4;
 @inline export const RECORD_FLAG_MORE_RESPONSES: u32 = 8;
+@inline export const RECORD_FLAG_UNPAIRED: u32 = 16;
 
 // Columns of a Checks result.
 @inline export const CHECK_COLUMN_VERDICT: u32 = 1;
@@ -132,6 +133,7 @@
 @inline export const RECORD_COLUMN_AFFECTED_ROWS: u32 = 12;
 @inline export const RECORD_COLUMN_FLAGS: u32 = 13;
 @inline export const RECORD_COLUMN_CAPTURED_BYTES: u32 = 14;
+@inline export const RECORD_COLUMN_PASSES: u32 = 15;
 @inline export const RECORD_COLUMN_REQUEST_TYPE: u32 = 16;
 @inline export const RECORD_COLUMN_REQUEST_DOMAIN: u32 = 17;
 @inline export const RECORD_COLUMN_REQUEST_RESOURCE: u32 = 18;

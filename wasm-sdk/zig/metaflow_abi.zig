@@ -144,6 +144,7 @@ pub const @"record_flag" = struct {
     pub const @"is_async": u32 = 2;
     pub const @"is_reversed": u32 = 4;
     pub const @"more_responses": u32 = 8;
+    pub const @"unpaired": u32 = 16;
 };
 
 /// Columns of a Checks result.
@@ -169,6 +170,7 @@ pub const @"record_column" = struct {
     pub const @"affected_rows": u32 = 12;
     pub const @"flags": u32 = 13;
     pub const @"captured_bytes": u32 = 14;
+    pub const @"passes": u32 = 15;
     pub const @"request_type": u32 = 16;
     pub const @"request_domain": u32 = 17;
     pub const @"request_resource": u32 = 18;

@@ -49,6 +49,7 @@ class RecordFlag(IntFlag):
     IS_ASYNC = abi.RECORD_FLAG_IS_ASYNC
     IS_REVERSED = abi.RECORD_FLAG_IS_REVERSED
     MORE_RESPONSES = abi.RECORD_FLAG_MORE_RESPONSES
+    UNPAIRED = abi.RECORD_FLAG_UNPAIRED
 
 
 class Message(TypedDict, total=False):

@@ -282,6 +282,7 @@ pub const RECORD_FLAG_IS_TLS: u32 = 1;
 pub const RECORD_FLAG_IS_ASYNC: u32 = 2;
 pub const RECORD_FLAG_IS_REVERSED: u32 = 4;
 pub const RECORD_FLAG_MORE_RESPONSES: u32 = 8;
+pub const RECORD_FLAG_UNPAIRED: u32 = 16;
 
 // Columns of a Checks result.
 pub const CHECK_COLUMN_VERDICT: u32 = 1;
@@ -303,6 +304,7 @@ pub const RECORD_COLUMN_END_TIME_NS: u32 = 11;
 pub const RECORD_COLUMN_AFFECTED_ROWS: u32 = 12;
 pub const RECORD_COLUMN_FLAGS: u32 = 13;
 pub const RECORD_COLUMN_CAPTURED_BYTES: u32 = 14;
+pub const RECORD_COLUMN_PASSES: u32 = 15;
 pub const RECORD_COLUMN_REQUEST_TYPE: u32 = 16;
 pub const RECORD_COLUMN_REQUEST_DOMAIN: u32 = 17;
 pub const RECORD_COLUMN_REQUEST_RESOURCE: u32 = 18;
@@ -322,7 +324,7 @@ pub const RECORD_COLUMN_ATTRIBUTES: u32 = 31;
 pub const RECORD_COLUMN_BIZ_TYPE: u32 = 32;
 
 /// Record columns of the ABI: id, type and name.
-pub const RECORD_COLUMNS: [(u16, u8, &str); 31] = [
+pub const RECORD_COLUMNS: [(u16, u8, &str); 32] = [
     (1, 3, "segment_index"),
     (2, 1, "type"),
     (3, 1, "status"),
@@ -337,6 +339,7 @@ pub const RECORD_COLUMNS: [(u16, u8, &str); 31] = [
     (12, 4, "affected_rows"),
     (13, 1, "flags"),
     (14, 3, "captured_bytes"),
+    (15, 4, "passes"),
     (16, 5, "request_type"),
     (17, 5, "request_domain"),
     (18, 5, "request_resource"),

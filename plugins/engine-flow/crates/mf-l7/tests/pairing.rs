@@ -67,6 +67,25 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
+fn what_answers_nobody_knows_which_request_stands_alone_and_leaves_them_unknown() {
+    for pairing in [Pairing::Fifo, Pairing::Keyed] {
+        let mut engine = engine(pairing);
+        let mut told = Told::default();
+        let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
+        talk.handshake(&mut engine, &mut told);
+        talk.say(&mut engine, &mut told, 0, b"?1 one\n?2 two\n");
+        talk.say(&mut engine, &mut told, 1, b"~2 what\n");
+        talk.say(&mut engine, &mut told, 0, b"?3 three\n");
+        talk.say(&mut engine, &mut told, 1, b"!3\n");
+        engine.finish(&mut told);
+        let expected =
+            [row(0, 5, "one", None), row(0, 5, "two", None), row(1, 0, "what", None), row(2, 0, "three", Some(1000))];
+        assert_eq!(log(&mut engine), expected);
+        assert_eq!((told.requests, told.responses, told.timeouts), (3, 2, 0));
+    }
+}
+
+#[test]
 fn an_answer_that_the_asking_side_completes_is_the_other_sides() {
     for (pairing, direction) in [(Pairing::Fifo, 1), (Pairing::Keyed, 0)] {
         let mut engine = engine(pairing);

@@ -72,6 +72,8 @@ pub mod col {
     pub const FLAGS: u16 = 13;
     /// u32: captured bytes.
     pub const CAPTURED_BYTES: u16 = 14;
+    /// u64: bytes behind the segment that the parser passes over.
+    pub const PASSES: u16 = 15;
     /// First id of the texts.
     pub const FIRST_TEXT: u16 = 16;
     /// Last id of the texts.
@@ -158,4 +160,6 @@ pub mod flag {
     pub const REVERSED: u8 = 4;
     /// More responses follow.
     pub const CONTINUES: u8 = 8;
+    /// Which request it answers is not known.
+    pub const UNPAIRED: u8 = 16;
 }

@@ -1,7 +1,7 @@
 //! The rules by which responses find their requests.
 
 use super::core::Core;
-use crate::abi::ids::status;
+use crate::abi::ids::{flag, status};
 use crate::abi::Texts;
 use crate::counters::Count;
 use crate::pair::{Half, Message, Owner, SessionPairs, NIL};
@@ -89,6 +89,11 @@ impl Core {
         let Owner { index, parser } = owner;
         let message = half.message;
         self.expire_session(index, parser, sink);
+        if message.flags & flag::UNPAIRED != 0 {
+            self.end_requests_before(index, message.time_ns, sink);
+            self.count_response(index, half, &Texts::NONE, None, sink);
+            return self.lone_response(owner, half);
+        }
         let (pairing, timeout) = self.pairing(parser);
         let found = match pairing {
             Pairing::None => NIL,
@@ -137,6 +142,17 @@ impl Core {
         }
         let own = &mut self.sessions.at(index).pairs;
         self.pairs.insert(own, owner, Some(EARLY_LANE), keyed, self.moment.clock, half);
+    }
+
+    /// One of the requests that a session sent before was answered, and nobody knows which: none of them has an answer.
+    fn end_requests_before(&mut self, index: u32, time_ns: u64, sink: &mut dyn L7Sink) {
+        loop {
+            let head = self.sessions.peek(index).pairs.requests.head;
+            if !self.pairs.get(head).is_some_and(|slot| slot.message.time_ns <= time_ns) {
+                return;
+            }
+            self.end_request(index, head, End::Unknown, sink);
+        }
     }
 
     /// The request a response of an ordered protocol belongs to.
