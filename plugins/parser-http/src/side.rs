@@ -294,8 +294,8 @@ impl Side {
     pub fn tunnel(&mut self, name: Option<&'static str>, time_ns: u64) {
         self.doubt = Doubt::None;
         if self.phase != Phase::Lost {
-            // The rest of a body belongs to HTTP yet, whether it was shown or left out.
-            let offset = self.stream.offset().saturating_add(self.stream.skipping());
+            // The rest of a body belongs to HTTP yet, whether it was shown or left out; of one without an end that is all.
+            let offset = self.stream.offset().wrapping_add(self.stream.skipping().min(i64::MAX as u64));
             self.since = Since { offset, time_ns, reason: "", is_error: false };
         }
         self.stream.clear();

@@ -30,6 +30,8 @@ pub(crate) struct Handshake {
     offered_ticket: bool,
     asked_at: Place,
     hello_at: Place,
+    /// Offset of the server's first byte: where the answer begins.
+    pub answer_offset: Option<u64>,
     has_retry: bool,
     wants_certificate: bool,
     has_server_certificate: bool,
@@ -145,7 +147,8 @@ impl Handshake {
 
     /// Tells how the handshake ended.
     pub fn answer(&self, status: Status, failure: Option<(u8, Direction)>, words: &str, at: Place, out: &mut Records) {
-        out.begin(RecordType::Response).stream_offset(at.offset).time_ns(at.time_ns).end_time_ns(at.time_ns);
+        let offset = self.answer_offset.unwrap_or(0);
+        out.begin(RecordType::Response).stream_offset(offset).time_ns(at.time_ns).end_time_ns(at.time_ns);
         out.length(self.length).status(status).text(Text::Result, &self.list).text(Text::Exception, words);
         if let Some((description, by)) = failure {
             out.code(description.into());

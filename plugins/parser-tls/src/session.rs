@@ -41,6 +41,9 @@ impl Session {
     /// Takes a data or gap segment.
     pub fn take(&mut self, segment: &Segment, out: &mut Records) {
         let index = segment.direction.index();
+        if segment.direction == Direction::ServerToClient {
+            self.handshake.answer_offset.get_or_insert(segment.stream_offset);
+        }
         if !self.is_over && self.sides[index].lane.stream.is_broken_by(segment) {
             self.cut(segment.direction, out);
         }

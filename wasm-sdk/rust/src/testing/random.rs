@@ -1,6 +1,7 @@
 //! Repeatable randomness: the same seed gives the same test.
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+#[derive(Clone)]
 pub struct Random(u64);
 
 impl Random {
