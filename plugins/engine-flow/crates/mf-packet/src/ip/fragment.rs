@@ -114,6 +114,8 @@ struct Datagram {
 /// The overhead charged for a part or a datagram besides its bytes.
 const OVERHEAD: usize = 96;
 const DATAGRAM_OVERHEAD: usize = 480;
+/// Places of finished datagrams in the order of expiry that are let be.
+const SPARE: usize = 1024;
 /// Datagrams given up that wait to be asked for.
 const MAX_GIVEN_UP: usize = 1024;
 /// The largest payload an offset and a length can make.
@@ -291,6 +293,15 @@ impl Reassembler {
         self.held += DATAGRAM_OVERHEAD;
         self.table.insert(key, datagram);
         self.order.push_back((packet.time_ns, key, self.serial));
+        // Datagrams that came together behind one that still waits leave their places here.
+        if self.order.len() > 2 * self.table.len() + SPARE {
+            let table = &self.table;
+            self.order.retain(|(_, key, serial)| {
+                table
+                    .get(key)
+                    .is_some_and(|datagram| datagram.serial == *serial)
+            });
+        }
     }
 
     /// Drops what waited too long; capture time that jumps back keeps entries longer, never for ever (memory is bounded).
@@ -385,4 +396,49 @@ fn complete(datagram: &Datagram, out: &mut Vec<u8>) -> Option<Whole> {
         l3_len: datagram.sum.l3_len,
         protocol: datagram.protocol,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fragment, Key, Piece, Reassembler, SPARE};
+    use crate::{Addr, Counters, Direction, Frame, Packet, View};
+
+    #[test]
+    fn finished_datagrams_behind_one_that_waits_are_forgotten() {
+        let mut reassembler = Reassembler::default();
+        let (mut counters, mut out) = (Counters::new(), Vec::new());
+        let frame = Frame {
+            time_ns: 1,
+            wire_len: 60,
+            link_type: 1,
+            interface: 0,
+            direction: Direction::Unknown,
+            vlan_tci: None,
+            data: &[0; 60],
+        };
+        let mut packet = Packet::new(&frame);
+        packet.protocol = 17;
+        let mut add = |id, offset, more| {
+            let key = Key {
+                src: Addr::default(),
+                dst: Addr::default(),
+                id,
+                protocol: 17,
+                context: 0,
+            };
+            let fragment = Fragment {
+                key,
+                piece: Piece { id, offset, more },
+                payload: View::new(&[0; 8], 8),
+                packet: &packet,
+            };
+            reassembler.add(fragment, &mut counters, &mut out).is_some()
+        };
+        assert!(!add(0, 0, true));
+        for id in 1..100_000 {
+            assert!(!add(id, 0, true) && add(id, 8, false));
+        }
+        assert_eq!(reassembler.len(), 1);
+        assert!(reassembler.order.len() <= SPARE + 4);
+    }
 }
