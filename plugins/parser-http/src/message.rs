@@ -34,6 +34,8 @@ pub(crate) struct Place<'a> {
     pub extent: Extent,
     /// The first bytes of the body, where they are wanted and there.
     pub body: &'a [u8],
+    /// Which request a response answers is not known.
+    pub is_unpaired: bool,
 }
 
 /// How much of the head there is.
@@ -143,6 +145,9 @@ fn tell(
         let name = sink.options.fields.attribute_name(index);
         sink.out.attribute(name, &head::text(&sink.options.masks.header(name, value)));
     }
+    if place.is_unpaired {
+        sink.out.attribute("http_request", "unknown: a pipeline lost answers or requests in a gap of the capture");
+    }
     match place.extent {
         Extent::Whole => {}
         Extent::Cut => drop(sink.out.attribute("http_head", "cut")),
@@ -175,6 +180,9 @@ fn begin(sink: &mut Sink, start: &StartLine, place: Place, captured: usize, end_
     }
     if place.direction != expected {
         flags |= abi::RECORD_FLAG_IS_REVERSED as u8;
+    }
+    if place.is_unpaired {
+        flags |= abi::RECORD_FLAG_UNPAIRED as u8;
     }
     if flags != 0 {
         out.flags(flags);

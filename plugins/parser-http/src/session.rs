@@ -4,12 +4,18 @@ use crate::body::{self, Peek};
 use crate::message::{self, Body, Extent, Next, Place, Sink};
 use crate::pending::Pending;
 use crate::side::{Doubt, Phase, Progress, Side};
+use crate::start_line;
 use metaflow_parser_sdk::{Appended, Direction, Kind, RecordType, Segment, Status, Text};
 use std::borrow::Cow;
 
 const GAP: &str = "bytes lost in the capture";
 const LOST: &str = "the response was lost in a gap of the capture";
 const TUNNEL: &str = "a tunnel of another protocol (CONNECT)";
+
+/// Bytes of the shortest head of a response, `HTTP/1.1 200` and an empty line.
+const SHORTEST: u64 = 16;
+/// A client that asks after the server said nothing for so long asks anew.
+const QUIET_NS: u64 = 1_000_000_000;
 
 /// The segment without its first `length` bytes.
 fn behind<'a>(segment: &Segment<'a>, length: usize) -> Segment<'a> {
@@ -29,6 +35,19 @@ pub(crate) struct Session {
     is_started: [bool; 2],
     /// Offset and time of a gap of the server in which at least one answer began.
     lost_answer: Option<(u64, u64)>,
+    /// Which of the requests a response answers is not known.
+    doubt: Option<PairDoubt>,
+}
+
+/// Since a loss in a pipeline nobody knows which request a response answers.
+#[derive(Clone, Copy, Debug)]
+struct PairDoubt {
+    /// Most requests that may wait for an answer; none limits those that were lost.
+    open: Option<u64>,
+    /// When the server was heard last.
+    heard_ns: u64,
+    /// A response was seen since the loss.
+    is_answered: bool,
 }
 
 impl Session {
@@ -91,7 +110,7 @@ impl Session {
     /// wait for it.
     fn take_whole(&mut self, segment: &Segment, sink: &mut Sink) -> Option<usize> {
         let direction = segment.direction;
-        let is_doubtful = direction == Direction::ServerToClient && self.lost_answer.is_some();
+        let is_doubtful = direction == Direction::ServerToClient && self.lost_answer.is_some() || self.doubt.is_some();
         if sink.options.body_bytes > 0 || is_doubtful || !self.sides[direction.index()].wants_head(segment) {
             return None;
         }
@@ -103,15 +122,16 @@ impl Session {
             end_time_ns: time_ns,
             extent: Extent::Whole,
             body: &[],
+            is_unpaired: false,
         };
         let within = &segment.payload[..segment.payload.len().min(sink.options.max_head_bytes)];
         let pending = &mut self.pending;
         let (length, next) = message::report_whole(within, place, sink, || pending.pop())?;
         if let Next::Request(asked, _) = next {
-            pending.push(asked);
+            pending.push(asked, time_ns);
         }
         self.sides[direction.index()].pass_head(segment, length);
-        self.go_on(direction, Some(next), time_ns, sink);
+        self.go_on(direction, Some(next), time_ns, false, sink);
         Some(length)
     }
 
@@ -150,6 +170,9 @@ impl Session {
         side.try_cut(sink.out);
         let is_used = side.phase == Phase::Head && !side.stream.is_empty() && {
             let length = side.stream.len();
+            if segment.direction == Direction::ServerToClient && start_line::begins_cut(side.stream.bytes()) {
+                self.tell_lost_answer(sink);
+            }
             self.report(segment.direction, length, Extent::Cut, false, sink).is_some()
         };
         let side = &mut self.sides[segment.direction.index()];
@@ -162,25 +185,60 @@ impl Session {
             self.lost_answer.get_or_insert((gap, segment.timestamp_ns));
         } else {
             // Requests or responses may have been lost with the bytes: which answers which is not known any more.
+            if self.pending.habits.pipelines {
+                self.doubt = Some(PairDoubt { open: None, heard_ns: segment.timestamp_ns, is_answered: false });
+            }
             self.pending.clear();
             self.lost_answer = None;
         }
     }
 
     /// The next response stands at the start of the bytes: the one whose head was lost before it is told, so that this one does not
-    /// answer its request. How many were lost is not known: at least one, and not all that wait.
+    /// answer its request. How many were lost is not known: at least one, not all that wait, and no more than had room.
     fn tell_lost_answer(&mut self, sink: &mut Sink) {
-        let is_interim = self.sides[1].stream.bytes().get(9) == Some(&b'1');
+        let stream = &self.sides[1].stream;
+        let is_interim = stream.bytes().get(9) == Some(&b'1');
         let Some((offset, time_ns)) = self.lost_answer.filter(|_| !is_interim) else { return };
         self.lost_answer = None;
-        if !self.pending.has_several() {
-            return self.pending.clear();
-        }
-        self.pending.pop();
-        sink.out.begin(RecordType::Response).stream_offset(offset).time_ns(time_ns).end_time_ns(time_ns);
-        sink.out.status(Status::Unknown).text(Text::Exception, LOST).end();
-        if self.pending.has_several() {
+        let count = self.pending.count();
+        let room = stream.offset().wrapping_sub(offset) / SHORTEST;
+        let is_one = count == 2 || (room < 2 && self.pending.newest_ns() < time_ns);
+        if count < 2 {
             self.pending.clear();
+        } else if is_one && self.doubt.is_none() {
+            self.pending.lose();
+            sink.out.begin(RecordType::Response).stream_offset(offset).time_ns(time_ns).end_time_ns(time_ns);
+            sink.out.status(Status::Unknown).text(Text::Exception, LOST).end();
+        } else {
+            // Of a client that was never seen to ask ahead one answer is enough to know the place again.
+            let open = if self.pending.habits.pipelines { count - 1 } else { 1 };
+            self.doubt = Some(PairDoubt { open: Some(open), heard_ns: time_ns, is_answered: false });
+            self.pending.clear();
+        }
+    }
+
+    /// A request comes: whether those before it were answered, so that its answer will be known.
+    fn settle(&mut self, time_ns: u64) {
+        let Some(doubt) = &mut self.doubt else { return };
+        let habits = self.pending.habits;
+        let asks_anew = doubt.is_answered && habits.waits && !habits.slides;
+        if asks_anew || time_ns.saturating_sub(doubt.heard_ns) >= QUIET_NS {
+            self.doubt = None;
+        } else if let Some(open) = &mut doubt.open {
+            *open += 1;
+        }
+    }
+
+    /// A final response came.
+    fn hear(&mut self, time_ns: u64) {
+        let Some(doubt) = &mut self.doubt else { return };
+        (doubt.heard_ns, doubt.is_answered) = (time_ns, true);
+        if let Some(open) = &mut doubt.open {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                // All that may have waited are answered.
+                self.doubt = None;
+            }
         }
     }
 
@@ -221,10 +279,11 @@ impl Session {
             self.release(Direction::ClientToServer, sink);
             self.tell_lost_answer(sink);
         }
+        let is_unpaired = direction == Direction::ServerToClient && self.doubt.is_some();
         let next = self.report(direction, length, Extent::Whole, is_last, sink);
         let time_ns = self.sides[direction.index()].stream.time_ns();
         self.sides[direction.index()].consume(length);
-        self.go_on(direction, next, time_ns, sink);
+        self.go_on(direction, next, time_ns, is_unpaired, sink);
     }
 
     /// A message that waits for its body gets no more of it: report it with what there is.
@@ -258,23 +317,32 @@ impl Session {
             end_time_ns: stream.time_at(length.saturating_sub(1)),
             extent,
             body: &body,
+            is_unpaired: direction == Direction::ServerToClient && self.doubt.is_some(),
         };
+        let time_ns = place.time_ns;
         let pending = &mut self.pending;
         let next = message::report(stream.bytes().get(..length)?, place, sink, || pending.pop());
-        if let Some(Next::Request(asked, _)) = next {
-            self.pending.push(asked);
+        match next {
+            Some(Next::Request(asked, _)) => {
+                self.settle(time_ns);
+                if self.doubt.is_none() {
+                    self.pending.push(asked, time_ns);
+                }
+            }
+            None | Some(Next::Interim) => {}
+            Some(_) => self.hear(time_ns),
         }
         next
     }
 
-    fn go_on(&mut self, direction: Direction, next: Option<Next>, time_ns: u64, sink: &mut Sink) {
+    fn go_on(&mut self, direction: Direction, next: Option<Next>, time_ns: u64, is_unpaired: bool, sink: &mut Sink) {
         match next {
             Some(Next::Request(..)) => self.sides.iter_mut().for_each(|side| side.doubt = Doubt::None),
             // A client that sent nothing of its body may leave it out once it is answered (RFC 9110, 10.1.1).
             Some(Next::Response(_)) if direction == Direction::ServerToClient => self.sides[0].answered(),
             _ => {}
         }
-        let is_seen_alone = direction == Direction::ServerToClient && !self.is_started[0];
+        let is_seen_alone = is_unpaired || direction == Direction::ServerToClient && !self.is_started[0];
         let side = &mut self.sides[direction.index()];
         match next {
             None => side.lose_by_error("no first line of HTTP where one belongs", 0),

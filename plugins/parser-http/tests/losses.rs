@@ -87,6 +87,75 @@ fn the_answer_behind_a_lost_one_is_not_given_to_the_lost_ones_request() {
     assert_eq!(kinds(&head.client(GET).server(OK)), [LOST, "", ""]);
 }
 
+/// What answers are known to answer: `known`, `?` (nobody knows which request), `lost`.
+fn pairs(script: &Script) -> Vec<&'static str> {
+    let rows = proven(script);
+    let responses = rows.iter().filter(|row| row.kind() == "response");
+    let what = |row: &Row| match (row.number("flags").unwrap_or(0) & 16, row.text("exception")) {
+        (16, _) => "?",
+        (_, "") => "known",
+        _ => "lost",
+    };
+    responses.map(what).collect()
+}
+
+#[test]
+fn of_a_pipeline_that_lost_answers_no_pair_is_guessed() {
+    const GET: &str = "GET /1 HTTP/1.1\r\n\r\n";
+    let several = |count: usize| GET.repeat(count);
+    let ok = |count: usize| OK.repeat(count);
+    // Four were asked for at once, two answers came behind the gap: one or two are lost.
+    let lossy = || Script::new(80).client(several(4)).gap(ServerToClient, 80).server(ok(2));
+    assert_eq!(pairs(&lossy()), ["?", "?"]);
+    // What is asked for before all that may wait are answered joins them; behind that pairs are known again.
+    assert_eq!(pairs(&lossy().client(GET).server(ok(2)).client(GET).server(OK)), ["?", "?", "?", "?", "known"]);
+    // A client that is known to wait for all answers has them when it asks again.
+    let batches = Script::new(80).client(several(3)).server(ok(3)).client(several(4)).gap(ServerToClient, 80);
+    let batches = batches.server(ok(2)).client(several(2)).server(ok(2));
+    assert_eq!(pairs(&batches), ["known", "known", "known", "?", "?", "known", "known"]);
+    // One that asks as soon as one answer is there has not.
+    let slides = Script::new(80).client(several(3)).server(OK).client(GET).server(ok(3)).client(several(4));
+    let slides = slides.gap(ServerToClient, 80).server(OK).client(GET).server(OK);
+    assert_eq!(pairs(&slides), ["known", "known", "known", "known", "?", "?"]);
+    // A gap that has room for one answer only.
+    let short = "HTTP/1.1 204 No Content\r\n\r\n";
+    let small = Script::new(80).client(several(4)).gap(ServerToClient, 20).server(&short[20..]).server(ok(3));
+    assert_eq!(pairs(&small), ["lost", "known", "known", "known"]);
+    // Requests were lost: nobody knows how many answers are theirs.
+    let asked = Script::new(80).client(several(3)).server(ok(3)).client(GET).gap(ClientToServer, 40).client(GET);
+    assert_eq!(
+        pairs(&asked.server(ok(4)).client(GET).server(OK)),
+        ["known", "known", "known", "?", "?", "?", "?", "known"]
+    );
+    // Not of a client that was never seen to ask ahead: it has its turn again after one answer.
+    let turns = Script::new(80).client(GET).client(GET).client(GET).gap(ServerToClient, 80).server(OK);
+    assert_eq!(pairs(&turns.client(GET).server(OK)), ["?", "known"]);
+    let asked = Script::new(80).client(GET).server(OK).gap(ClientToServer, 40).client(GET).server(OK);
+    assert_eq!(pairs(&asked), ["known", "known"]);
+}
+
+#[test]
+fn a_client_that_asks_after_a_quiet_second_asks_anew() {
+    const GET: &str = "GET /1 HTTP/1.1\r\n\r\n";
+    // Each step takes a millisecond.
+    let mut script = Script::new(80).client(GET.repeat(5)).gap(ServerToClient, 120).server(OK);
+    for _ in 0..1000 {
+        script = script.gap(ServerToClient, 1);
+    }
+    let rows = script.client(GET).server(OK).run::<HttpParser>();
+    let flags: Vec<_> = rows.iter().filter(|row| row.kind() == "response").map(|row| row.number("flags")).collect();
+    assert_eq!(flags, [Some(16), None]);
+}
+
+#[test]
+fn an_answer_of_which_nobody_knows_the_request_may_have_no_body() {
+    let requests = "GET /1 HTTP/1.1\r\n\r\n".repeat(3) + "HEAD /2 HTTP/1.1\r\n\r\n";
+    let long = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n";
+    let rows = proven(&Script::new(80).client(requests).gap(ServerToClient, 200).server(format!("{long}{OK}")));
+    let told: Vec<_> = told(&rows).into_iter().filter(|row| row.0 == "response").map(|row| (row.0, row.1)).collect();
+    assert_eq!(told, [("response", 200), ("response", 200)]);
+}
+
 #[test]
 fn a_head_that_the_capture_cut_is_reported_as_far_as_it_goes() {
     let head = "GET /cut HTTP/1.1\r\nHost: a.example\r\nUser-Agent: curl\r\n\r\n";
