@@ -150,14 +150,15 @@ def count_values(vector: Vector, label: str, labels: tuple[str, ...], without: b
     if not LABEL_NAME.match(label):
         raise QueryError(f'invalid label name "{label}"')
     steps = vector.values.shape[1]
-    cut = frozenset((*labels, "__name__")) if without else frozenset(labels)
+    cut = frozenset((*labels, "__name__")) if without else frozenset((*labels, label))
     out: dict[Labels, np.ndarray] = {}
     for row, each in enumerate(vector.labels):
-        base = drop(each, cut) if without else keep(each, cut)
         there = vector.present[row]
         for value in np.unique(vector.values[row][there]):
             hits = there & ((vector.values[row] == value) | (np.isnan(vector.values[row]) & np.isnan(value)))
-            key = make({**dict(base), label: go_float(float(value), exponents=False)})
+            # The value is a label before labels are taken away: without (v) takes away that of the value, too.
+            valued = make({**dict(each), label: go_float(float(value), exponents=False)})
+            key = drop(valued, cut) if without else keep(valued, cut)
             out[key] = out.get(key, np.zeros(steps, np.int64)) + hits
     if not out:
         return Vector.empty(steps)

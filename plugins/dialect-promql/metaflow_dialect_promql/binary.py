@@ -111,13 +111,14 @@ def _set(node: Binary, left: Vector, right: Vector) -> Vector:
     return merged(both)
 
 
-def _side(vector: Vector, rows: Sequence[int], side: str, key: Labels) -> list[tuple[int, Bools]]:
+def _side(vector: Vector, rows: Sequence[int], side: str, key: Labels, met: Bools) -> list[tuple[int, Bools]]:
     """The series of the "one" side of a group; at each step there may be one of them.
 
+    :param met: the steps at which the other side has anything; the others are not looked at.
     :raises QueryError: there are two.
     """
     if len(rows) > 1:
-        many = vector.present[rows].sum(axis=0) > 1
+        many = (vector.present[rows].sum(axis=0) > 1) & met
         if many.any():
             step = int(np.flatnonzero(many)[0])
             shown = [show(vector.labels[row]) for row in rows if vector.present[row, step]]
@@ -131,7 +132,8 @@ def _side(vector: Vector, rows: Sequence[int], side: str, key: Labels) -> list[t
 def _matched(node: Binary, left: Vector, right: Vector) -> Vector:
     signature = _signature(node)
     many, one, side = (right, left, "left") if node.card == "one-to-many" else (left, right, "right")
-    ones = {key: _side(one, rows, side, key) for key, rows in _by_signature(one, signature).items()}
+    met = np.asarray(many.present.any(axis=0))
+    ones = {key: _side(one, rows, side, key, met) for key, rows in _by_signature(one, signature).items()}
     rows_many: list[int] = []
     rows_one: list[int] = []
     labels: list[Labels] = []

@@ -203,8 +203,12 @@ class PromqlDialect:
         found: dict[int, Samples] = {}
         budget = self._config.max_samples
         for (alternatives, labels), members in groups.items():
-            span = Span(min(each.span.start for each in members), max(each.span.end for each in members))
-            samples = await self.select(storage, alternatives, span, labels, budget, mentioned)
+            # A subquery none of whose steps falls into its window needs no sample.
+            spans = [each.span for each in members if each.span.start < each.span.end]
+            samples = Samples.empty()
+            if spans:
+                span = Span(min(each.start for each in spans), max(each.end for each in spans))
+                samples = await self.select(storage, alternatives, span, labels, budget, mentioned)
             budget -= len(samples.times)
             for each in members:
                 found[id(each.selector)] = samples

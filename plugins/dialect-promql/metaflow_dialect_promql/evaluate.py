@@ -79,7 +79,7 @@ class Evaluator:
                 return self._over_time(name, args, steps)
             case Call("absent_over_time", args):
                 windows, _ = self.windows(args[0], steps)
-                return absent(args[0], np.asarray((windows.counts > 0).any(axis=0)))
+                return absent(args[0], np.broadcast_to((windows.counts > 0).any(axis=0), count))
             case Call("absent", args):
                 return absent(args[0], np.asarray(self.vector(args[0], steps).present.any(axis=0)))
             case Call("timestamp", args) if isinstance(bare(args[0]), Selector):

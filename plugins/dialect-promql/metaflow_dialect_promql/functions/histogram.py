@@ -11,6 +11,7 @@ from metaflow_dialect_promql.values import Bools, Floats, Vector
 
 __all__ = ["fraction", "quantile"]
 
+_EQUAL = 1e-12
 _OUTSIDE = frozenset({"__name__", "le"})
 
 
@@ -48,12 +49,30 @@ def _patterns(present: Bools) -> Iterator[tuple[Bools, np.ndarray]]:
 def _counts(bounds: Floats, counts: Floats) -> tuple[Floats, Floats]:
     """Buckets with equal bounds as one, and no bucket with less than the one below it.
 
-    A fall of 1e-12 of the value is what adding floats in another order gives, so both are taken as equal.
+    What is 1e-12 of the value apart is what adding floats in another order gives, so both are taken as equal.
     """
     unique, first = np.unique(bounds, return_index=True)
     if len(unique) < len(bounds):
         counts, bounds = np.add.reduceat(counts, first, axis=0), unique
-    return bounds, np.maximum.accumulate(counts, axis=0)
+    counts = counts.copy()
+    for index in range(1, len(counts)):
+        below, own = counts[index - 1], counts[index]
+        with np.errstate(invalid="ignore"):
+            less = (own < below) | (np.abs(own - below) < _EQUAL * (np.abs(own) + np.abs(below)))
+        counts[index] = np.where(less, below, own)
+    return bounds, counts
+
+
+def _rank_bucket(counts: Floats, rank: Floats) -> np.ndarray:
+    """The first bucket that holds the rank, as a binary search finds it (Go's ``sort.Search``): it says where NaN leads to."""
+    low = np.zeros(len(rank), np.int64)
+    high = np.full(len(rank), len(counts))
+    columns = np.arange(len(rank))
+    while (low < high).any():
+        middle = np.minimum((low + high) // 2, len(counts) - 1)
+        held = (counts[middle, columns] >= rank) | (low >= high)
+        low, high = np.where(held, low, middle + 1), np.where(held & (low < high), middle, high)
+    return low
 
 
 def _each(vector: Vector, calculate: object, least: int) -> Vector:
@@ -91,8 +110,9 @@ def quantile(levels: Floats, vector: Vector) -> Vector:
         if len(bounds) < 2:
             return np.asarray(limits)
         total = counts[-1]
-        rank = level * total
-        bucket = np.minimum((counts[:-1] < rank).sum(axis=0), len(bounds) - 1)
+        with np.errstate(invalid="ignore"):
+            rank = level * total
+        bucket = _rank_bucket(counts[:-1], rank)
         below = np.maximum(bucket - 1, 0)
         columns = np.arange(len(at))
         inside = bucket > 0
@@ -102,7 +122,7 @@ def quantile(levels: Floats, vector: Vector) -> Vector:
             result = start + (bounds[bucket] - start) * ((rank - before) / (counts[bucket, columns] - before))
         result = np.where((bucket == 0) & (bounds[0] <= 0), bounds[0], result)
         result = np.where(bucket == len(bounds) - 1, bounds[-2], result)
-        result = np.where((total == 0) | np.isnan(total), np.nan, result)
+        result = np.where(total == 0, np.nan, result)
         return np.asarray(np.where((level >= 0) & (level <= 1), result, limits))
 
     return _each(vector, one, 2)

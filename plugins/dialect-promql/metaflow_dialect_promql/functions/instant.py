@@ -12,9 +12,13 @@ from metaflow_dialect_promql.values import Floats
 __all__ = ["CALENDAR", "MATHS"]
 
 
+_LAST = 9.2e18
+"""Seconds that fit into 64 bits."""
+
+
 def _moments(seconds: Floats) -> tuple[Any, Any]:
     """Whole seconds as days and moments; what is no moment is 1970."""
-    safe = np.where(np.isfinite(seconds), np.clip(seconds, -6e10, 2.5e11), 0)
+    safe = np.where(np.abs(seconds) <= _LAST, seconds, 0)
     moments = np.trunc(safe).astype(np.int64).astype("datetime64[s]")
     return moments.astype("datetime64[D]"), moments
 
@@ -42,8 +46,8 @@ def _within(seconds: Floats, large: str, small: str) -> Any:
 def _calendar(function: Callable[[Floats], Any]) -> Callable[[Floats], Floats]:
     def run(seconds: Floats) -> Floats:
         numbers = np.asarray(function(seconds)).astype(np.int64).astype(np.float64)
-        # A number that is no moment stays what it is rather than to become a date.
-        return np.where(np.isfinite(seconds), numbers, np.nan)
+        # A number that is no moment does not become a date.
+        return np.where(np.abs(seconds) <= _LAST, numbers, np.nan)
 
     return run
 

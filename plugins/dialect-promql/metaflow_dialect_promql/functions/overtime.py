@@ -213,8 +213,9 @@ def _predict(windows: Windows, times: Floats, args: Sequence[Floats]) -> Floats:
 def _smoothed(windows: Windows, _: Floats, args: Sequence[Floats]) -> Floats:
     """Double exponential smoothing: all windows at once, one sample after the other."""
     for name, array in zip(("smoothing", "trend"), args, strict=False):
-        wrong = array[~((array > 0) & (array < 1))]
-        if len(wrong) and windows.counts.size:
+        # Asked only where there is a sample; NaN passes.
+        wrong = array[((array <= 0) | (array >= 1)) & (windows.counts > 0).any(axis=0)]
+        if len(wrong):
             raise QueryError(f"invalid {name} factor. Expected: 0 < {name[0]}f < 1, got: {wrong[0]:f}")
     shape = windows.counts.shape
     smoothing, trend_factor = (np.broadcast_to(array, shape).ravel() for array in args)

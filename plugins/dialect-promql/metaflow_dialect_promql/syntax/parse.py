@@ -31,6 +31,9 @@ MAX_TEXT = 64 << 10
 """Characters of an expression; more is refused before the parser sees it."""
 
 _MAX_DEPTH = 200
+_FAR_S = 1 << 37
+# The parser's library ends a thread when it is asked for a time before 1970; such times are told as times after the year 6325.
+_EARLY = re.compile(r"@\s*-\s*(0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
 # Prometheus 2's name of a function that 3 renamed.
 _OLD_NAME = re.compile(r"\bholt_winters(?=\s*\()")
 _LITERALS = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|#[^\n]*')
@@ -49,10 +52,14 @@ def parse(text: str) -> Node:
         )
     _check_depth(text)
     try:
-        tree = pp.parse(_modern(text))
+        return _node(pp.parse(_modern(text)))
     except ValueError as error:
         raise QuerySyntaxError(f"parse error: {error}", _column(text, str(error))) from None
-    return _node(tree)
+    except BaseException as error:
+        # A panic of the parser is no Exception: it would end whatever serves the question.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise QuerySyntaxError("parse error: the expression cannot be read") from None
 
 
 def parse_selector(text: str) -> Selector:
@@ -69,17 +76,28 @@ def parse_selector(text: str) -> Selector:
 def _modern(text: str) -> str:
     """The text as the parser takes it.
 
-    ``holt_winters(`` has its present name, and raw texts between back quotes are quoted, because the parser reads escapes in them.
+    ``holt_winters(`` has its present name, raw texts between back quotes are quoted, because the parser reads escapes in them, and times
+    before 1970 are moved.
     """
-    if "holt_winters" not in text and "`" not in text:
+    if "holt_winters" not in text and "`" not in text and "@" not in text:
         return text
     parts: list[str] = []
     at = 0
     for literal in _LITERALS.finditer(text):
-        parts.append(_OLD_NAME.sub("double_exponential_smoothing", text[at : literal.start()]))
+        parts.append(_words(text[at : literal.start()]))
         parts.append(_quoted(literal.group()))
         at = literal.end()
-    return "".join([*parts, _OLD_NAME.sub("double_exponential_smoothing", text[at:])])
+    return "".join([*parts, _words(text[at:])])
+
+
+def _words(text: str) -> str:
+    return _EARLY.sub(_later, _OLD_NAME.sub("double_exponential_smoothing", text))
+
+
+def _later(found: re.Match[str]) -> str:
+    number = found.group(1)
+    seconds = float(int(number, 16)) if number[:2] in ("0x", "0X") else float(number)
+    return f"@ {_FAR_S + seconds:.3f}" if seconds < _FAR_S / 2 else found.group()
 
 
 def _quoted(literal: str) -> str:
@@ -126,7 +144,11 @@ def _at(modifier: Any) -> At:
         return "start"
     if modifier.type == pp.AtModifierType.End:
         return "end"
-    return int((modifier.at - dt.datetime.fromtimestamp(0, dt.UTC)) // dt.timedelta(milliseconds=1))
+    try:
+        moment = int((modifier.at - dt.datetime.fromtimestamp(0, dt.UTC)) // dt.timedelta(milliseconds=1))
+    except OverflowError:
+        raise QuerySyntaxError("parse error: the time behind @ is after the year 9999") from None
+    return moment if moment < _FAR_S * 1000 else _FAR_S * 1000 - moment
 
 
 _OPS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}

@@ -86,4 +86,60 @@ def dataset(base_ms: int) -> Series:
     out.append(({"__name__": "info", "job": "db", "team": "blue"}, [(at, 1.0) for at in times]))
     out.append(({"__name__": "limits", "job": "api"}, [(at, 5000.0) for at in times]))
     out.append(({"__name__": "limits", "job": "web"}, [(at, 3000.0) for at in times]))
+    return [*out, *_edges(base_ms)]
+
+
+_ODD = {
+    "noinf": ("0.1", "1", "5"), "onlyinf": ("+Inf",), "dup": ("1", "1.0", "2", "+Inf"), "nonmono": ("1", "2", "3", "+Inf"), "zero": ("1", "+Inf"),
+    "neg": ("-5", "-1", "0", "1", "+Inf"), "bad": ("abc", "", "1", "2", "+Inf"), "nan": ("1", "2", "+Inf"), "late": ("1", "2", "+Inf"),
+    "forms": ("1e-1", "0x10", "2E1", "Inf"), "one": ("2", "+Inf"), "inf": ("-Inf", "1", "+Inf", "inf"), "stale": ("1", "3", "+Inf"),
+}  # fmt: skip
+"""Upper bounds of histograms that are none, or hardly."""
+
+
+def _edges(base_ms: int) -> Series:
+    """What :mod:`edges` asks about: odd histograms, equal numbers, markers beside every sample, labels of odd characters, series that share their keys."""
+    out: Series = []
+    rng = random.Random(11)
+    for name, bounds in _ODD.items():
+        times = _times(base_ms, 300)
+        for index, bound in enumerate(bounds):
+            steps = {"zero": 0, "nonmono": 5 - index}.get(name, index + 1)
+            values = [float(steps * i) for i in range(len(times))]
+            if name == "nan" and index == 1:
+                values = [math.nan] * len(times)
+            if name == "stale" and index == 1:
+                values = [STALE if i % 8 == 3 else value for i, value in enumerate(values)]
+            rows = list(zip(times, values, strict=True))[250 if name == "late" and index == 1 else 0 :]
+            labels = {"__name__": "odd_bucket", "h": name} | ({"le": bound} if bound else {})
+            out.append((labels, rows))
+    for index in range(6):
+        out.append(
+            (
+                {"__name__": "ties", "a": str(index), "job": "api" if index < 3 else "db"},
+                [(at, float(index // 4)) for at in _times(base_ms, 400 + index)],
+            )
+        )
+    times = _times(base_ms, 500)
+    out.append(({"__name__": "edgy", "a": "flip"}, [(at, STALE if i % 2 else float(i)) for i, at in enumerate(times)]))
+    out.append(
+        ({"__name__": "edgy", "a": "first"}, [(at, STALE if i % 60 == 0 else float(i)) for i, at in enumerate(times)])
+    )
+    out.append(({"__name__": "edgy", "a": "only"}, [(at, STALE) for at in times]))
+    out.append(
+        ({"__name__": "edgy", "a": "last"}, [(at, STALE if i % 20 == 19 else float(-i)) for i, at in enumerate(times)])
+    )
+    out.append(({"__name__": "edgy", "a": "rare"}, [(at, float(i)) for i, at in enumerate(times) if i % 19 == 0]))
+    for index, value in enumerate(("a\nb", "ü", "$1", "\\d", "a:b:c", "host-1:9100", " ", "☃")):
+        out.append(
+            (
+                {"__name__": "odd_labels", "odd": value, "instance": value * (index % 2 + 1)},
+                [(at, float(index)) for at in times],
+            )
+        )
+    for job in ("api", "db"):
+        for shard in ("x", "y"):
+            begin = 0 if shard == "x" else 200
+            labels = {"__name__": "sharded", "job": job, "shard": shard, "instance": "host-0:9100"}
+            out.append((labels, [(at, rng.uniform(0, 9)) for at in _times(base_ms, 600)[begin:]]))
     return out
