@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow_core.api import Kind, Route
 from metaflow_up.masking import masked
+from metaflow_up.show import troubles
 
 if TYPE_CHECKING:
     from metaflow_core import App
 
-__all__ = ["base_url", "block"]
+__all__ = ["base_url", "block", "left_out"]
 
 
 def block(app: App, title: str, said: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -25,7 +26,15 @@ def block(app: App, title: str, said: Iterable[tuple[str, str]]) -> Iterator[str
     known = {text.partition(":")[0] for label, text in first if label == "connect"}
     more = [each for each in _integrations(app) if each[1].partition(":")[0] not in known]
     first, connect = [each for each in first if each[0] != "connect"], [each for each in first if each[0] == "connect"]
-    lines = [*first, *masked(app), *_urls(app), *_left_out(app), *connect, *more, ("stop", "Ctrl-C")]
+    lines = [
+        *first,
+        *masked(app),
+        *_urls(app),
+        *(("left out", f"{name}: {why}") for name, why in left_out(app).items()),
+        *connect,
+        *more,
+        ("stop", "Ctrl-C"),
+    ]
     width = max(len(label) for label, _ in lines) + 2
     before = ""
     for label, text in lines:
@@ -56,10 +65,12 @@ def _urls(app: App) -> Iterator[tuple[str, str]]:
         yield "url", f"{base}{path}{'' if not found[path] else f'  {found[path]}'}"
 
 
-def _left_out(app: App) -> Iterator[tuple[str, str]]:
-    for status in app.status():
-        if status["state"] in ("failed", "quarantined") and status["kind"] in ("collector", "service", "dialect"):
-            yield "left out", f"{status['kind']} {status['id']}: {status['message']}"
+def left_out(app: App) -> dict[str, str]:
+    """What does not run of that which answers and receives: why, by kind and name."""
+    kinds = ("collector", "service", "dialect")
+    return troubles(
+        each for each in app.status() if each["state"] in ("failed", "quarantined") and each["kind"] in kinds
+    )
 
 
 def _integrations(app: App) -> Iterator[tuple[str, str]]:

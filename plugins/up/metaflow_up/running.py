@@ -52,10 +52,11 @@ async def run_app(
     :param notes: for standard error. :param seconds: stop after so many. :param shown: pipelines whose services are shown.
     :raises MetaFlowError: it cannot start, with a sentence.
     """
-    from metaflow_up.block import base_url, block
+    from metaflow_up.block import base_url, block, left_out
     from metaflow_up.board import Board
     from metaflow_up.lean import settle
-    from metaflow_up.show import watch
+    from metaflow_up.show import troubles, watch
+    from metaflow_up.telling import plain_sentences
 
     for note in notes:
         print(f"mflow: {note}", file=sys.stderr)
@@ -64,18 +65,21 @@ async def run_app(
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, ended.set)
-    async with _started(config, place, host, shown) as (app, taps):
-        place.tell(base_url(app))
-        for line in block(app, title, said(app)):
-            print(line, flush=True)
-        await asyncio.to_thread(settle)
-        waiter = asyncio.create_task(_end(app, ended, seconds))
-        await watch(app, Board(app.catalog), ended, taps)
-        waiter.cancel()
-        await asyncio.gather(waiter, return_exceptions=True)
-    for status in app.status():
-        if status.get("state") == "failed":
-            print(f"mflow: {status.get('kind')} {status.get('id')}: {status.get('message')}", file=sys.stderr)
+    with plain_sentences():
+        async with _started(config, place, host, shown) as (app, taps):
+            place.tell(base_url(app))
+            for line in block(app, title, said(app)):
+                print(line, flush=True)
+            known = left_out(app)
+            await asyncio.to_thread(settle)
+            waiter = asyncio.create_task(_end(app, ended, seconds))
+            await watch(app, Board(app.catalog), ended, taps, known)
+            waiter.cancel()
+            await asyncio.gather(waiter, return_exceptions=True)
+    failed = (status for status in app.status() if status["state"] == "failed")
+    for name, sentence in troubles(failed).items():
+        if name not in known:
+            print(f"mflow: {name}: {sentence}", file=sys.stderr)
     return OK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from metaflow_up.board import Board
@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from metaflow_core.api import CounterSample
     from metaflow_core.pipeline import Tap
 
-__all__ = ["storage_text", "troubles", "watch"]
+__all__ = ["dropped", "storage_text", "troubles", "watch"]
 
 _ROWS = 25
 _LINE_EVERY_S = 10.0
+_DROPPED = {
+    "kernel_ring_full": "this machine had no time to look at them: --interface, --filter or --only-port leave it fewer",
+    "stopping": "when it stopped",
+}
+"""What somebody who watches can do about packets that were lost, by the reason of their counter."""
 
 
 def storage_text(config: Mapping[str, Any]) -> str:
@@ -30,14 +35,17 @@ def storage_text(config: Mapping[str, Any]) -> str:
     return f"{kept}, data in {config['service']['data_dir']}"
 
 
-async def watch(app: App, board: Board, ended: asyncio.Event, taps: Iterable[Tap]) -> None:
-    """Feed the board and show it until the app ends: a table in a terminal, else a line now and then."""
+async def watch(app: App, board: Board, ended: asyncio.Event, taps: Iterable[Tap], known: Collection[str] = ()) -> None:
+    """Feed the board and show it until the app ends: a table in a terminal, else a line now and then.
+
+    :param known: whose troubles were told already, by kind and name.
+    """
     feeder = asyncio.ensure_future(asyncio.gather(*(_feed(board, tap) for tap in taps)))
     try:
         if sys.stdout.isatty():
             await _table(app, board, ended)
         else:
-            await _lines(app, board, ended)
+            await _lines(app, board, ended, known)
     finally:
         feeder.cancel()
         await asyncio.gather(feeder, return_exceptions=True)
@@ -48,8 +56,8 @@ async def _feed(board: Board, tap: Tap) -> None:
         board.add(batch)
 
 
-async def _lines(app: App, board: Board, ended: asyncio.Event) -> None:
-    told: set[str] = set()
+async def _lines(app: App, board: Board, ended: asyncio.Event, known: Collection[str]) -> None:
+    told: set[str] = set(known)
     while not ended.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), _LINE_EVERY_S)
@@ -66,7 +74,10 @@ async def _lines(app: App, board: Board, ended: asyncio.Event) -> None:
 def troubles(status: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """What works badly or not at all now, a sentence for each component."""
     bad = (each for each in status if each["state"] in ("degraded", "failed", "quarantined") and each["message"])
-    return {f"{each['kind']} {each['id']}": str(each["message"]) for each in bad}
+    return {
+        f"{each['kind']} {each['id']}": str(each["message"]).removeprefix(f"{each['kind']}s.{each['id']}: ")
+        for each in bad
+    }
 
 
 async def _table(app: App, board: Board, ended: asyncio.Event) -> None:
@@ -105,12 +116,21 @@ def _render(app: App, board: Board) -> Any:
 
 
 def _totals(app: App, board: Board) -> str:
-    dropped = sum(sample.value for sample in app.stats() if sample.stage == "dropped" and sample.unit == "packets")
-    lost = f", {dropped:,} packets dropped" if dropped else ""
+    lost = "".join(f", {packets:,} packets dropped ({why})" for why, packets in dropped(app.stats()).items())
     return (
         f"{board.packets:,} packets, {board.flows:,} flows, {board.requests:,} requests, "
         f"{len(board.lines())} services in the last minute{lost}"
     )
+
+
+def dropped(stats: Iterable[CounterSample]) -> dict[str, int]:
+    """Packets that were lost, by why in words that say what to do; the most first."""
+    found: dict[str, int] = {}
+    for sample in stats:
+        if sample.stage == "dropped" and sample.unit == "packets" and sample.value:
+            why = _DROPPED.get(sample.reason, sample.reason.replace("_", " "))
+            found[why] = found.get(why, 0) + sample.value
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def _why_empty(stats: Iterable[CounterSample]) -> str:

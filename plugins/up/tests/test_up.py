@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -21,10 +22,11 @@ from metaflow_up.choice import Wanted, choose_capture
 from metaflow_up.keeping import KeepingType
 from metaflow_up.place import Place, free_port, made_token
 from metaflow_up.running import _started
-from metaflow_up.show import troubles
+from metaflow_up.show import dropped, troubles
+from metaflow_up.telling import plain_sentences
 from metaflow_up.usable import start_usable, usable
 
-from metaflow_core.api import RecordBatch
+from metaflow_core.api import CounterSample, RecordBatch
 from metaflow_core.cli.kept_host import plugin_host
 from metaflow_core.errors import StartError, UnwritableStore
 from metaflow_core.model.catalog import load_catalog
@@ -300,6 +302,48 @@ def test_what_works_badly_is_told_while_it_does() -> None:
         {"kind": "parser", "id": "http", "state": "running", "message": "runtime native"},
     ]
     assert troubles(status) == {"storage clickhouse": "the disk of /x is full; free some space"}
+
+
+def test_a_trouble_is_named_once() -> None:
+    said = "cannot listen on 127.0.0.1:4318: Address already in use"
+    status = [{"kind": "collector", "id": "otlp", "state": "failed", "message": f"collectors.otlp: {said}"}]
+    assert troubles(status) == {"collector otlp": said}
+
+
+def test_packets_that_were_lost_come_with_what_to_do() -> None:
+    stats = [
+        CounterSample("collector.cbpf", "dropped", "stopping", "packets", 2),
+        CounterSample("collector.cbpf", "dropped", "kernel_ring_full", "packets", 5),
+        CounterSample("collector.other", "dropped", "kernel_ring_full", "packets", 7),
+        CounterSample("engine.flow", "dropped", "bad_frame", "packets", 0),
+        CounterSample("collector.cbpf", "dropped", "stopping", "bytes", 900),
+    ]
+    [first, second] = dropped(stats).items()
+    assert first[1] == 12
+    assert "--filter" in first[0]
+    assert second == ("when it stopped", 2)
+
+
+def test_logs_are_sentences_and_what_the_block_says_is_not_said_before(capsys: pytest.CaptureFixture[str]) -> None:
+    # nobody has set up logging in `mflow up`; pytest has, so its handlers are hidden here
+    logger = logging.getLogger("metaflow")
+    logger.propagate = False
+    try:
+        with plain_sentences():
+            logging.getLogger("metaflow.pipeline").warning("%s.", "collectors.otlp: the port is taken")
+            try:
+                raise ValueError("inside")
+            except ValueError as error:
+                logging.getLogger("metaflow.collector.cbpf").warning("restarting in %g s.", 1, exc_info=error)
+            logging.getLogger("metaflow.pipeline.live").error("Pipeline live was stopped before it was empty.")
+            logging.getLogger("metaflow.storage.clickhouse").info("not told")
+        assert not logger.handlers
+    finally:
+        logger.propagate = True
+    assert capsys.readouterr().err.splitlines() == [
+        "mflow: restarting in 1 s.",
+        "mflow: Pipeline live was stopped before it was empty.",
+    ]
 
 
 def test_an_agent_loads_no_data_frames() -> None:
