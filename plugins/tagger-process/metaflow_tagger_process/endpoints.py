@@ -14,6 +14,7 @@ Key = tuple[int, bytes, int, bytes, int]
 
 _NOBODY = b""
 _CURRENT = 4
+_RAREST = 3
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Endpoints:
     def __init__(self, most: int, history_ns: int, slack_ns: int) -> None:
         self._most = most
         self._history_ns = history_ns
-        self._slack_ns = slack_ns
+        self._least_slack_ns = self._slack_ns = slack_ns
         self._held: dict[Key, tuple[Tenure, ...]] = {}
         self._now = 0
         self._previous = 0
@@ -44,6 +45,10 @@ class Endpoints:
     def begin(self, now_ns: int) -> None:
         """A look at this time begins."""
         self._previous, self._now = self._now, now_ns
+        if self._previous:
+            # looks are further apart where they cost much; after a rest without rows nothing of long ago is meant
+            apart = now_ns - self._previous
+            self._slack_ns = max(self._least_slack_ns, min(apart, _RAREST * self._least_slack_ns))
 
     def held(
         self, protocol: int, local: bytes, local_port: int, remote: bytes, remote_port: int, process: Process

@@ -44,13 +44,14 @@ def fill(
     out: dict[str, pa.Array] = {}
     tagged = 0
     by_end = {end: _by_number(rows, end, lives, moments) for end in ends}
+    texts: dict[str, list[bytes] | None] = {}
     if endpoints is not None:
         # first what the rows themselves say, so that the row of the other end in the same batch profits
         named = {end: [item is not None for item in found] for end, found in by_end.items()}
         for end in ends:
-            _by_socket(rows, end, endpoints, learned, moments, by_end[end], named[end])
+            _by_socket(rows, end, endpoints, learned, moments, by_end[end], named[end], texts)
         for end in ends:
-            _by_socket(rows, end, endpoints, learned, moments, by_end[end], None)
+            _by_socket(rows, end, endpoints, learned, moments, by_end[end], None, texts)
     for end, found in by_end.items():
         tagged += sum(1 for item in found if item is not None)
         _columns(rows, end, found, numbers, out, auto_service=auto_service)
@@ -88,11 +89,15 @@ def _by_socket(
     moments: NDArray[np.int64],
     found: list[Process | None],
     named: list[bool] | None,
+    texts: dict[str, list[bytes] | None],
 ) -> None:
-    """Look ends up, or with ``named`` learn those that rows named."""
-    if named is not None and not any(named):
+    """Look ends up, or with ``named`` learn those that rows named.
+
+    :param texts: addresses by end, of those that were asked for before.
+    """
+    if not any(named) if named is not None else all(found):
         return
-    near, protocol = rows.addresses(end), rows.numbers("protocol", pa.uint8())
+    near, protocol = _addresses(rows, end, texts), rows.numbers("protocol", pa.uint8())
     server_port = rows.numbers("server_port", pa.uint16())
     if near is None or protocol is None or server_port is None:
         return
@@ -105,28 +110,47 @@ def _by_socket(
         near_port, far_port = client_port, server_port
     else:
         near_port, far_port = server_port, client_port if client_port is not None else nobody
-    far = rows.addresses("_1" if end == "_0" else "_0") if end else None
-    addresses = _texts(near)
-    far_addresses = _texts(far) if far is not None else [b""] * rows.count
-    width = rows.width_ns()
-    ports, far_ports, kinds, times = near_port.tolist(), far_port.tolist(), protocol.tolist(), moments.tolist()
-    for index in range(rows.count):
-        key = (kinds[index], addresses[index], ports[index], far_addresses[index], far_ports[index])
-        process = found[index]
-        if named is not None:
-            if named[index] and process is not None and ports[index] and far_ports[index]:
-                learned.learn(key, process, times[index])
-        # a client's row has the server's port, which says nothing of the client
-        elif process is None and (role is None or role[index] == SERVER_ROLE):
-            found[index] = learned.at(key, times[index]) or endpoints.at(*key, times[index], width)
+    far = _addresses(rows, "_1" if end == "_0" else "_0", texts) if end else None
+    keys = zip(
+        protocol.tolist(),
+        near,
+        near_port.tolist(),
+        far if far is not None else [b""] * rows.count,
+        far_port.tolist(),
+        strict=True,
+    )
+    width, times = rows.width_ns(), moments.tolist()
+    if named is not None:
+        for key, process, time, is_named in zip(keys, found, times, named, strict=True):
+            if is_named and process is not None and key[2] and key[4]:
+                learned.learn(key, process, time)
+        return
+    # a client's row has the server's port, which says nothing of the client
+    is_open = [process is None for process in found]
+    if role is not None:
+        is_open = (np.array(is_open) & (role == SERVER_ROLE)).tolist()
+    for index, (key, time) in enumerate(zip(keys, times, strict=True)):
+        if is_open[index]:
+            found[index] = learned.at(key, time) or endpoints.at(*key, time, width)
+
+
+def _addresses(rows: Rows, end: str, texts: dict[str, list[bytes] | None]) -> list[bytes] | None:
+    """The address of each row's end; None when the rows have none."""
+    if end not in texts:
+        found = rows.addresses(end)
+        texts[end] = _texts(found) if found is not None else None
+    return texts[end]
 
 
 def _texts(addresses: tuple[NDArray[np.bool_], NDArray[np.uint32] | None, list[bytes] | None]) -> list[bytes]:
     of_four, numbers, six = addresses
     texts: list[bytes] = []
     if numbers is not None:
-        raw = numbers.astype(">u4").tobytes()
-        texts = [raw[at : at + 4] for at in range(0, len(raw), 4)]
+        # rows are of few addresses
+        different, places = np.unique(numbers, return_inverse=True)
+        raw = different.astype(">u4").tobytes()
+        each = [raw[at : at + 4] for at in range(0, len(raw), 4)]
+        texts = [each[place] for place in places.tolist()]
     if six is not None:
         texts = [texts[index] if is_four and texts else six[index] for index, is_four in enumerate(of_four)]
     return texts
@@ -173,7 +197,9 @@ def _columns(
 
 
 def _numbers(found: Sequence[Process | None], number: Callable[[Process], int]) -> NDArray[np.uint32]:
-    return np.fromiter((number(item) if item is not None else 0 for item in found), np.uint32, len(found))
+    # rows are of few processes, and each is one object
+    known = {id(item): 0 if item is None else number(item) for item in {id(item): item for item in found}.values()}
+    return np.fromiter((known[id(item)] for item in found), np.uint32, len(found))
 
 
 def _put(rows: Rows, name: str, values: NDArray[np.uint32], out: dict[str, pa.Array]) -> None:

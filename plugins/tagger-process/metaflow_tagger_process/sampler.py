@@ -28,6 +28,9 @@ _LOOKS_AFTER_ROWS = 30
 # Whoever holds a socket is found by going through all descriptors of all processes. One that nobody was found for in two looks (the kernel's
 # own, or another user's without the privilege to see) is not looked for again.
 _SEARCHES = 2
+# Part of a core that sockets may take: a machine with many of them is looked at more rarely, in each so many looks at the least.
+_SHARE = 0.02
+_RAREST = 5
 
 
 class Sampler:
@@ -48,6 +51,7 @@ class Sampler:
         self._idle = 0
         self._since_rows = _LOOKS_AFTER_ROWS
         self._searched: dict[int, int] = {}
+        self._rests_until = 0.0
         self._looking = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metaflow-processes", daemon=True)
@@ -93,10 +97,19 @@ class Sampler:
             is_news = self._processes(now) and self._since_rows < _LOOKS_AFTER_ROWS
             self._since_rows += 1
             if self._config.sockets:
-                if everything or is_news or self._wanted or self._idle + 1 >= _IDLE_LOOKS:
+                clock = time.monotonic()
+                is_wanted = is_news or self._wanted or self._idle + 1 >= _IDLE_LOOKS
+                if everything or (is_wanted and clock >= self._rests_until):
                     self._wanted = is_news
                     self._idle = 0
+                    began = time.thread_time()
                     self._sockets(now)
+                    rest = (time.thread_time() - began) / _SHARE
+                    # half a look less: looks are never exactly as far apart as they should be
+                    most = (_RAREST - 0.5) * self._config.sample_s
+                    self._rests_until = clock + min(rest, most) if rest > self._config.sample_s else 0.0
+                elif is_wanted:
+                    self._wanted = True
                 else:
                     self._idle += 1
             self._counters.set("looked", int(time.monotonic()), unit="seconds")

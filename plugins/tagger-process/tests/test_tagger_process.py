@@ -166,6 +166,22 @@ def test_workers_go_by_the_name_of_who_made_them(tmp_path: Path) -> None:
         parent.stdout.close()
 
 
+def test_sockets_that_cost_much_are_looked_at_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that took a second of a core is not repeated at the next one, unless rows come after a rest."""
+    looked: list[int] = []
+    spent = iter(range(100))
+    monkeypatch.setattr(Sampler, "_processes", lambda self, now: True)
+    monkeypatch.setattr("metaflow_tagger_process.sampler.time.thread_time", lambda: float(next(spent)))
+    sampler = Sampler(ProcessTaggerConfig(), build_context(Kind.TAGGER, "process").counters)
+    sampler.rows_come()
+    monkeypatch.setattr(sampler, "_sockets", looked.append)
+    for _ in range(10):
+        sampler._look(everything=False)
+    assert len(looked) == 1
+    sampler.look()
+    assert len(looked) == 2
+
+
 def test_a_machine_without_rows_is_looked_at_less(monkeypatch: pytest.MonkeyPatch) -> None:
     """Although its processes still come and go."""
     looked: list[int] = []
