@@ -67,6 +67,15 @@ def check(
     \b
     mflow check test-run.pcap -e checks.yaml --junit report.xml
     mflow check good.pcap --write-baseline edges.json
+
+    \b
+    checks.yaml, for example:
+      version: 1
+      names: {gateway: 10.0.0.2, mysql: "10.0.0.5:3306"}
+      checks:
+        - errors: {}
+        - latency: {server: mysql, quantile: 95, max: 20 ms}
+        - edges: {required: ["gateway -> mysql"], baseline: edges.json}
     """
     from metaflow_check.expect.ends import Names
     from metaflow_check.expect.load import Expectations, load

@@ -9,6 +9,7 @@ import ctypes
 import errno
 import os
 import platform
+import re
 import socket
 import sys
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,8 @@ class _Capability:
     name: str
     purpose: str
     instead: tuple[str, ...] = ()
+    before: tuple[int, int] | None = None
+    """Kernels from this release on do not ask for it."""
 
 
 _ALL = (
@@ -36,7 +39,7 @@ _ALL = (
     _Capability(39, "CAP_BPF", "loading BPF programs", ("CAP_SYS_ADMIN",)),
     _Capability(38, "CAP_PERFMON", "tracepoints, uprobes, profiling", ("CAP_SYS_ADMIN",)),
     _Capability(19, "CAP_SYS_PTRACE", "seeing programs and libraries of other users' processes"),
-    _Capability(24, "CAP_SYS_RESOURCE", "locking memory for BPF maps on kernels before 5.11"),
+    _Capability(24, "CAP_SYS_RESOURCE", "locking memory for BPF maps on kernels before 5.11", before=(5, 11)),
     _Capability(21, "CAP_SYS_ADMIN", "entering other network namespaces; BPF on kernels before 5.8"),
 )
 _BPF_MAP_CREATE, _BPF_MAP_TYPE_ARRAY = 0, 2
@@ -47,11 +50,14 @@ def look(surroundings: Surroundings) -> Iterable[Finding]:
     """Of this process."""
     if not is_linux():
         return [Finding(_NOTE, "privileges", "this system has no Linux capabilities")]
-    return [*read(Root(), os.geteuid()), _packet_socket(), _bpf_call()]
+    return [*read(Root(), os.geteuid(), platform.release()), _packet_socket(), _bpf_call()]
 
 
-def read(root: Root, user: int) -> Iterator[Finding]:
-    """What ``/proc/self/status`` grants."""
+def read(root: Root, user: int, release: str) -> Iterator[Finding]:
+    """What ``/proc/self/status`` grants.
+
+    :param release: of the kernel, as ``uname -r`` has it.
+    """
     status = root.status()
     try:
         held = int(status.get("CapEff", ""), 16)
@@ -60,12 +66,16 @@ def read(root: Root, user: int) -> Iterator[Finding]:
         return
     names = {each.name for each in _ALL if held >> each.number & 1}
     yield Finding(_OK, "user", f"{user}{' (root)' if user == 0 else ''}, {held.bit_count()} capabilities")
+    numbers = re.match(r"(\d+)\.(\d+)", release)
+    kernel = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
     for each in _ALL:
         stand_in = next((name for name in each.instead if name in names), "")
         if each.name in names:
             yield Finding(_OK, each.name, f"held: {each.purpose}")
         elif stand_in:
             yield Finding(_OK, each.name, f"not held, but {stand_in} stands for it: {each.purpose}")
+        elif each.before is not None and kernel >= each.before:
+            yield Finding(_OK, each.name, f"not held, nor needed here: {each.purpose}")
         else:
             yield Finding(_MISSING, each.name, f"not held: {each.purpose}", _remedy(each.name, user))
     if status.get("Seccomp", "0") == "2":

@@ -138,18 +138,23 @@ def test_a_locked_down_kernel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "user", "expected"),
+    ("held", "user", "release", "expected"),
     [
-        ("0000000000000000", 1000, {"CAP_NET_RAW": "missing", "CAP_BPF": "missing"}),
-        ("0000000000002000", 1000, {"CAP_NET_RAW": "ok", "CAP_BPF": "missing"}),
-        ("0000000000200000", 0, {"CAP_NET_RAW": "missing", "CAP_BPF": "ok", "CAP_PERFMON": "ok"}),
+        ("0000000000000000", 1000, "6.1.0", {"CAP_NET_RAW": "missing", "CAP_BPF": "missing", "CAP_SYS_RESOURCE": "ok"}),
+        (
+            "0000000000002000",
+            1000,
+            "5.10.0",
+            {"CAP_NET_RAW": "ok", "CAP_BPF": "missing", "CAP_SYS_RESOURCE": "missing"},
+        ),
+        ("0000000000200000", 0, "5.11.0", {"CAP_NET_RAW": "missing", "CAP_BPF": "ok", "CAP_PERFMON": "ok"}),
     ],
 )
-def test_capabilities_by_name(held: str, user: int, expected: dict[str, str], tmp_path: Path) -> None:
+def test_capabilities_by_name(held: str, user: int, release: str, expected: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "proc/self/status"
     path.parent.mkdir(parents=True)
     path.write_text(f"Name:\tx\nCapEff:\t{held}\nSeccomp:\t2\n")
-    found = list(privileges.read(Root(tmp_path), user))
+    found = list(privileges.read(Root(tmp_path), user, release))
     assert {name: state for name, state in states(found).items() if name in expected} == expected
     assert states(found)["seccomp"] == "note"
     remedy = next((each.remedy for each in found if each.subject == "CAP_NET_RAW" and each.remedy), "")
