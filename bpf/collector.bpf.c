@@ -26,7 +26,8 @@
 #ifndef MF_BCC
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #endif
-_Static_assert(sizeof(struct segment) == HEADER, "the record is what kernel-segments.md says");
+_Static_assert(sizeof(struct record) == HEADER && sizeof(struct about) == ABOUT_SIZE, "src/expand.rs knows these by their offsets");
+_Static_assert(sizeof(struct connection) == 192, "three lines of the cache");
 
 /* Calls that send are looked at when they begin, for the time; all when they return. */
 PROGRAM("tracepoint/send", enter_send_call)(void *ctx) { return enter_send(); }

@@ -37,8 +37,8 @@ INLINE int ports_pass(struct config *conf, struct connection *c)
 {
 	u32 near, far, *near_rule, *far_rule, near_is, far_is;
 	if (!conf->check_ports) return 1;
-	near = c->local_port;
-	far = c->remote_port;
+	near = c->about.local_port;
+	far = c->about.remote_port;
 	near_rule = MAP_GET(port_rules, &near);
 	far_rule = MAP_GET(port_rules, &far);
 	near_is = near_rule ? *near_rule : 0;
@@ -97,7 +97,7 @@ enum { VERDICT_PLAIN, VERDICT_HANDSHAKE, VERDICT_CIPHERTEXT };
 /* Whether these bytes are a TLS connection's. Libraries read a record's header (5 bytes) and its body apart. */
 INLINE int tls_verdict(struct connection *c, u8 *d, u32 captured, u32 wire, u8 direction)
 {
-	if (c->protocol != TCP) return VERDICT_PLAIN;
+	if (c->about.protocol != TCP) return VERDICT_PLAIN;
 	direction &= 1;
 	if (c->handshake[direction]) {
 		u32 left = c->handshake[direction];
@@ -124,7 +124,7 @@ INLINE void emit_data(struct config *conf, struct scratch *s, struct task_struct
 		      struct call *call, u64 who, u32 wire, u32 captured)
 {
 	/* to the verifier a number read back is any number: it need not walk on from here for each way that led here */
-	volatile u32 *copied = &s->head.cap_len;
+	volatile u16 *copied = &s->head.cap_len;
 	volatile u8 *way = &call->direction;
 	u8 flags = 0, direction = *way & 1;
 	int verdict;
@@ -133,8 +133,11 @@ INLINE void emit_data(struct config *conf, struct scratch *s, struct task_struct
 	captured = *copied;
 	verdict = tls_verdict(c, s->data, captured, wire, direction);
 
-	if (c->role == ROLE_UNKNOWN && c->protocol == UDP) c->role = direction == OUT ? ROLE_CLIENT : ROLE_SERVER;
-	if (c->protocol == TCP && verdict != VERDICT_PLAIN) {
+	if (c->about.role == ROLE_UNKNOWN && c->about.protocol == UDP) {
+		c->about.role = direction == OUT ? ROLE_CLIENT : ROLE_SERVER;
+		c->about.version++;
+	}
+	if (c->about.protocol == TCP && verdict != VERDICT_PLAIN) {
 		if (direction == IN) { /* for libraries that are handed the bytes apart from the socket */
 			thread->tls_sk = (u64)call->at.sk;
 			thread->tls_seq = call->seq;
@@ -153,7 +156,7 @@ INLINE void emit_data(struct config *conf, struct scratch *s, struct task_struct
 	s->head.time_ns = s->head.enter_ns = call->time;
 	s->head.source = SOURCE_SYSCALL;
 	s->head.tcp_seq = call->seq;
-	s->head.rtt_us = c->protocol == TCP ? rtt_of(call->at.sk) : 0;
+	s->head.rtt_us = c->about.protocol == TCP ? rtt_of(call->at.sk) : 0;
 	used_by(c, task, who);
 	emit(conf, s, c, KIND_DATA, direction, flags, wire, captured);
 }
@@ -208,7 +211,7 @@ INLINE void leave_data(struct config *conf, struct scratch *s, struct task_struc
 	c = connection_of(conf, &call->at, &peer, call->time);
 	if (!c || !ports_pass(conf, c)) return;
 	if (!wire) { /* end of the stream */
-		if (call->direction == IN && c->protocol == TCP && (call->count || kind == CALL_MESSAGE)) {
+		if (call->direction == IN && c->about.protocol == TCP && (call->count || kind == CALL_MESSAGE)) {
 			used_by(c, task, who);
 			emit_close(conf, s, c, 1 << IN);
 		}

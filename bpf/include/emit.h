@@ -18,34 +18,45 @@ INLINE u64 start_of_process(struct task_struct *task)
 /* Remembers in the connection who uses it. Called by programs that run in a process. */
 INLINE void used_by(struct connection *c, struct task_struct *task, u64 who)
 {
+	struct about *about = &c->about;
 	u32 pid = who >> 32;
+	u64 name[2] = {}, *known = (u64 *)about->comm;
+
 	c->tid = (u32)who;
-	COMM_TO(c->comm, task);
-	if (c->pid == pid) return;
-	c->pid = pid;
-	c->process_start = start_of_process(task);
-	c->cgroup_id = bpf_get_current_cgroup_id();
-	c->uid_gid = bpf_get_current_uid_gid();
+	COMM_TO(name, task);
+	if (about->pid == pid && known[0] == name[0] && known[1] == name[1]) return;
+	known[0] = name[0];
+	known[1] = name[1];
+	if (about->pid != pid) {
+		about->pid = pid;
+		about->process_start = start_of_process(task);
+		about->cgroup_id = bpf_get_current_cgroup_id();
+		about->uid_gid = bpf_get_current_uid_gid();
+	}
+	about->version++;
 }
 
-INLINE void fill(struct segment *to, struct connection *c)
+INLINE void fill(struct record *to, struct connection *c)
 {
-	to->role = c->role;
-	to->socket_id = c->id;
+	to->id = c->about.id;
+	to->place = c->about.place;
 	to->coroutine_id = c->routine;
-	to->cgroup_id = c->cgroup_id;
-	to->pid = c->pid;
 	to->tid = c->tid;
-	to->netns = c->netns;
-	to->local_port = c->local_port;
-	to->remote_port = c->remote_port;
-	to->family = c->family;
-	to->protocol = c->protocol;
 	to->cpu = bpf_get_smp_processor_id();
-	__builtin_memcpy(to->local, c->local, 32);
-	__builtin_memcpy(to->comm, c->comm, 16);
-	to->uid_gid = c->uid_gid;
-	to->process_start = c->process_start;
+}
+
+/* Whether the ring says what this connection is now. Where another processor changes it meanwhile, the next record finds the version that
+ * was told to be an old one. */
+INLINE int introduce(struct connection *c, struct counts *counts)
+{
+	struct about *about = &c->about;
+	u16 version = about->version;
+	if (c->told == version) return 1;
+	if (RING_OUTPUT(records, about, ABOUT_SIZE, BPF_RB_NO_WAKEUP)) return 0;
+	c->told = version;
+	counts->queued += ABOUT_SIZE;
+	counts->of[COUNT_BYTES] += ABOUT_SIZE;
+	return 1;
 }
 
 INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u32 captured)
@@ -55,11 +66,12 @@ INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u3
 	struct counts *counts = MAP_GET(counters, &zero);
 	OPAQUE(size, flags);
 	if (!counts || size > HEADER + CAPTURE_MAX) return -1;
-	if (c->pid == conf->self) {
+	if (c->about.pid == conf->self) {
 		/* it looks whether it is seen: that it is must be known, and what it said is nobody's business */
-		counts->of[COUNT_OWN] += s->head.kind == KIND_DATA;
+		counts->of[COUNT_OWN] += !(s->head.what & WHAT_KIND);
 		return 0;
 	}
+	if (!introduce(c, counts)) return -1;
 	s->head.size = size;
 	s->head.cap_len = captured;
 	/* two processors may use one connection at once: each record has a number of its own */
@@ -88,25 +100,25 @@ INLINE void emit(struct config *conf, struct scratch *s, struct connection *c, u
 {
 	u32 lost = c->lost[direction & 1];
 	fill(&s->head, c);
-	s->head.direction = direction;
+	direction = (direction & 1) << 7;
 	if (lost) {
-		s->head.kind = KIND_LOST;
+		s->head.what = KIND_LOST | direction;
 		s->head.flags = c->flags;
 		s->head.wire_len = lost;
 		if (put(conf, s, c, 0)) {
 			count(COUNT_RING_FULL, 1);
-			if (kind == KIND_DATA) c->lost[direction & 1] = lost + wire;
+			if (kind == KIND_DATA) c->lost[direction >> 7] = lost + wire;
 			return;
 		}
-		c->lost[direction & 1] = 0;
+		c->lost[direction >> 7] = 0;
 	}
-	s->head.kind = kind;
+	s->head.what = kind | direction;
 	s->head.flags = c->flags | flags;
 	s->head.wire_len = wire;
 	if (kind == KIND_DATA && captured < wire) s->head.flags |= FLAG_TRUNCATED;
 	if (put(conf, s, c, captured)) {
 		count(COUNT_RING_FULL, 1);
-		if (kind == KIND_DATA) c->lost[direction & 1] += wire;
+		if (kind == KIND_DATA) c->lost[direction >> 7] += wire;
 	}
 }
 

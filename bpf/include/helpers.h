@@ -52,6 +52,15 @@ static long (*bpf_loop)(u32 turns, void *turn, void *state, u64 flags) = (void *
 		key_type *key;                                                                                          \
 		value_type *value;                                                                                      \
 	} name SEC(".maps")
+/* an array that begins at a page (BPF_F_MMAPABLE, Linux 5.5) */
+#define PAGES(name, entries, key_type, value_type)                                                                      \
+	struct {                                                                                                        \
+		int (*type)[MAP_ARRAY];                                                                                 \
+		int (*map_flags)[1024];                                                                                 \
+		int (*max_entries)[entries];                                                                            \
+		key_type *key;                                                                                          \
+		value_type *value;                                                                                      \
+	} name SEC(".maps")
 #define RING(name, bytes)                                                                                              \
 	struct {                                                                                                        \
 		int (*type)[MAP_RINGBUF];                                                                               \

@@ -24,7 +24,7 @@ INLINE int state_changed(const void *pointer, s32 state)
 	if (owner) return 0;
 	conf = configuration();
 	s = MAP_GET(scratches, &zero);
-	if (conf && s && c->pid && ports_pass(conf, c)) {
+	if (conf && s && c->about.pid && ports_pass(conf, c)) {
 		answered(c, 0, 0, bpf_ktime_get_ns());
 		emit_close(conf, s, c, (1 << IN) | (1 << OUT));
 	}
@@ -42,7 +42,7 @@ INLINE int retransmitted(const void *pointer)
 	struct scratch *s = MAP_GET(scratches, &zero);
 
 	count(COUNT_RETRANSMITS, 1);
-	if (!c || !conf || !s || !c->pid || !ports_pass(conf, c)) return 0;
+	if (!c || !conf || !s || !c->about.pid || !ports_pass(conf, c)) return 0;
 	PEEK(sequence, ((struct tcp_sock *)sk)->snd_una);
 	emit_event(conf, s, c, KIND_RETRANSMIT, OUT, sequence, rtt_of(sk));
 	return 0;

@@ -13,7 +13,7 @@ MAP(scratches, MAP_PERCPU_ARRAY, 1, u32, struct scratch);
 MAP(tls_scratches, MAP_PERCPU_ARRAY, TLS_SCRATCHES, u32, struct tls_scratch);
 STORAGE(threads, struct thread);
 MAP(answered_elsewhere, MAP_LRU_HASH, 8192, u64, u32);
-MAP(connections, MAP_ARRAY, CONNECTIONS, u32, struct connection);
+PAGES(connections, CONNECTIONS, u32, struct connection);
 MAP(begun, MAP_ARRAY, BEGUN, u32, struct begun);
 MAP(tls_sessions, MAP_LRU_HASH, 32768, struct tls_key, struct tls_session);
 MAP(go_calls, MAP_LRU_HASH, 16384, struct go_key, struct go_call);

@@ -78,7 +78,7 @@ INLINE struct thread *state_of(struct runtime *is, struct routine_key *key, u64 
  * (go_asks in go.h); one of a server's is helped by those that it started (they look whether the client is still there). */
 INLINE u64 beneficiary(struct runtime *is, struct connection *c, u64 g, u64 own, u8 direction)
 {
-	if (c->role == ROLE_SERVER) return c->routine && c->routine != own && number_at(g, is->creator) == c->routine ? c->routine : own;
+	if (c->about.role == ROLE_SERVER) return c->routine && c->routine != own && number_at(g, is->creator) == c->routine ? c->routine : own;
 	if (!c->asker) return own;
 	/* the first to write and to read after the hand-over are these two; whoever else does so took the connection over */
 	direction &= 1;
@@ -104,7 +104,7 @@ INLINE void find_worker(struct config *conf, struct worker *worker, struct conne
 		own = number_at(g, is->number);
 		if (own) {
 			key.number = beneficiary(is, c, g, own, direction);
-			state = state_of(is, &key, g, direction == OUT && c->role == ROLE_CLIENT);
+			state = state_of(is, &key, g, direction == OUT && c->about.role == ROLE_CLIENT);
 		}
 	}
 	if (!state) {
@@ -112,7 +112,7 @@ INLINE void find_worker(struct config *conf, struct worker *worker, struct conne
 		return;
 	}
 	c->routine = key.number;
-	if (direction == IN && c->role == ROLE_SERVER && !c->asked) remember_stock(is, state, g);
+	if (direction == IN && c->about.role == ROLE_SERVER && !c->asked) remember_stock(is, state, g);
 	worker->state = state;
 	/* numbers of threads and goroutines of one process are never compared */
 	worker->who = ((u64)pid << 32) | (u32)key.number;

@@ -226,7 +226,7 @@ INLINE void peer_from_user(struct peer *peer, u64 pointer)
 	peer->hash = (halves[0] * 0x9e3779b97f4a7c15ULL ^ halves[1]) * 0x9e3779b97f4a7c15ULL ^ ((u64)peer->port << 1) ^ 1;
 }
 
-INLINE void describe(struct connection *to, struct held *at, struct peer *peer)
+INLINE void describe(struct about *to, struct held *at, struct peer *peer)
 {
 	struct sock *sk = at->sk;
 	struct net *net = 0;
@@ -305,6 +305,7 @@ INLINE struct connection *free_place(struct socket_key *key, u64 now)
 		count(COUNT_SOCKETS_FULL, 1);
 		return 0;
 	}
+	c->about.place = at;
 	if (was && now - oldest < STILL_ALIVE) count(COUNT_SOCKETS_FULL, 1);
 	return c;
 }
@@ -313,20 +314,27 @@ INLINE struct connection *free_place(struct socket_key *key, u64 now)
 INLINE struct connection *new_connection(struct config *conf, struct held *at, struct socket_key *key, struct peer *peer, u8 role, u64 now)
 {
 	struct connection *c = known_connection(key);
+	u16 place;
 	if (!c) c = free_place(key, now);
 	if (!c) return 0;
+	place = c->about.place;
 	__builtin_memset(&c->peer, 0, sizeof(*c) - sizeof(c->sk));
-	describe(c, at, peer);
+	describe(&c->about, at, peer);
 	c->peer = key->peer;
 	c->used = now;
-	c->id = next_id(conf);
-	c->role = role;
-	if (c->protocol == TCP && !role) {
+	c->about.connection = next_id(conf);
+	c->about.id = c->about.connection;
+	c->about.size = ABOUT_SIZE;
+	c->about.what = ABOUT;
+	c->about.place = place;
+	c->about.version = 1;
+	c->about.role = role;
+	if (c->about.protocol == TCP && !role) {
 		u32 backlog = 0;
 		c->flags = FLAG_MIDSTREAM;
 		/* an accepted socket is a copy of the listening one; a connecting one never had a backlog */
 		PEEK(backlog, at->sk->sk_max_ack_backlog);
-		if (backlog) c->role = ROLE_SERVER;
+		if (backlog) c->about.role = ROLE_SERVER;
 	}
 	c->sk = key->sk;
 	return c;
@@ -337,7 +345,7 @@ INLINE struct connection *connection_of(struct config *conf, struct held *at, st
 	struct socket_key key = { .sk = (u64)at->sk, .peer = peer->hash };
 	struct connection *known = known_connection(&key);
 	u16 local = at->ends.local_port, remote = peer->port ? peer->port : at->ends.remote_port;
-	if (known && (!local || local == known->local_port) && remote == known->remote_port) {
+	if (known && (!local || local == known->about.local_port) && remote == known->about.remote_port) {
 		known->used = now;
 		return known;
 	}

@@ -27,7 +27,7 @@ INLINE struct thread *thread_of(struct task_struct *task, u64 who, int make)
 /* A request is answered; `thread` is who runs now, 0 for nobody. Another thread's state is out of reach: it is left a note. */
 INLINE void answered(struct connection *with, struct thread *thread, u64 who, u64 now)
 {
-	u64 asked = ((u64)with->pid << 32) | with->asked_tid;
+	u64 asked = ((u64)with->about.pid << 32) | with->asked_tid;
 	if (!with->asked) return;
 	with->asked = 0;
 	if (thread && asked == who) {
@@ -55,18 +55,18 @@ INLINE u64 trace_of(struct config *conf, struct thread *thread, u64 who, struct 
 	u64 id = 0;
 
 	if (direction == OUT) {
-		if (with->role == ROLE_SERVER) answered(with, thread, who, now);
+		if (with->about.role == ROLE_SERVER) answered(with, thread, who, now);
 		if (now < thread->concurrent_until) *flags |= FLAG_CONCURRENT;
 		/* the answer is out: what this thread sends elsewhere from now on has another cause */
-		if (thread->answered && thread->socket_id != with->id) return 0;
+		if (thread->answered && thread->socket_id != with->about.connection) return 0;
 		thread->direction = OUT;
-		if (with->role == ROLE_SERVER) {
+		if (with->about.role == ROLE_SERVER) {
 			thread->answered = 1;
-			thread->socket_id = with->id;
+			thread->socket_id = with->about.connection;
 		}
 		return thread->trace_id;
 	}
-	if (with->role == ROLE_SERVER && !with->asked) {
+	if (with->about.role == ROLE_SERVER && !with->asked) {
 		if (now - thread->changed > FORGOTTEN_AFTER) thread->unanswered = 0;
 		with->asked = 1;
 		with->asked_tid = (u32)who;
@@ -80,10 +80,10 @@ INLINE u64 trace_of(struct config *conf, struct thread *thread, u64 who, struct 
 	}
 	if (now < thread->concurrent_until) *flags |= FLAG_CONCURRENT;
 	/* a further part of the same message */
-	if (thread->direction == IN && thread->socket_id == with->id && thread->trace_id) return thread->trace_id;
+	if (thread->direction == IN && thread->socket_id == with->about.connection && thread->trace_id) return thread->trace_id;
 	id = next_id(conf);
 	thread->trace_id = id;
-	thread->socket_id = with->id;
+	thread->socket_id = with->about.connection;
 	thread->direction = IN;
 	thread->answered = 0;
 	return id;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
  *
- * What the programs keep and emit. `struct segment` is the record of docs/explanation/kernel-segments.md, format 1. */
+ * What the programs keep and emit. In the ring a record says of its connection no more than its number; what the connection is, is said
+ * once, and again when it changes. The drain makes of the two the records of docs/explanation/kernel-segments.md (src/expand.rs). */
 #ifndef MF_TYPES_H
 #define MF_TYPES_H
 
@@ -21,20 +22,33 @@ enum { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
 enum { FLAG_TRUNCATED = 1, FLAG_PLAINTEXT = 2, FLAG_MIDSTREAM = 4, FLAG_CONCURRENT = 8, FLAG_CIPHERTEXT = 16 };
 enum { SOURCE_SYSCALL, SOURCE_OPENSSL, SOURCE_GNUTLS, SOURCE_GO };
 
-struct segment {
-	u32 size;
-	u8 kind, direction, role, flags;
+/* A record, then its payload: one line of the processor's cache. */
+struct record {
+	u16 size, id; /* id: the low bits of the connection's, to tell it from an earlier one in its place */
+	u8 what, source, cpu, flags; /* what: kind, and the direction in the highest bit */
 	u64 time_ns, enter_ns; /* CLOCK_MONOTONIC here; the drain turns them into Unix time */
-	u64 socket_id, trace_id, coroutine_id, cgroup_id;
-	u32 pid, tid, netns, tcp_seq, wire_len, cap_len, cap_seq;
-	u16 local_port, remote_port;
-	u8 family, protocol, source, cpu;
-	u32 rtt_us;
-	u8 local[16], remote[16];
-	char comm[16];
-	u64 uid_gid, process_start;
+	u64 trace_id, coroutine_id;
+	u32 tid, tcp_seq, wire_len, cap_seq, rtt_us;
+	u16 cap_len, place; /* place: of the connection, in the array of connections */
 };
-#define HEADER 160
+#define HEADER 64
+
+/* What holds for all records of a connection that come after it. What changes most stands first, what is written once last. */
+struct about {
+	u16 size, id;
+	u8 what, role, family, protocol; /* what: ABOUT */
+	u16 place, version; /* version: one more with each change */
+	u32 pid;
+	u64 connection;
+	u16 local_port, remote_port;
+	u32 netns;
+	char comm[16];
+	u64 process_start, cgroup_id, uid_gid;
+	u8 local[16], remote[16];
+};
+#define ABOUT_SIZE 104
+#define ABOUT 0x7f
+#define WHAT_KIND 0x7f
 
 /* One value, written by user space. */
 struct config {
@@ -72,7 +86,7 @@ typedef long (*turn_t)(u64, void *);
 
 /* Room for one record. The call and its parts stand in it too: to the verifier a number read back is any number, which
  * spares it to walk through each by itself. */
-struct scratch { struct segment head; u8 data[2 * CAPTURE_MAX]; struct call call; struct gathering parts; };
+struct scratch { struct record head; u8 data[2 * CAPTURE_MAX]; struct call call; struct gathering parts; };
 
 /* A connection, or for an unconnected datagram socket what goes to and from one peer. */
 struct socket_key { u64 sk, peer; };
@@ -81,22 +95,22 @@ struct socket_key { u64 sk, peer; };
 #define WAYS 8
 #define CONNECTIONS 65536
 #define BEING_MADE 1
+/* What each call asks stands in the first 64 bytes, what it compares in the next 48; the array begins at a page, and so do lines of the cache
+ * with lines of this. */
 struct connection {
 	u64 sk, peer, used; /* used: when, by the kernel's clock */
-	u64 id;
-	u32 netns, cap_seq;
-	u16 local_port, remote_port;
-	u8 family, protocol, role, flags; /* flags: those of the record that hold for all of the connection */
-	u8 local[16], remote[16];
+	u32 cap_seq, tid; /* who used it last: state changes happen in nobody's name */
 	u32 lost[2]; /* bytes that found the ring full, not yet reported */
-	u32 handshake[2]; /* bytes of a TLS handshake record whose header came alone */
-	u32 pid, tid; /* who used it last: state changes happen in nobody's name */
 	u32 asked_tid; /* the thread that received a request and has not answered it */
+	u16 handshake[2]; /* bytes of a TLS handshake record whose header came alone */
 	u8 asked, tls, plain, closed; /* closed: bit of each direction */
-	u64 process_start, cgroup_id, uid_gid;
-	char comm[16];
-	u64 routine, asker; /* the goroutine whose bytes were last moved; the one that had a request sent */
-	u32 helper[2]; /* goroutines that read and write for the asker */
+	u8 flags, pad; /* flags: those of the record that hold for all of the connection */
+	u16 told; /* the version of `about` that stands in the ring; no version is 0 before the first is told */
+	u64 routine; /* the goroutine whose bytes were last moved */
+	struct about about;
+	u64 asker; /* the goroutine that had a request sent */
+	u32 helper[2]; /* those that read and write for it */
+	u64 line; /* fills the third line */
 };
 
 /* When a thread's call began that sends. Threads share a place when their numbers end in the same bits: one of them then is given the time

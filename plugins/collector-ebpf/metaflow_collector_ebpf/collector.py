@@ -97,7 +97,7 @@ class EbpfCollector:
                 poll.poll(self._config.tick_ms / 1000)
                 began = session.processes.drain(0)
                 if began.data:
-                    watch.tell(began.data)
+                    watch.tell(bytes(began.data))
                 while not self._stopping.is_set() and self._hand_on(session, clock, hand):
                     pass
                 now = time.monotonic()

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::drain::drain;
+use crate::expand::Connections;
 use crate::ring::Ring;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -30,6 +31,12 @@ pub struct Mapped {
     producer: *mut c_void,
     page: usize,
     size: u64,
+}
+
+/// A ring, and what it said about connections.
+pub struct Opened {
+    ring: Mapped,
+    connections: Option<Connections>,
 }
 
 impl Mapped {
@@ -105,6 +112,12 @@ impl Ring for Mapped {
         unsafe { &*self.data(position & !7).cast::<AtomicU32>() }.load(Ordering::Acquire)
     }
 
+    fn read<const N: usize>(&self, position: u64) -> [u8; N] {
+        const { assert!(N <= 4096) };
+        // SAFETY: no ring has fewer bytes than a page, so these end within the second image; bytes need no alignment.
+        unsafe { self.data(position).cast::<[u8; N]>().read() }
+    }
+
     fn copy(&self, position: u64, to: &mut [u8]) {
         let length = to.len().min(self.size as usize);
         // SAFETY: at most `size` bytes from within the first image end within the second; `to` is this side's own.
@@ -112,10 +125,13 @@ impl Ring for Mapped {
     }
 }
 
-/// Map the ring of `size` data bytes behind `fd`; null when the kernel refuses.
+/// Map the ring of `size` data bytes behind `fd`; null when the kernel refuses. The records of a `plain` one are left as they are.
 #[no_mangle]
-pub extern "C" fn mfk_open(fd: i32, size: u64) -> *mut Mapped {
-    Mapped::new(fd, size).map_or(std::ptr::null_mut(), |ring| Box::into_raw(Box::new(ring)))
+pub extern "C" fn mfk_open(fd: i32, size: u64, plain: i32) -> *mut Opened {
+    Mapped::new(fd, size).map_or(std::ptr::null_mut(), |ring| {
+        let connections = (plain == 0).then(Connections::default);
+        Box::into_raw(Box::new(Opened { ring, connections }))
+    })
 }
 
 /// Move records to `out`; returns bytes. `counts[0]` becomes the number of records, `counts[1]` of damaged ones.
@@ -124,11 +140,10 @@ pub extern "C" fn mfk_open(fd: i32, size: u64) -> *mut Mapped {
 /// `ring` is from [`mfk_open`] and not closed, used by one thread at a time; `out` has `capacity` bytes; `counts` two words.
 #[no_mangle]
 pub unsafe extern "C" fn mfk_drain(
-    ring: *const Mapped,
+    ring: *mut Opened,
     out: *mut u8,
     capacity: usize,
     to_unix: i64,
-    plain: i32,
     counts: *mut u64,
 ) -> usize {
     if ring.is_null() || out.is_null() || counts.is_null() {
@@ -137,12 +152,12 @@ pub unsafe extern "C" fn mfk_drain(
     // SAFETY: what the caller promises.
     let (ring, out, counts) = unsafe {
         (
-            &*ring,
+            &mut *ring,
             std::slice::from_raw_parts_mut(out, capacity),
             std::slice::from_raw_parts_mut(counts, 2),
         )
     };
-    let done = drain(ring, out, to_unix, plain != 0);
+    let done = drain(&ring.ring, out, to_unix, ring.connections.as_mut());
     counts[0] = done.records;
     counts[1] = done.damaged;
     done.bytes
@@ -153,12 +168,12 @@ pub unsafe extern "C" fn mfk_drain(
 /// # Safety
 /// As for [`mfk_drain`].
 #[no_mangle]
-pub unsafe extern "C" fn mfk_queued(ring: *const Mapped) -> u64 {
+pub unsafe extern "C" fn mfk_queued(ring: *const Opened) -> u64 {
     if ring.is_null() {
         return 0;
     }
     // SAFETY: what the caller promises.
-    let ring = unsafe { &*ring };
+    let ring = unsafe { &(*ring).ring };
     ring.produced().saturating_sub(ring.consumed())
 }
 
@@ -167,7 +182,7 @@ pub unsafe extern "C" fn mfk_queued(ring: *const Mapped) -> u64 {
 /// # Safety
 /// `ring` is from [`mfk_open`], closed once, used by nobody else.
 #[no_mangle]
-pub unsafe extern "C" fn mfk_close(ring: *mut Mapped) {
+pub unsafe extern "C" fn mfk_close(ring: *mut Opened) {
     if !ring.is_null() {
         // SAFETY: what the caller promises.
         drop(unsafe { Box::from_raw(ring) });

@@ -1,11 +1,7 @@
 //! From the ring to a block.
 
+use crate::expand::{Connections, Expanded, ABOUT, HEADER, SHORT};
 use crate::ring::{Ring, BUSY, DISCARDED, HEAD};
-
-/// Bytes of a record's header (docs/explanation/kernel-segments.md).
-const HEADER: usize = 160;
-const TIMES: [usize; 2] = [8, 16];
-const CAPTURED: usize = 76;
 
 /// What one drain did.
 #[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
@@ -18,11 +14,16 @@ pub struct Drained {
     pub damaged: u64,
 }
 
-/// Copy whole records to `out` until it is full or the ring is empty.
+/// Move whole records to `out` until it is full or the ring is empty.
 ///
-/// Records of segments get `to_unix` added to their times (nanoseconds from the kernel's monotonic clock to Unix time) and
-/// their padding zeroed. With `plain` records are copied as they are, each padded to 8.
-pub fn drain(ring: &impl Ring, out: &mut [u8], to_unix: i64, plain: bool) -> Drained {
+/// Each record gets the header of its connection, which the programs say once, and `to_unix` added to its times (nanoseconds from the kernel's
+/// monotonic clock to Unix time); its padding is zeroed. Without `connections` records are copied as they are, each padded to 8.
+pub fn drain(
+    ring: &impl Ring,
+    out: &mut [u8],
+    to_unix: i64,
+    mut connections: Option<&mut Connections>,
+) -> Drained {
     let mut done = Drained::default();
     let mut position = ring.consumed();
     let produced = ring.produced();
@@ -40,19 +41,18 @@ pub fn drain(ring: &impl Ring, out: &mut [u8], to_unix: i64, plain: bool) -> Dra
             break;
         }
         if header & DISCARDED == 0 {
-            match take(
-                ring,
-                position + HEAD,
-                length as usize,
-                &mut out[done.bytes..],
-                to_unix,
-                plain,
-            ) {
+            let (at, length, room) = (position + HEAD, length as usize, &mut out[done.bytes..]);
+            let taken = match connections.as_deref_mut() {
+                Some(known) => segment(ring, at, length, room, to_unix, known),
+                None => plain(ring, at, length, room),
+            };
+            match taken {
                 Taken::Bytes(bytes) => {
                     done.bytes += bytes;
                     done.records += 1;
                 }
                 Taken::NoRoom => break,
+                Taken::Nothing => {}
                 Taken::Damaged => done.damaged += 1,
             }
         }
@@ -64,18 +64,13 @@ pub fn drain(ring: &impl Ring, out: &mut [u8], to_unix: i64, plain: bool) -> Dra
 
 enum Taken {
     Bytes(usize),
+    /// It said something about a connection.
+    Nothing,
     NoRoom,
     Damaged,
 }
 
-fn take(
-    ring: &impl Ring,
-    at: u64,
-    length: usize,
-    out: &mut [u8],
-    to_unix: i64,
-    plain: bool,
-) -> Taken {
+fn plain(ring: &impl Ring, at: u64, length: usize, out: &mut [u8]) -> Taken {
     let padded = (length + 7) & !7;
     let Some(target) = out.get_mut(..padded) else {
         return Taken::NoRoom;
@@ -83,40 +78,47 @@ fn take(
     let (record, padding) = target.split_at_mut(length);
     ring.copy(at, record);
     padding.fill(0);
-    if plain {
-        return Taken::Bytes(padded);
-    }
-    let Some(size) = word(target, 0).map(|size| size as usize) else {
-        return Taken::Damaged;
-    };
-    let captured = word(target, CAPTURED).map_or(usize::MAX, |captured| captured as usize);
-    if size < HEADER || size > length || size % 8 != 0 || captured > size - HEADER {
-        return Taken::Damaged;
-    }
-    target[HEADER + captured..].fill(0);
-    for offset in TIMES {
-        if let Some(field) = target.get_mut(offset..offset + 8) {
-            let mut raw = [0; 8];
-            raw.copy_from_slice(field);
-            field.copy_from_slice(
-                &u64::from_le_bytes(raw)
-                    .wrapping_add_signed(to_unix)
-                    .to_le_bytes(),
-            );
-        }
-    }
-    Taken::Bytes(size)
+    Taken::Bytes(padded)
 }
 
-fn word(from: &[u8], at: usize) -> Option<u32> {
-    let mut raw = [0; 4];
-    raw.copy_from_slice(from.get(at..at + 4)?);
-    Some(u32::from_le_bytes(raw))
+fn segment(
+    ring: &impl Ring,
+    at: u64,
+    length: usize,
+    out: &mut [u8],
+    to_unix: i64,
+    known: &mut Connections,
+) -> Taken {
+    if length < SHORT {
+        return Taken::Damaged;
+    }
+    let head = ring.read::<SHORT>(at);
+    if Connections::is_about(&head) {
+        return if length >= ABOUT && known.tell(&ring.read(at)) {
+            Taken::Nothing
+        } else {
+            Taken::Damaged
+        };
+    }
+    match known.expand(&head, length, to_unix, out) {
+        Expanded::Damaged => Taken::Damaged,
+        Expanded::NoRoom => Taken::NoRoom,
+        Expanded::Record(captured, padded) => {
+            let payload = &mut out[HEADER..HEADER + padded];
+            // what is padding stands in the last word
+            if let Some(last) = payload.last_chunk_mut::<8>() {
+                *last = [0; 8];
+            }
+            ring.copy(at + SHORT as u64, &mut payload[..captured]);
+            Taken::Bytes(HEADER + padded)
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expand::tests as made;
     use std::cell::Cell;
 
     struct Memory {
@@ -163,6 +165,11 @@ mod tests {
             self.copy(position, &mut raw);
             u32::from_le_bytes(raw)
         }
+        fn read<const N: usize>(&self, position: u64) -> [u8; N] {
+            let mut found = [0; N];
+            self.copy(position, &mut found);
+            found
+        }
         fn copy(&self, position: u64, to: &mut [u8]) {
             for (index, byte) in to.iter_mut().enumerate() {
                 *byte = self.data[((position + index as u64) % self.data.len() as u64) as usize];
@@ -170,78 +177,92 @@ mod tests {
         }
     }
 
+    const PLACE: u16 = 7;
+    const ID: u64 = 0x0200_0000_0001_0009;
+
     fn record(captured: usize, time: u64) -> Vec<u8> {
-        let size = (HEADER + captured + 7) & !7;
-        let mut made = vec![0xEE; size];
-        made[..4].copy_from_slice(&(size as u32).to_le_bytes());
-        made[8..16].copy_from_slice(&time.to_le_bytes());
-        made[16..24].copy_from_slice(&time.to_le_bytes());
-        made[CAPTURED..CAPTURED + 4].copy_from_slice(&(captured as u32).to_le_bytes());
-        made
+        made::record(PLACE, ID, captured, time)
+    }
+
+    fn told() -> Connections {
+        let mut known = Connections::default();
+        assert!(known.tell(&made::about(PLACE, ID).try_into().unwrap()));
+        known
     }
 
     #[test]
-    fn times_become_unix_and_padding_is_zero() {
+    fn a_connection_is_told_once_and_times_become_unix() {
         let mut ring = Memory::new(4096);
+        let mut known = Connections::default();
+        ring.write(&made::about(PLACE, ID), 0);
         ring.write(&record(3, 100), 0);
-        let mut out = vec![0; 1024];
-        let done = drain(&ring, &mut out, 1_000, false);
+        ring.write(&record(0, 200), 0);
+        let mut out = vec![0xAA; 1024];
+        let done = drain(&ring, &mut out, 1_000, Some(&mut known));
         assert_eq!(
             done,
             Drained {
-                bytes: 168,
-                records: 1,
+                bytes: 168 + 160,
+                records: 2,
                 damaged: 0
             }
         );
         assert_eq!(&out[8..16], &1_100u64.to_le_bytes());
+        assert_eq!(&out[24..32], &ID.to_le_bytes());
         assert_eq!(&out[160..168], &[0xEE, 0xEE, 0xEE, 0, 0, 0, 0, 0]);
+        assert_eq!(&out[168 + 8..168 + 16], &1_200u64.to_le_bytes());
+        assert_eq!(&out[168 + 24..168 + 32], &ID.to_le_bytes());
         assert_eq!(ring.consumed(), ring.produced());
     }
 
     #[test]
     fn stops_at_a_busy_record_and_skips_a_discarded_one() {
         let mut ring = Memory::new(4096);
+        let mut known = told();
         ring.write(&record(0, 1), DISCARDED);
         ring.write(&record(0, 2), 0);
         ring.write(&record(0, 3), BUSY);
         let mut out = vec![0; 1024];
-        assert_eq!(drain(&ring, &mut out, 0, false).records, 1);
-        assert_eq!(drain(&ring, &mut out, 0, false).records, 0);
+        assert_eq!(drain(&ring, &mut out, 0, Some(&mut known)).records, 1);
+        assert_eq!(drain(&ring, &mut out, 0, Some(&mut known)).records, 0);
     }
 
     #[test]
     fn what_does_not_fit_stays_and_the_ring_goes_round() {
         let mut ring = Memory::new(1024);
+        let mut known = told();
         let mut out = vec![0; 400];
-        for round in 0..50 {
+        for round in 1..50 {
             ring.write(&record(40, round), 0);
             ring.write(&record(40, round), 0);
             ring.write(&record(1, round), 0);
-            assert_eq!(drain(&ring, &mut out, 0, false).records, 2);
-            assert_eq!(drain(&ring, &mut out, 0, false).records, 1);
+            assert_eq!(drain(&ring, &mut out, 0, Some(&mut known)).records, 2);
+            assert_eq!(drain(&ring, &mut out, 0, Some(&mut known)).records, 1);
         }
     }
 
     #[test]
     fn damage_is_counted_and_nothing_is_read_outside() {
         let mut ring = Memory::new(4096);
+        let mut known = told();
         ring.write(&[1, 2, 3], 0);
-        let mut lying = record(0, 0);
-        lying[..4].copy_from_slice(&9_000u32.to_le_bytes());
+        let mut lying = record(0, 1);
+        lying[..2].copy_from_slice(&9_000u16.to_le_bytes());
         ring.write(&lying, 0);
-        let mut greedy = record(0, 0);
-        greedy[CAPTURED..CAPTURED + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+        let mut greedy = record(0, 1);
+        greedy[60..62].copy_from_slice(&u16::MAX.to_le_bytes());
         ring.write(&greedy, 0);
-        ring.write(&record(0, 0), 0);
+        ring.write(&made::record(PLACE, ID + 1, 0, 1), 0);
+        ring.write(&made::about(PLACE, ID)[..72], 0);
+        ring.write(&record(0, 1), 0);
         let mut out = vec![0; 4096];
-        let done = drain(&ring, &mut out, 0, false);
-        assert_eq!((done.records, done.damaged), (1, 3));
+        let done = drain(&ring, &mut out, 0, Some(&mut known));
+        assert_eq!((done.records, done.damaged), (1, 5));
         // a length that cannot be
         let at = ring.produced;
-        ring.write(&record(0, 0), 0);
+        ring.write(&record(0, 1), 0);
         ring.data[(at % 4096) as usize..][..4].copy_from_slice(&0x3000_0000u32.to_le_bytes());
-        assert_eq!(drain(&ring, &mut out, 0, false).damaged, 1);
+        assert_eq!(drain(&ring, &mut out, 0, Some(&mut known)).damaged, 1);
         assert_eq!(ring.consumed(), ring.produced());
     }
 
@@ -250,7 +271,7 @@ mod tests {
         let mut ring = Memory::new(1024);
         ring.write(&[1, 2, 3], 0);
         let mut out = vec![9; 64];
-        assert_eq!(drain(&ring, &mut out, 5, true).bytes, 8);
+        assert_eq!(drain(&ring, &mut out, 5, None).bytes, 8);
         assert_eq!(&out[..8], &[1, 2, 3, 0, 0, 0, 0, 0]);
     }
 }

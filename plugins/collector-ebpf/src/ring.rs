@@ -12,6 +12,8 @@ pub trait Ring {
     fn consume(&self, position: u64);
     /// The length word of the record at `position` (acquire): [`BUSY`] and [`DISCARDED`] are bits of it.
     fn header(&self, position: u64) -> u32;
+    /// What stands at `position`, a multiple of 8; `N` is at most 4096.
+    fn read<const N: usize>(&self, position: u64) -> [u8; N];
     /// Copy what stands at `position` to `to`; shorter when the ring does not have as much.
     fn copy(&self, position: u64, to: &mut [u8]);
 }

@@ -30,6 +30,7 @@ from metaflow_collector_ebpf.config import EbpfConfig
 from metaflow_collector_ebpf.kernel.btf import BadBtf, Btf
 from metaflow_collector_ebpf.kernel.casting import with_casts
 from metaflow_collector_ebpf.kernel.elf import BadElf, Elf
+from metaflow_collector_ebpf.native import Blocks
 from metaflow_collector_ebpf.plugin import metaflow_collectors, metaflow_examinations
 from metaflow_collector_ebpf.points import LIBRARIES
 from metaflow_collector_ebpf.probe import bcc_path, examine, missing_capabilities
@@ -289,6 +290,22 @@ def _programs() -> set[int]:
             return found
         (number,) = struct.unpack_from("<I", buffer.raw, 4)
         found.add(number)
+
+
+def test_a_block_is_used_again_when_nobody_looks_at_it() -> None:
+    blocks = Blocks(4096)
+    first = blocks.take()
+    where = id(first)
+    view = memoryview(first).cast("B")[:100].toreadonly()
+    del first
+    assert id(blocks.take()) != where
+    part = view[10:20]
+    del view
+    assert id(blocks.take()) != where
+    del part
+    assert id(blocks.take()) == where
+    held = [memoryview(blocks.take()) for _ in range(100)]
+    assert len({id(view.obj) for view in held}) == 100
 
 
 @pytest.mark.root

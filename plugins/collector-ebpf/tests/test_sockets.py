@@ -462,6 +462,53 @@ def test_a_descriptor_used_again_is_another_connection(everything: Watching) -> 
     assert len({item.way for item in found}) == 20
 
 
+HANDED_ON = """
+import os, socket, sys
+near = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+def say(what, name):
+    open("/proc/self/comm", "w").write(name)
+    near.sendall(what)
+    near.recv(100)
+say(b"first", "one")
+child = os.fork()
+if not child:
+    say(b"second", "another")
+    os._exit(0)
+os.waitpid(child, 0)
+say(b"third", "one again")
+say(b"fourth", "one again")
+print(os.getpid(), child)
+"""
+
+
+def test_who_uses_a_connection_may_change(everything: Watching) -> None:
+    """What holds for a connection is said once, and anew with each change."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with subprocess.Popen(
+            [sys.executable, "-c", HANDED_ON, str(port)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            peer, _ = server.accept()
+            with peer:
+                while peer.recv(100):
+                    peer.sendall(b"heard")
+            assert process.stdout is not None
+            parent, child = (int(word) for word in process.stdout.read().split())
+    found = everything.wait(
+        lambda items: len(items) >= 8, lambda i: at(port)(i) and i.role == CLIENT and bool(i.wire_len)
+    )
+    assert [(i.payload, i.pid, i.tid, i.comm) for i in found if i.direction == OUT] == [
+        (b"first", parent, parent, "one"),
+        (b"second", child, child, "another"),
+        (b"third", parent, parent, "one again"),
+        (b"fourth", parent, parent, "one again"),
+    ]
+    assert [i.pid for i in found if i.direction == IN] == [parent, child, parent, parent]
+    assert len({(i.socket_id, i.local_port, i.local, i.netns) for i in found}) == 1
+    assert len({(i.pid, i.process_start) for i in found}) == 2
+    assert [i.cap_seq for i in found] == sorted({i.cap_seq for i in found})
+
+
 def test_a_process_that_dies_inside_a_call(everything: Watching) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

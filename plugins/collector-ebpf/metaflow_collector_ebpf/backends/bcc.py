@@ -27,6 +27,7 @@ __all__ = ["load_bcc", "source"]
 _OBJECTS = Path(__file__).parents[1] / "objects"
 _INCLUDE = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
 _MAP = re.compile(r"^MAP\((\w+), (\w+), (\w+), ([\w ]+), ([\w ]+)\);", re.MULTILINE)
+_PAGES = re.compile(r"^PAGES\((\w+),", re.MULTILINE)
 _STORAGE = re.compile(r"^STORAGE\((\w+), ([\w ]+)\);", re.MULTILINE)
 _PROGRAM = re.compile(r'^PROGRAM\("(\w+)/\w+", (\w+)\)', re.MULTILINE)
 # bcc rewrites calls on maps, and does not look into macros for them
@@ -72,7 +73,8 @@ def source(texts: Mapping[str, str], entries: Mapping[str, int]) -> str:
         seen.add(name)
         return _INCLUDE.sub(inline, texts[name])
 
-    body = _INCLUDE.sub(inline, texts["collector.bpf.c"])
+    # where an array begins is nothing that bcc lets one choose
+    body = _PAGES.sub(r"MAP(\1, MAP_ARRAY,", _INCLUDE.sub(inline, texts["collector.bpf.c"]))
     tables = "".join(
         f'BPF_TABLE("{_TABLES[kind]}", {key}, {value}, {name}, {most});\n'
         for name, kind, most, key, value in _MAP.findall(body)
