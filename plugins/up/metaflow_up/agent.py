@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metaflow_up.keeping import Keeping, KeepingType
-from metaflow_up.wanted import capture_options, stop_option, stopping_within, wanted
+from metaflow_up.wanted import capture_options, stop_option, stopping_within, wanted, write_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,7 @@ __all__ = ["agent"]
     help="What is kept on this machine's disk of recent packets, for the server to ask for those of a flow.",
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
+@write_option(2.0, "in memory only; what is in the spool is safe")
 @stop_option
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def agent(
@@ -72,6 +73,7 @@ def agent(
     cluster: str,
     keeping: Keeping,
     seconds: float | None,
+    wait_s: float,
     drain_s: float | None,
     print_config: bool,
     **asked: Any,
@@ -85,7 +87,7 @@ def agent(
     from metaflow_core.cli.kept_host import plugin_host
     from metaflow_core.errors import UnavailableError
     from metaflow_up import running
-    from metaflow_up.assemble import LINK, agent_config
+    from metaflow_up.assemble import LINK, agent_config, gathering
     from metaflow_up.choice import choose_capture, from_files
     from metaflow_up.lean import slim
     from metaflow_up.looking import ebpf_refused
@@ -116,7 +118,7 @@ def agent(
         "spool_bytes": spool_mib << 20,
     }
     config = agent_config(host, capture, folder, link, cluster, keeps_values=wants.keeps_values, keeping=keeping)
-    stopping_within(config, drain_s)
+    stopping_within(gathering(config, wait_s), drain_s)
     if print_config:
         return running.print_config(config, host)
     place = Place(folder)

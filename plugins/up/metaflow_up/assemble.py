@@ -14,11 +14,13 @@ from metaflow_up.keeping import KEEPER, Keeping, keep_packets
 from metaflow_up.looking import in_cluster
 from metaflow_up.masking import mask_values
 
-__all__ = ["LINK", "agent_config", "assemble", "receivers", "server_config"]
+__all__ = ["LINK", "agent_config", "assemble", "gathering", "receivers", "server_config"]
 
 # dialect and service types that are started when they are installed, with nothing to configure
 _DIALECTS = ("sql", "promql")
 _SERVICES = ("querier", "web", "prometheus_api", "tracing", "agents")
+
+_HELD_S = 5.0
 
 LINK = "metaflow"
 """The type of the components that join agents and a server."""
@@ -148,9 +150,7 @@ def receivers(host: PluginHost) -> list[str]:
 def _store_and_answer(host: PluginHost, config: dict[str, Any], data_dir: Path, port: int, clickhouse: int = 0) -> None:
     storage = first_installed(STORAGES, host.factories(Kind.STORAGE))
     if storage:
-        # an insert costs as much for ten rows as for a thousand: after one, two seconds' go together; who watches live does not wait for the store
-        options = _with(host, Kind.STORAGE, storage, path=str(data_dir / storage), linger_ms=2000)
-        config["storages"] = {storage: options}
+        config["storages"] = {storage: _with(host, Kind.STORAGE, storage, path=str(data_dir / storage))}
         for pipeline in config["pipelines"].values():
             pipeline["storages"] = [storage]
     dialects: dict[str, dict[str, Any]] = {name: {} for name in _DIALECTS if name in host.factories(Kind.DIALECT)}
@@ -176,6 +176,16 @@ def _receive(host: PluginHost, config: dict[str, Any], there: tuple[str, ...]) -
     for name in names:
         config["collectors"][name] = {"_startup_error": "ignore"}
     config["pipelines"]["received"] = {"collectors": names, "storages": list(storages)}
+
+
+def gathering(config: dict[str, Any], wait_s: float) -> dict[str, Any]:
+    """The configuration with rows that wait so long for more: an insert costs a store as much for ten rows as for a thousand, and who asks
+    has them written at once. Agents are answered sooner: they keep what is not answered.
+    """
+    for pipeline in config["pipelines"].values():
+        if wait_s and pipeline.get("storages"):
+            pipeline["gather"] = {"wait_s": wait_s, "held_s": min(wait_s, _HELD_S)}
+    return config
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

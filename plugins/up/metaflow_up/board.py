@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from metaflow_core.api import RecordBatch
     from metaflow_core.model.catalog import Catalog
 
-__all__ = ["Board", "Line"]
+__all__ = ["TABLES", "Board", "Line"]
 
-APPLICATION, NETWORK = "flow_metrics.application_map.1s", "flow_metrics.network_map.1s"
+TABLES = APPLICATION, NETWORK = "flow_metrics.application_map.1s", "flow_metrics.network_map.1s"
+"""Those that it takes."""
 _SPAN_S = 60
 # A call that packets and processes (eBPF) saw counts once: by packets, else at the server's process, else elsewhere.
 _PACKET, _EBPF = 0, 3

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from metaflow_up.keeping import Keeping, KeepingType
-from metaflow_up.wanted import capture_options, stop_option, stopping_within, wanted
+from metaflow_up.wanted import capture_options, stop_option, stopping_within, wanted, write_option
 
 __all__ = ["up"]
 
@@ -46,6 +46,7 @@ _PORT = 8088
     help="What is kept on disk of recent packets, for captures of single flows: their headers, so many bytes behind them, all, or nothing.",
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
+@write_option(15.0, "a kill loses those that wait, a stop does not")
 @stop_option
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def up(
@@ -56,6 +57,7 @@ def up(
     receives: bool,
     keeping: Keeping,
     seconds: float | None,
+    wait_s: float,
     drain_s: float | None,
     print_config: bool,
     **asked: Any,
@@ -70,7 +72,7 @@ def up(
     from metaflow_core.cli.kept_host import plugin_host
     from metaflow_core.errors import UnavailableError
     from metaflow_up import running
-    from metaflow_up.assemble import assemble
+    from metaflow_up.assemble import assemble, gathering
     from metaflow_up.choice import choose_capture, from_files
     from metaflow_up.lean import without_pandas
     from metaflow_up.looking import ebpf_refused
@@ -107,7 +109,7 @@ def up(
         keeping=keeping,
         keeps_values=wants.keeps_values,
     )
-    stopping_within(config, drain_s)
+    stopping_within(gathering(config, wait_s), drain_s)
     if print_config:
         return running.print_config(config, host)
     said = [*capture.said(), ("storage", storage_text(config)), *keeping.said(config)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaflow_up.wanted import stop_option, stopping_within
+from metaflow_up.wanted import stop_option, stopping_within, write_option
 
 if TYPE_CHECKING:
     from metaflow_core import App
@@ -54,6 +54,7 @@ _LISTEN = "127.0.0.1:20133"
     help=f"Port of the HTTP service on loopback. Default: {_PORT}, or the next free one.",
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
+@write_option(15.0, "an agent keeps what is not, and is answered within five seconds")
 @stop_option
 @click.option("--print-config", is_flag=True, help="Print the configuration that this makes, and do nothing.")
 def server(
@@ -66,6 +67,7 @@ def server(
     data: Path | None,
     port: int | None,
     seconds: float | None,
+    wait_s: float,
     drain_s: float | None,
     print_config: bool,
 ) -> int:
@@ -77,7 +79,7 @@ def server(
     from metaflow_core.cli.kept_host import plugin_host
     from metaflow_core.errors import UnavailableError
     from metaflow_up import running
-    from metaflow_up.assemble import LINK, server_config
+    from metaflow_up.assemble import LINK, gathering, server_config
     from metaflow_up.lean import without_pandas
     from metaflow_up.place import Place, address, default_data, free_port, made_token
     from metaflow_up.show import storage_text
@@ -105,7 +107,7 @@ def server(
         "tls_key": _path(tls_key),
         "tls_client_ca": _path(tls_client_ca),
     }
-    config = stopping_within(server_config(host, folder, chosen, link), drain_s)
+    config = stopping_within(gathering(server_config(host, folder, chosen, link), wait_s), drain_s)
     if print_config:
         return running.print_config(config, host)
     if tls_cert is None and not is_private:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from metaflow_core import App
 from metaflow_core.errors import MetaFlowError
+from metaflow_up.board import TABLES
 
 if TYPE_CHECKING:
     from metaflow_core.hooks.host import PluginHost
@@ -40,7 +42,9 @@ async def start_usable(
 
 async def _start(config: dict[str, Any], host: PluginHost, tapped: Sequence[str]) -> tuple[App, list[Tap]]:
     app = App(config, host=host)
-    taps = [app.tap(pipeline) for pipeline in tapped]
+    # the table in a terminal is drawn anew every second, the line elsewhere every ten; neither shows tags
+    patience_s = 1.0 if sys.stdout.isatty() else 5.0
+    taps = [app.tap(pipeline, tables=TABLES, tagged=False, patience_s=patience_s) for pipeline in tapped]
     await app.start()
     return app, taps
 

@@ -9,7 +9,7 @@ import click
 
 from metaflow_up.choice import MODES, Wanted
 
-__all__ = ["capture_options", "stop_option", "stopping_within", "wanted"]
+__all__ = ["capture_options", "stop_option", "stopping_within", "wanted", "write_option"]
 
 
 def capture_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,3 +87,16 @@ def stopping_within(config: dict[str, Any], drain_s: float | None) -> dict[str, 
     if drain_s is not None:
         config["service"]["drain_timeout_s"] = drain_s
     return config
+
+
+def write_option(default_s: float, loses: str) -> Callable[[Any], Any]:
+    """For every command that stores rows. :param loses: what a kill means for those that wait."""
+    return click.option(
+        "--write-every",
+        "wait_s",
+        type=click.FloatRange(min=0, max=3600),
+        default=default_s,
+        show_default=True,
+        metavar="SECONDS",
+        help=f"How long rows may wait in memory for more before they are written, while nobody asks for them; {loses}. 0: not at all.",
+    )
