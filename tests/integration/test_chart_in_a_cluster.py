@@ -29,6 +29,7 @@ LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 # what a chart's values may ask for; each is put to the API server
 CHOICES: dict[str, dict[str, Any]] = {
     "ebpf": {"agent": {"ebpf": True, "filter": "not port 22", "priorityClassName": "system-node-critical"}},
+    "ebpf and TLS": {"agent": {"ebpf": True, "ebpfTls": True, "image": {"repository": "metaflow-agent"}}},
     "least": {"agent": {"enabled": False}, "server": {"kubernetesTags": False}, "networkPolicy": {"enabled": False}},
     "own token": {
         "tokenSecret": "mine",

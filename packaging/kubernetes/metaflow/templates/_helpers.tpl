@@ -21,3 +21,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "metaflow.tokenSecret" -}}
 {{- .Values.tokenSecret | default (printf "%s-token" (include "metaflow.name" .)) -}}
 {{- end -}}
+
+{{- define "metaflow.agentImage" -}}
+{{- with .Values.agent.image.repository }}{{ . }}:{{ $.Values.agent.image.tag | default $.Chart.AppVersion }}{{ else }}{{ include "metaflow.image" . }}{{ end -}}
+{{- end -}}
