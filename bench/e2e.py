@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import datetime
 import http.client
 import http.server
 import json
@@ -124,10 +125,11 @@ def first_row(folder: Path) -> None:
             while not int(str(sql(port, f"SELECT Count(row) AS n FROM l7_flow_log WHERE start_time > {since}")[0][0])):
                 time.sleep(0.05)
             asked, spent = time.monotonic() - begin, cpu_s(process.pid)
-            first = sql(port, f"SELECT Min(start_time) AS t FROM l7_flow_log WHERE start_time > {since}")[0][0]
+            text = str(sql(port, f"SELECT Min(start_time) AS t FROM l7_flow_log WHERE start_time > {since}")[0][0])
+            first = datetime.datetime.fromisoformat(text).timestamp() - since / 1e6
             print(
                 f"mflow up, {which}: is up after {up:.1f} s, a request can be asked for after {asked:.1f} s ({spent:.1f} s of processor "
-                f"time), the first one seen was made after {(int(str(first)) - since) / 1e6:.1f} s"
+                f"time), the first one seen was made after {first:.1f} s"
             )
     stop.set()
     server.shutdown()
