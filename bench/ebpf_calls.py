@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,24 +26,29 @@ _FEW = 50
 class Build:
     """A build while it is attached.
 
+    :ivar path: a checkout whose collector is taken, or an object for that of this one; empty: this one. :ivar routines: whether goroutines are told apart.
     :ivar windows: by program, what a run of it took in each window, in nanoseconds. :ivar counters: what it counted, at its end.
+    :ivar drain: nanoseconds of the drain a record, of each run.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name or "this tree"
+    def __init__(self, path: str, *, routines: bool = False) -> None:
+        self.path, self.routines = path, routines
+        self.name = (path or "this tree") + (", goroutines" if routines else "")
+        self.drain: list[float] = []
         self.windows: dict[str, list[float]] = {}
         self.counters: dict[str, int] = {}
         self._before: dict[str, list[int]] = {}
 
     @contextmanager
-    def attached(self, path: str) -> Iterator[None]:
-        """``path``: a checkout whose collector is taken, or an object for that of this one; empty: this one."""
-        environment, item = dict(os.environ), path
-        if Path(path or "/nowhere").is_dir():
-            environment["PYTHONPATH"], item = f"{path}/plugins/collector-ebpf", ""
+    def attached(self, pid: int) -> Iterator[None]:
+        """Attached, for a load that the process ``pid`` makes."""
+        environment, item = dict(os.environ), self.path
+        if Path(self.path or "/nowhere").is_dir():
+            environment["PYTHONPATH"], item = f"{self.path}/plugins/collector-ebpf", ""
+        of_go = [str(pid)] if self.routines else []
         pipe = subprocess.PIPE
         process: Any = subprocess.Popen(
-            [sys.executable, "-m", "bench._ebpf_calls_run", item], cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+            [sys.executable, "-m", "bench._ebpf_calls_run", item, *of_go], cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )  # fmt: skip
         self._process = process
         if self._process.stdout.readline().strip() != "ready":
@@ -51,7 +57,9 @@ class Build:
         out, error = self._process.communicate(timeout=120)
         if self._process.returncode:
             raise RuntimeError(f"{self.name} failed: {error.strip()[-2000:]}")
-        for name, value in json.loads(out.strip().splitlines()[-1]).items():
+        told = json.loads(out.strip().splitlines()[-1])
+        self.drain.append(told["drain"])
+        for name, value in told["counters"].items():
             self.counters[name] = self.counters.get(name, 0) + value
 
     def _times(self) -> dict[str, list[int]]:
@@ -78,7 +86,7 @@ class Build:
         records = max(1, self.counters.get("captured//records", 0))
         return (
             ", ".join(f"{name} {statistics.median(took):.0f} (least {min(took):.0f})" for name, took in often.items())
-            + f"; {self.counters.get('captured//bytes', 0) / records:.0f} bytes of the ring a record, "
+            + f"; {self.counters.get('captured//bytes', 0) / records:.0f} bytes of the ring a record, drain {min(self.drain):.0f}, "
             f"dropped {sum(value for name, value in self.counters.items() if name.startswith('dropped'))}"
         )
 
@@ -89,7 +97,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "builds", nargs="*", default=[""], help="checkouts or objects to compare; none: this tree alone"
     )
-    parser.add_argument("--kinds", default="send,write,vector", help="send, write, vector, file")
+    parser.add_argument(
+        "--kinds",
+        default="send,write,vector",
+        help="send, write, vector, file; go: with its goroutines told apart and without",
+    )
     parser.add_argument("--pairs", type=int, default=200, help="in one window")
     parser.add_argument("--windows", type=int, default=100)
     parser.add_argument("--bytes", type=int, default=150)
@@ -108,44 +120,53 @@ def main(arguments: list[str]) -> int:
     )
     before = STATS.read_text()
     kinds = options.kinds.split(",")
-    builds = {(path, kind): Build(path) for path in options.builds for kind in kinds}
     with tempfile.TemporaryDirectory() as folder:
-        driver = f"{folder}/calls"
-        subprocess.run(["cc", "-O2", "-o", driver, ROOT / "bench/drive_calls.c"], check=True)
         try:
             STATS.write_text("1")
             for kind in kinds:
-                command = [
-                    driver,
-                    kind,
-                    *(str(number) for number in (options.pairs, options.bytes, options.connections, options.cold)),
+                builds = [
+                    Build(path, routines=routines)
+                    for path in options.builds
+                    for routines in ((False, True) if kind == "go" else (False,))
                 ]
+                numbers = (options.pairs, options.bytes, options.connections, options.cold)
+                command = [driver(kind, folder), kind, *(str(number) for number in numbers)]
                 # what comes first finds the caches colder than what comes second
-                for order in (options.builds, options.builds[::-1]):
-                    watch(command, options.windows, [(builds[path, kind], path) for path in order])
+                for order in (builds, builds[::-1]):
+                    watch(command, options.windows, order)
                 print(f"{kind}:")
-                for path in options.builds:
-                    print(f"  {builds[path, kind].name}: {builds[path, kind]}", flush=True)
+                for build in builds:
+                    print(f"  {build.name}: {build}", flush=True)
         finally:
             STATS.write_text(before)
     return 0
 
 
-def watch(command: list[str], windows: int, builds: list[tuple[Build, str]]) -> None:
+def driver(kind: str, folder: str) -> str:
+    """The program that makes the calls, compiled."""
+    out = f"{folder}/{kind}"
+    if kind == "go":
+        go = shutil.which("go") or "/usr/local/go/bin/go"
+        source = str(ROOT / "bench/drive_calls.go")
+        subprocess.run([go, "build", "-o", out, source], check=True, env={**os.environ, "GO111MODULE": "off"})
+    else:
+        subprocess.run(["cc", "-O2", "-o", out, ROOT / "bench/drive_calls.c"], check=True)
+    return out
+
+
+def watch(command: list[str], windows: int, builds: list[Build]) -> None:
     """The load, by the window, while all are attached."""
     with ExitStack() as stack:
-        for build, path in builds:
-            stack.enter_context(build.attached(path))
-        driver = stack.enter_context(
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        )
-        assert driver.stdin is not None
-        assert driver.stdout is not None
+        load = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0))
+        assert load.stdin is not None
+        assert load.stdout is not None
+        for build in builds:
+            stack.enter_context(build.attached(load.pid))
         for _ in range(windows):
-            for build, _path in builds:
+            for build in builds:
                 build.begin()
-            driver.stdin.write(b"x")
-            driver.stdout.readline()
-            for build, _path in builds:
+            load.stdin.write(b"x")
+            load.stdout.readline()
+            for build in builds:
                 build.end()
-        driver.stdin.close()
+        load.stdin.close()
