@@ -142,7 +142,8 @@ class Tagger(Component, Protocol):
     """Knows something of addresses, processes or names, and puts it on rows."""
 
     def tag(self, batch: RecordBatch) -> RecordBatch:
-        """Return the batch with more columns filled. Synchronous and vectorised; called in a worker thread."""
+        """Return the batch with more columns filled. Synchronous and vectorised; called in a worker thread, seconds after the rows' own time
+        where these wait in memory until somebody asks."""
         ...
 
 
@@ -214,7 +215,7 @@ class Storage(Component, Protocol):
         ...
 
     async def execute(self, plan: Plan) -> pa.Table:
-        """Answer a plan.
+        """Answer a plan, after awaiting :data:`~metaflow_core.api.Flush` for the tables that it reads.
 
         :raises QueryError: the plan cannot be answered here, with a sentence.
         """

@@ -143,7 +143,12 @@ def joined(batches: Sequence[RecordBatch]) -> list[RecordBatch]:
         if len(group) == 1:
             found += group
             continue
-        # dictionaries are joined once, here, and not with every batch
-        whole = pa.Table.from_batches([batch.data for batch in group]).unify_dictionaries().combine_chunks()
-        found += [RecordBatch(group[0].table, data) for data in whole.to_batches()]
+        try:
+            # dictionaries are joined once, here, and not with every batch
+            whole = pa.Table.from_batches([batch.data for batch in group]).unify_dictionaries().combine_chunks()
+        except pa.ArrowException:
+            # types that a plugin made and Arrow cannot put together: they go as they came
+            found += group
+        else:
+            found += [RecordBatch(group[0].table, data) for data in whole.to_batches()]
     return found
