@@ -19,6 +19,7 @@ __all__ = ["MODES", "Capture", "Wanted", "choose_capture", "first_installed", "f
 STORAGES = ("clickhouse", "memory")
 _RINGS_MIB, _AGENT_RINGS_MIB, _LEAST_RING_MIB = 64, 16, 8
 MODES = ("auto", "packets", "ebpf", "both")
+_CAPABILITY = "CAP_NET_RAW"
 _EBPF = "system calls and TLS plain text of this machine's processes through eBPF"
 
 
@@ -133,7 +134,7 @@ def _packets(installed: Mapping[str, object], wanted: Wanted, own_ports: tuple[i
     if "cbpf" in installed and sys.platform.startswith("linux"):
         reason = _packet_socket_refused()
         if reason:
-            return Capture("", {}, f"{reason}; {_instead(command)}")
+            return Capture("", {}, f"{reason}; {_instead(command, reason)}")
         return Capture(
             "cbpf",
             {**options, "exclude_ports": list(own_ports), **_rings(interfaces, command)},
@@ -164,15 +165,23 @@ def _rings(interfaces: tuple[str, ...], command: str, present: Path = Path("/sys
     return {"retire_ms": 100, "block_kib": 256, "ring_mib": max(_LEAST_RING_MIB, budget // max(1, count))}
 
 
-def _instead(command: str) -> str:
-    return f"run as root (sudo mflow {command}), or give a capture: mflow {command} --pcap FILE"
+def _instead(command: str, reason: str) -> str:
+    """What to do where packets cannot be captured; becoming root is no help to a root who has lost the capability."""
+    capture = f"give a capture: mflow {command} --pcap FILE"
+    if _CAPABILITY not in reason:
+        return capture
+    if os.geteuid() == 0:
+        return (
+            f"where a container took it, start that with --cap-add NET_RAW (Kubernetes: capabilities.add), or {capture}"
+        )
+    return f"run as root (sudo mflow {command}), in a systemd unit with AmbientCapabilities={_CAPABILITY}, or {capture}"
 
 
 def _packet_socket_refused() -> str:
     try:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
     except PermissionError:
-        return f"capturing packets needs CAP_NET_RAW, which user {os.geteuid()} lacks here"
+        return f"capturing packets needs {_CAPABILITY}, which user {os.geteuid()} lacks here"
     except (AttributeError, OSError) as error:
         return f"this system has no packet sockets ({error})"
     return ""

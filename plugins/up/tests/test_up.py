@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -69,13 +70,39 @@ def test_board_forgets_services_that_fell_silent() -> None:
     assert [line.server for line in board.lines()] == ["127.0.0.1:81"]
 
 
-def test_without_the_privilege_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_packet_socket_refused", lambda: "capturing packets needs CAP_NET_RAW")
+@pytest.mark.parametrize(
+    ("reason", "user", "remedy"),
+    [
+        ("capturing packets needs CAP_NET_RAW", 1000, "run as root (sudo mflow up), in a systemd unit with AmbientCapabilities=CAP_NET_RAW, or "),
+        ("capturing packets needs CAP_NET_RAW", 0, "where a container took it, start that with --cap-add NET_RAW (Kubernetes: capabilities.add), or "),
+        ("this system has no packet sockets (no such protocol)", 0, ""),
+    ],
+)  # fmt: skip
+def test_without_the_privilege_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, reason: str, user: int, remedy: str
+) -> None:
+    monkeypatch.setattr(choice, "_packet_socket_refused", lambda: reason)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
     capture = choose_capture({"cbpf": object()}, Wanted(), (8088,))
     assert capture.collector == ""
-    assert capture.why == (
-        "capturing packets needs CAP_NET_RAW; run as root (sudo mflow up), or give a capture: mflow up --pcap FILE"
+    assert capture.why == f"{reason}; {remedy}give a capture: mflow up --pcap FILE"
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can give up capabilities, with setpriv"
+)
+def test_a_root_without_its_capabilities_is_told_which(tmp_path: Path) -> None:
+    without = ["setpriv", "--bounding-set", "-net_raw,-bpf,-perfmon,-sys_admin"]
+    ended = subprocess.run(
+        [*without, *COMMAND, "--data", str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
     )
+    assert ended.returncode == 1
+    assert not ended.stdout
+    [said, offered] = ended.stderr.splitlines()
+    assert "CAP_NET_RAW, which user 0 lacks here" in said
+    assert "--cap-add NET_RAW" in said
+    assert "sudo" not in said
+    assert "mflow demo --pcap" in offered
 
 
 BOTH = {"cbpf": object(), "ebpf": object()}
