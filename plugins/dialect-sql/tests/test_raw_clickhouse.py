@@ -43,6 +43,7 @@ def checked(text: str, database: str = "flow_log", variables: Mapping[str, str] 
         ("EXISTS DATABASE x", "EXISTS DATABASE x"),
         ("SHOW CREATE TABLE l7_flow_log", "SHOW CREATE TABLE `flow_log`.l7_flow_log"),
         ("EXPLAIN SYNTAX SELECT 1", "EXPLAIN SYNTAX SELECT 1"),
+        ("SELECT formatDateTime(time, '%H'), parseDateTime('1', '%H') FROM l7_flow_log", "SELECT formatDateTime(time, '%H'), parseDateTime('1', '%H') FROM `flow_log`.l7_flow_log"),
         ("(SELECT 1) UNION ALL (SELECT 2);", "(SELECT 1) UNION ALL (SELECT 2)"),
     ],
 )  # fmt: skip
@@ -146,6 +147,7 @@ def test_parameters_become_constants() -> None:
         ("SELECT sleep(3)", "'sleep'"),
         ("SELECT sleepEachRow(3)", "'sleepEachRow'"),
         ("SELECT getSetting('x')", "'getSetting'"),
+        ("SELECT length(printf('%2000000000d', 1))", "'printf'"),
         ("SELECT * APPLY(file) FROM system.one", "APPLY"),
         ("SELECT 1 INTO OUTFILE '/tmp/x'", "writes nothing"),
         ("SELECT 1 FROM INFILE 'x'", "INFILE"),

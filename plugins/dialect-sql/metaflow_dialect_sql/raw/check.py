@@ -327,7 +327,8 @@ def _parsed(text: str) -> exp.Expr:
 def _check_node(node: exp.Expr, rules: _Rules) -> None:
     closed = () if rules.open else ("sample", "finals", "pivots", "laterals")
     for key in ("settings", "format", "into", "hint", "locks", "pivots", *closed):
-        if node.args.get(key):
+        # Of a function it is an argument: formatDateTime(time, '%H').
+        if node.args.get(key) and not (key == "format" and isinstance(node, exp.Func)):
             raise QuerySyntaxError(f"{key.upper()} is not taken in raw SQL", at(node))
     if isinstance(node, exp.Table):
         if not isinstance(node.this, exp.Identifier):
