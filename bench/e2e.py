@@ -274,6 +274,71 @@ async def agent_to_store(folder: Path, rows: int, batch_rows: int) -> None:
     )
 
 
+class _Rows:
+    """A collector that emits the shop's rows again and again, table by table, every half second, as a live engine gives them."""
+
+    def __init__(self, batches: list[Any], seconds: float) -> None:
+        self._batches, self._seconds = batches, seconds
+        self.rows = 0
+
+    async def run(self, emit: Any) -> None:
+        from metaflow_core.api import RecordBatch
+
+        for turn in range(int(self._seconds * 2)):
+            for batch in self._batches:
+                # an eighth of the rows each time: some hundred calls a second
+                part = -(-batch.data.num_rows // 8)
+                await emit(RecordBatch(batch.table, batch.data.slice(turn % 8 * part, part)))
+                self.rows += part
+            await asyncio.sleep(0.5)
+
+    def resources(self) -> tuple[()]:
+        return ()
+
+
+async def gathering(folder: Path, seconds: float) -> None:
+    """What rows that come twice a second cost taggers and store, written every two seconds or when enough wait, in turns."""
+    from types import SimpleNamespace
+
+    import metaflow_core as mf
+    from metaflow_core import hookimpl
+    from metaflow_core.api import CollectorFactory
+
+    batches = _engine_batches(mf)
+    for turn in range(4):
+        waits = turn % 2 == 1
+        source = _Rows(batches, seconds)
+        offered = CollectorFactory(type="rows", create=lambda context, config: source, emits=frozenset({"records"}))  # noqa: B023
+        plugin = SimpleNamespace(
+            __name__="rows", metaflow_collectors=hookimpl(specname="metaflow_collectors")(lambda: [offered])  # noqa: B023
+        )  # fmt: skip
+        pipeline = {"collectors": ["rows"], "taggers": ["process", "seen"], "storages": ["clickhouse"]}
+        app = mf.App(
+            {
+                "version": 1,
+                "collectors": {"rows": {}},
+                "taggers": {"process": {"sockets": False}, "seen": {}},
+                "storages": {
+                    "clickhouse": {"path": str(folder / f"gather-{turn}"), "linger_ms": 50 if waits else 2000}
+                },
+                "pipelines": {"p": {**pipeline, **({"gather": {"wait_s": 15}} if waits else {})}},
+            },
+            plugins=[plugin],
+            autoload=True,
+        )
+        async with app:
+            before = time.process_time()
+            await app.wait()
+            spent = time.process_time() - before
+            stats = app.stats()
+        inserts = sum(each.value for each in stats if (each.stage, each.unit) == ("sent", "batches"))
+        how = "wait 15 s at most" if waits else "two seconds between inserts"
+        print(
+            f"rows {how}: {source.rows / seconds:.0f} rows/s in {len(batches)} batches twice a second: {spent / seconds:.1%} of a core, "
+            f"{spent / source.rows * 1e6:.0f} us a row; {inserts} batches written"
+        )
+
+
 def _engine_batches(mf: Any) -> list[Any]:
     """The batches that the engine makes of the shop's capture."""
     app = mf.App(
@@ -301,13 +366,13 @@ def _engine_batches(mf: Any) -> list[Any]:
 def main(arguments: list[str]) -> int:
     """Exit code."""
     parser = argparse.ArgumentParser(prog="script/bench e2e")
-    parser.add_argument("parts", nargs="*", help="up, idle, demo, link; default all")
+    parser.add_argument("parts", nargs="*", help="up, idle, demo, link, gather; default all")
     parser.add_argument("--rows", type=int, default=400_000, help="rows from agent to store")
     parser.add_argument("--batch-rows", type=int, default=8192)
     parser.add_argument("--rate", type=float, default=100, help="calls of the demo's customers a second")
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement over time")
     chosen = parser.parse_args(arguments)
-    parts = chosen.parts or ["up", "idle", "demo", "link"]
+    parts = chosen.parts or ["up", "idle", "demo", "link", "gather"]
     print(machine())
     print(
         f"load {os.getloadavg()[0]:.1f}; "
@@ -317,6 +382,8 @@ def main(arguments: list[str]) -> int:
         folder = Path(name)
         if "link" in parts:
             asyncio.run(agent_to_store(folder, chosen.rows, chosen.batch_rows))
+        if "gather" in parts:
+            asyncio.run(gathering(folder, max(chosen.seconds, 30)))
         if "up" in parts:
             first_row(folder)
         if "idle" in parts:
