@@ -101,10 +101,9 @@ def _may_capture() -> bool:
 def _may_watch_processes() -> bool:
     """Whether the eBPF collector is installed and lacks nothing here."""
     from metaflow_core.api import Examination, FindingState, Kind, Surroundings
-    from metaflow_core.hooks.host import PluginHost
+    from metaflow_core.cli.kept_host import plugin_host
 
-    host = PluginHost()
-    host.load()
+    host = plugin_host()
     looks = [each for _, each in host.examinations() if isinstance(each, Examination) and each.name == "eBPF"]
     if "ebpf" not in host.factories(Kind.COLLECTOR):
         return False

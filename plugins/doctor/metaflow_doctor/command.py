@@ -61,11 +61,10 @@ def doctor(
     nothing and needs no root. Exit code 1 when something that is installed or was asked for cannot work.
     """
     from metaflow_core.api import Surroundings
+    from metaflow_core.cli.kept_host import plugin_host
     from metaflow_core.hooks.examine import examine
-    from metaflow_core.hooks.host import PluginHost
 
-    host = PluginHost()
-    host.load()
+    host = plugin_host()
     surroundings = Surroundings(
         data_dir=(data or _default_data()).absolute(),
         port=port,
