@@ -83,7 +83,14 @@ async def test_every_spooled_row_is_stored_once(tmp_path: Path) -> None:
                 "version": 1,
                 "collectors": {"metaflow": {"listen": address}},
                 "storages": {"clickhouse": {"path": str(store), "linger_ms": 0, "retention": "forever"}},
-                "pipelines": {"agents": {"collectors": ["metaflow"], "storages": ["clickhouse"]}},
+                # what an agent waits for waits itself for more, as with mflow server
+                "pipelines": {
+                    "agents": {
+                        "collectors": ["metaflow"],
+                        "storages": ["clickhouse"],
+                        "gather": {"wait_s": 5, "held_s": 0.3},
+                    }
+                },
                 "service": {"data_dir": str(tmp_path / "server")},
             }
         )
