@@ -103,6 +103,26 @@ def test_a_list_is_compared_with_that_of_a_parameter() -> None:
         checked(text, variables={"a": str(["x"] * 2000)})
 
 
+@pytest.mark.parametrize(
+    "call",
+    ["countMatches(repeat('a', 1000000), 'a.*b|a')", "length(extractAll(repeat(endpoint, 1e6), 'a.*b|a'))", "position(x, repeat('a', number))",
+     "replaceRegexpAll(repeat(repeat(repeat('a', 100), 100), 100), 'a.*b|a', '')", "`countMatches`(leftPad('a', 1000000), 'x')",
+     "URLPathHierarchy(concat('http://a', repeat('/a', 100000)))", "splitByRegexp('a.*b|a', space(1000000))"],
+)  # fmt: skip
+def test_patterns_are_not_looked_for_in_texts_made_long(call: str) -> None:
+    with pytest.raises(QuerySyntaxError, match="written length of at most 100"):
+        checked(f"SELECT {call} FROM l7_flow_log")
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["replaceRegexpAll(endpoint, '[0-9]+', '*')", "leftPad(replaceRegexpAll(endpoint, 'a', 'b'), 20, ' ')", "repeat(endpoint, 100000)", "space(count())",
+     "countMatches(endpoint, repeat('a', 3)), rightPad('x', 8)"],
+)  # fmt: skip
+def test_short_texts_and_patterns_alone_are_taken(call: str) -> None:
+    assert checked(f"SELECT {call} FROM l7_flow_log").text
+
+
 def test_form_and_settings_are_taken_off() -> None:
     found = checked("SELECT 1 SETTINGS max_threads = 2, date_time_output_format = 'iso' FORMAT JSONCompact")
     assert (found.text, found.form) == ("SELECT 1", "JSONCompact")

@@ -33,6 +33,7 @@ from metaflow_dialect_sql.raw.allowed import (
 )
 from metaflow_dialect_sql.raw.handed import handed
 from metaflow_dialect_sql.raw.inspecting import inspecting
+from metaflow_dialect_sql.raw.lengths import check_lengths
 from metaflow_dialect_sql.raw.naming import called, check_call, is_expression, is_looked_at, lone, named_by_in
 from metaflow_dialect_sql.raw.variables import replaced
 from metaflow_dialect_sql.raw.words import Kind, Word, joined, split
@@ -252,6 +253,7 @@ def _check_words(words: list[Word], rules: _Rules, config: SqlConfig) -> None:
     if last.kind is Kind.SIGN and last.text not in (")", "]", "*"):
         # ClickHouse would read what is added behind as a part of the question.
         raise QuerySyntaxError(f"the question ends in the middle, after {last.text!r}", last.at)
+    check_lengths(words)
     depth = 0
     for index, word in enumerate(words):
         following = words[index + 1] if index + 1 < len(words) else None
