@@ -59,19 +59,11 @@ INLINE int introduce(struct connection *c, struct counts *counts)
 	return 1;
 }
 
-INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u32 captured)
+INLINE long put(struct config *conf, struct counts *counts, struct scratch *s, struct connection *c, u32 captured)
 {
 	u64 flags = 0, size = (HEADER + (u64)captured + 7) & ~7ULL;
-	u32 zero = 0;
-	struct counts *counts = MAP_GET(counters, &zero);
 	OPAQUE(size, flags);
-	if (!counts || size > HEADER + CAPTURE_MAX) return -1;
-	if (c->about.pid == conf->self) {
-		/* it looks whether it is seen: that it is must be known, and what it said is nobody's business */
-		counts->of[COUNT_OWN] += !(s->head.what & WHAT_KIND);
-		return 0;
-	}
-	if (!introduce(c, counts)) return -1;
+	if (size > HEADER + CAPTURE_MAX) return -1;
 	s->head.size = size;
 	s->head.cap_len = captured;
 	/* two processors may use one connection at once: each record has a number of its own */
@@ -94,32 +86,48 @@ INLINE long put(struct config *conf, struct scratch *s, struct connection *c, u3
 	return 0;
 }
 
-/* One record, after one that tells of bytes that found the ring full before. What is filled in already: times, source,
- * sequence number, trace id. */
+/* The ring is full. */
+INLINE void lose(struct counts *counts, struct connection *c, u8 kind, u8 way, u32 wire)
+{
+	counts->of[COUNT_RING_FULL]++;
+	if (kind == KIND_DATA) c->lost[way & 1] += wire;
+}
+
+/* One record, after what the connection is where that is not known, and after one that tells of bytes that found the ring full before. What is
+ * filled in already: times, source, sequence number, trace id. */
 INLINE void emit(struct config *conf, struct scratch *s, struct connection *c, u8 kind, u8 direction, u8 flags, u32 wire, u32 captured)
 {
-	u32 lost = c->lost[direction & 1];
+	u32 zero = 0, lost;
+	u8 way = direction & 1;
+	struct counts *counts = MAP_GET(counters, &zero);
+
+	if (!counts) return;
+	if (c->about.pid == conf->self) {
+		/* it looks whether it is seen: that it is must be known, and what it said is nobody's business */
+		counts->of[COUNT_OWN] += kind == KIND_DATA;
+		return;
+	}
+	if (!introduce(c, counts)) {
+		lose(counts, c, kind, way, wire);
+		return;
+	}
 	fill(&s->head, c);
-	direction = (direction & 1) << 7;
+	lost = c->lost[way];
 	if (lost) {
-		s->head.what = KIND_LOST | direction;
+		s->head.what = KIND_LOST | way << 7;
 		s->head.flags = c->flags;
 		s->head.wire_len = lost;
-		if (put(conf, s, c, 0)) {
-			count(COUNT_RING_FULL, 1);
-			if (kind == KIND_DATA) c->lost[direction >> 7] = lost + wire;
+		if (put(conf, counts, s, c, 0)) {
+			lose(counts, c, kind, way, wire);
 			return;
 		}
-		c->lost[direction >> 7] = 0;
+		c->lost[way] = 0;
 	}
-	s->head.what = kind | direction;
+	s->head.what = kind | way << 7;
 	s->head.flags = c->flags | flags;
 	s->head.wire_len = wire;
 	if (kind == KIND_DATA && captured < wire) s->head.flags |= FLAG_TRUNCATED;
-	if (put(conf, s, c, captured)) {
-		count(COUNT_RING_FULL, 1);
-		if (kind == KIND_DATA) c->lost[direction >> 7] += wire;
-	}
+	if (put(conf, counts, s, c, captured)) lose(counts, c, kind, way, wire);
 }
 
 /* A record without payload about the connection itself. */

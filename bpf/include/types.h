@@ -48,7 +48,6 @@ struct about {
 };
 #define ABOUT_SIZE 104
 #define ABOUT 0x7f
-#define WHAT_KIND 0x7f
 
 /* One value, written by user space. */
 struct config {
