@@ -1,8 +1,8 @@
 """Tags that came after their rows.
 
 The different ends of rows that something is not known of are read, each with a number made of its columns. What a tagger says of them goes
-into a table that can be asked with this number (engine ``Join``), and a mutation of the few columns takes it from there. A part is changed as a
-whole or not at all, and what is rolled up from the rows is made again.
+where it can be asked for with this number (:mod:`metaflow_storage_clickhouse.said`), and a mutation of the few columns takes it from there. A part is
+changed as a whole or not at all, and what is rolled up from the rows is made again.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import pyarrow as pa
 from metaflow_core.model.catalog.arrow import arrow_type
 from metaflow_core.query import Retold, Subject
 from metaflow_storage_clickhouse.engines.base import Engine
+from metaflow_storage_clickhouse.said import said
 from metaflow_storage_clickhouse.schema.layout import Layout
 from metaflow_storage_clickhouse.schema.types import column_type
 from metaflow_storage_clickhouse.sql.plans import stored
-from metaflow_storage_clickhouse.sql.quote import identifier, literal, table_name, text
+from metaflow_storage_clickhouse.sql.quote import identifier, literal, table_name
 from metaflow_storage_clickhouse.sql.typed import raw
 
 __all__ = ["OpenEnds", "Retagger"]
 
-_SAID = "metaflow_system.late_tags"
 _MOST = 200_000
 _ROWS_A_STATEMENT = 10_000
 
@@ -53,14 +53,14 @@ class Retagger:
     def __init__(self, engine: Engine, layout: Layout) -> None:
         self._engine = engine
         self._layout = layout
+        self._said = said(engine, layout)
 
     def open(self) -> None:
         """Puts away what a process that was killed left: a change that was not ended would wait for a table that is gone.
 
         :raises ClickHouseError: it cannot be done.
         """
-        self._engine.command(f"KILL MUTATION WHERE NOT is_done AND command LIKE {text('%' + _SAID + '%')} SYNC")
-        self._engine.command(f"DROP TABLE IF EXISTS {table_name(_SAID)} SYNC")
+        self._said.clear()
 
     def ends(self, subject: Subject, start_s: int, end_s: int) -> OpenEnds:
         """The ends of rows between two moments; of very many the latest."""
@@ -68,7 +68,7 @@ class Retagger:
         time = identifier(subject.table.time)
         found = self._engine.query(
             f"SELECT hex({_number(subject, 'src.')}) AS number, toInt64(count()) AS count, {listed} FROM "
-            f"{self._layout.physical(subject.table.name)} AS src WHERE {_open(subject, start_s, end_s)} "
+            f"{table_name(subject.table.name)} AS src WHERE {_open(subject, start_s, end_s)} "
             f"GROUP BY {', '.join(f'src.{identifier(name)}' for name in subject.columns)} "
             f"ORDER BY src.{time} DESC LIMIT {_MOST}"
         )
@@ -80,34 +80,29 @@ class Retagger:
         :raises ClickHouseError: nothing is promised.
         """
         places = found.rows.to_pylist()
-        said, table = table_name(_SAID), subject.table
+        table = subject.table
         types = ", ".join(f"{identifier(name)} {column_type(table.column(name))}" for name in subject.tags)
-        self._engine.command(f"DROP TABLE IF EXISTS {said} SYNC")
-        self._engine.command(
-            f"CREATE TABLE {said} (`#number` FixedString(16), `#said` UInt8, {types}) ENGINE = Join(ANY, LEFT, `#number`)"
-        )
         try:
-            self._say(said, [ends.numbers[place] for place in places], found.tags)
+            self._say(self._said.make(types), [ends.numbers[place] for place in places], found.tags)
+            self._said.ready()
             number = _number(subject)
-            changes = ", ".join(
-                f"{identifier(name)} = joinGet({text(_SAID)}, {text(name)}, {number})" for name in subject.tags
-            )
+            changes = ", ".join(f"{identifier(name)} = {self._said.value(name, number)}" for name in subject.tags)
             self._engine.command(
-                f"ALTER TABLE {self._layout.physical(table.name)} UPDATE {changes} WHERE {_open(subject, start_s, end_s, '')} "
-                f"AND joinGet({text(_SAID)}, '#said', {number}) = 1 SETTINGS mutations_sync = 2"
+                f"ALTER TABLE {self._layout.physical(table.name)}{self._layout.on_cluster()} UPDATE {changes} "
+                f"WHERE {_open(subject, start_s, end_s, '')} AND {self._said.known(number)} SETTINGS {self._said.settings}"
             )
         finally:
-            self._engine.command(f"DROP TABLE IF EXISTS {said} SYNC")
+            self._said.drop()
         return sum(ends.counts[place] for place in places)
 
-    def _say(self, said: str, numbers: Sequence[str], tags: pa.RecordBatch) -> None:
+    def _say(self, table: str, numbers: Sequence[str], tags: pa.RecordBatch) -> None:
         rows = list(zip(numbers, *(column.to_pylist() for column in tags.columns), strict=True))
         for start in range(0, len(rows), _ROWS_A_STATEMENT):
             values = ", ".join(
                 f"(unhex('{number}'), 1, {', '.join(map(literal, own))})"
                 for number, *own in rows[start : start + _ROWS_A_STATEMENT]
             )
-            self._engine.command(f"INSERT INTO {said} VALUES {values}")
+            self._engine.command(f"INSERT INTO {table} VALUES {values}")
 
 
 def _plain(subject: Subject, name: str) -> str:

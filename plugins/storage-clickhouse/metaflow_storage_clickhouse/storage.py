@@ -130,8 +130,7 @@ class ClickHouseStorage:
         try:
             self._done = bring_up(self._engine, self._catalog, self._layout)
             self._names.open()
-            if not self._config.cluster:
-                self._retagger.open()
+            self._retagger.open()
             settings: Settings = {"distributed_foreground_insert": 1} if self._config.cluster else {}
             writer = Writer(self._engine, self._catalog, self._layout, self._counters, settings, self._series)
             if not getattr(self._engine, "clean", True):
@@ -334,15 +333,13 @@ class ClickHouseStorage:
             raise as_storage_error(error, self._engine.place) from error
 
     async def retag(self, table: str, start_s: int, end_s: int, tags: Tags) -> int:
-        """Puts tags that came late on rows; see :class:`metaflow_core.api.LateTagsKeeper`. On a cluster nothing is changed.
+        """Puts tags that came late on rows; see :class:`metaflow_core.api.LateTagsKeeper`.
 
         :raises StorageError: they could not be stored.
         """
         lanes, writers, readers = self._lanes, self._writers, self._readers
         if lanes is None or writers is None or readers is None:
             raise StorageError("the storage is not started")
-        if self._config.cluster:
-            return 0
         known, total = self._catalog.table(table), 0
         try:
             for subject in subjects_of(known):

@@ -20,6 +20,8 @@ from metaflow_core.model.catalog import load_catalog
 from metaflow_core.query import Plan
 from metaflow_core.testing import build_context
 
+sys.path.insert(0, str(Path(__file__).parent))  # clickhouse_rows.py, cluster_of_one.py
+
 
 class Store:
     """A storage with a loop of its own, for tests that are not asynchronous."""

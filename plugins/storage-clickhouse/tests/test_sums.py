@@ -5,54 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+from clickhouse_rows import BY_ENDPOINT, BY_MINUTE, BY_SERVICE, LOG, MEASURES, SECOND, START, requests
 from metaflow_storage_clickhouse.schema.layout import Layout
 from metaflow_storage_clickhouse.schema.migrate import summing
 
 from metaflow_core.api import RecordBatch
 from metaflow_core.model.expression import And, Call, Compare, In, Literal, Ref
 from metaflow_core.query import Aggregate, Filter, Fold, Measure, Named, Plan, Scan, TimeRange, late, prepare
-
-TABLE = "flow_log.l7_flow_log"
-SECOND = 1_000_000_000
-START = 1_795_240_013
-MEASURES = (
-    Measure("requests", "Sum", (Ref("request"),)),
-    Measure("errors", "Sum", (Ref("error"),)),
-    Measure("mean", "Avg", (Ref("rrt"),)),
-    Measure("most", "Max", (Ref("rrt"),)),
-    Measure("ratio", "Avg", (Ref("error_ratio"),)),
-    Measure("rows", "Count", (Ref("row"),)),
-)
-BY_SERVICE = (Named("service", Ref("auto_service_1")),)
-BY_ENDPOINT = (Named("endpoint", Ref("endpoint")),)
-BY_MINUTE = (Named("t", Call("bucket", (Ref("time"), Literal(120)))),)
-
-
-def requests(count: int, seed: int, seconds: int = 900) -> pa.RecordBatch:
-    """Requests over a quarter of an hour; one end in four has no owner, and of these half an IPv6 address."""
-    rng = np.random.default_rng(seed)
-    owners = rng.integers(0, 4, count)
-    four = rng.random(count) < 0.5
-    return pa.RecordBatch.from_pydict(
-        {
-            "time": pa.array(START + rng.integers(0, seconds, count), pa.int64()),
-            "flow_id": pa.array(np.arange(count), pa.uint64()),
-            "type": pa.array(rng.integers(0, 3, count), pa.uint8()),
-            "response_status": pa.array(
-                [None if one == 1 else int(one) for one in rng.integers(0, 5, count)], pa.uint8()
-            ),
-            "response_duration": pa.array(rng.choice([0, 0, 5, 70_000, 2**40], count), pa.uint64()),
-            "endpoint": pa.array([f"endpoint-{number}" for number in rng.integers(0, 6, count)]),
-            "server_port": pa.array(rng.choice([80, 443], count), pa.uint16()),
-            "auto_service_id_1": pa.array(owners, pa.uint32()),
-            "auto_service_type_1": pa.array(np.where(owners > 0, 102, 255), pa.uint8()),
-            "is_ipv4": pa.array(four),
-            "ip4_1": pa.array(np.where(four, 0x0A000000 + rng.integers(0, 3, count), 0), pa.uint32()),
-            "ip6_1": pa.array([bytes(15) + bytes([0 if one else 7]) for one in four], pa.binary(16)),
-        }
-    )
 
 
 def plans() -> list[Plan]:
@@ -66,12 +26,12 @@ def plans() -> list[Plan]:
     port = Compare("=", Ref("server_port"), Literal(443))
     out: list[Plan] = []
     for span in spans:
-        scan: Plan = Scan(TABLE, time=span)
+        scan: Plan = Scan(LOG, time=span)
         some = Filter(scan, And((failed, Compare("=", Ref("type"), Literal(2)))))
         out += [Aggregate(scan, keys, MEASURES) for keys in (BY_ENDPOINT, (), (*BY_MINUTE, *BY_SERVICE))]
         out += [Aggregate(some, keys, MEASURES) for keys in (BY_SERVICE, BY_MINUTE)]
-    out.append(Aggregate(Filter(Scan(TABLE), port), BY_SERVICE, MEASURES))
-    nobody = Filter(Scan(TABLE), Compare("=", Ref("type"), Literal(9)))
+    out.append(Aggregate(Filter(Scan(LOG), port), BY_SERVICE, MEASURES))
+    nobody = Filter(Scan(LOG), Compare("=", Ref("type"), Literal(9)))
     return [*out, Aggregate(nobody, (), MEASURES), Aggregate(nobody, BY_MINUTE, MEASURES)]
 
 
@@ -98,32 +58,32 @@ def check(store: Any, questions: list[Plan] | None = None) -> None:
 def test_the_answers_are_those_of_the_rows(store: Any) -> None:
     check(store, plans()[-3:])
     for number in range(3):
-        store.write(TABLE, requests(700, number), f"b{number}")
+        store.write(LOG, requests(700, number), f"b{number}")
     store.do(store.storage.learn("device", {1: "web", 2: "web", 3: "db"}))
     check(store)
 
 
 def test_clickhouse_reads_the_sums(store: Any) -> None:
     """Also of a range that begins and ends in the middle of a minute."""
-    store.write(TABLE, requests(20_000, 1), "a")
+    store.write(LOG, requests(20_000, 1), "a")
     for keys, name in ((BY_SERVICE, "sums_by_service"), (BY_ENDPOINT, "sums_by_endpoint")):
         for span in (None, TimeRange(START * SECOND, (START + 800) * SECOND)):
-            text = store.storage.explain(Aggregate(Scan(TABLE, time=span), keys, MEASURES))
+            text = store.storage.explain(Aggregate(Scan(LOG, time=span), keys, MEASURES))
             said = "\n".join(row["explain"] for row in store.sql(f"EXPLAIN {text}"))
             assert f"ReadFromMergeTree ({name})" in said
 
 
 NOT_ENOUGH = (
-        Aggregate(Scan(TABLE), BY_ENDPOINT, (Measure("p", "Percentile", (Ref("rrt"), Literal(95))),)),
-        Aggregate(Scan(TABLE), BY_ENDPOINT, (Measure("u", "Uniq", (Ref("ip_0"),)),)),
-        Aggregate(Scan(TABLE), BY_ENDPOINT, (Measure("b", "Sum", (Ref("request_length"),)),)),
-        Aggregate(Scan(TABLE), (Named("t", Call("bucket", (Ref("time"), Literal(10)))),), MEASURES),
-        Aggregate(Scan(TABLE), (Named("t", Call("bucket", (Ref("time"), Literal(60), Literal(7)))),), MEASURES),
-        Aggregate(Filter(Scan(TABLE), Compare(">", Ref("response_duration"), Literal(5))), BY_ENDPOINT, MEASURES),
-        Aggregate(Filter(Scan(TABLE), Compare(">", Ref("time"), Literal(START + 30))), BY_ENDPOINT, MEASURES),
-        Aggregate(Scan(TABLE, time=TimeRange(START * SECOND, (START + 200) * SECOND)), BY_ENDPOINT, MEASURES),
-        Aggregate(Scan(TABLE), (*BY_ENDPOINT, *BY_SERVICE), MEASURES),
-        Aggregate(Scan(TABLE), BY_ENDPOINT, (Fold("n", "sum", Ref("response_duration"), where=Compare(">", Ref("request_length"), Literal(0))),)),
+        Aggregate(Scan(LOG), BY_ENDPOINT, (Measure("p", "Percentile", (Ref("rrt"), Literal(95))),)),
+        Aggregate(Scan(LOG), BY_ENDPOINT, (Measure("u", "Uniq", (Ref("ip_0"),)),)),
+        Aggregate(Scan(LOG), BY_ENDPOINT, (Measure("b", "Sum", (Ref("request_length"),)),)),
+        Aggregate(Scan(LOG), (Named("t", Call("bucket", (Ref("time"), Literal(10)))),), MEASURES),
+        Aggregate(Scan(LOG), (Named("t", Call("bucket", (Ref("time"), Literal(60), Literal(7)))),), MEASURES),
+        Aggregate(Filter(Scan(LOG), Compare(">", Ref("response_duration"), Literal(5))), BY_ENDPOINT, MEASURES),
+        Aggregate(Filter(Scan(LOG), Compare(">", Ref("time"), Literal(START + 30))), BY_ENDPOINT, MEASURES),
+        Aggregate(Scan(LOG, time=TimeRange(START * SECOND, (START + 200) * SECOND)), BY_ENDPOINT, MEASURES),
+        Aggregate(Scan(LOG), (*BY_ENDPOINT, *BY_SERVICE), MEASURES),
+        Aggregate(Scan(LOG), BY_ENDPOINT, (Fold("n", "sum", Ref("response_duration"), where=Compare(">", Ref("request_length"), Literal(0))),)),
 )  # fmt: skip
 
 
@@ -134,19 +94,19 @@ def test_what_sums_do_not_know_is_read_from_the_rows(store: Any) -> None:
 
 def test_names_that_changed_are_read_from_the_rows(store: Any) -> None:
     """Sums have no second, so they cannot tell which name was valid."""
-    store.write(TABLE, requests(300, 1), "a")
+    store.write(LOG, requests(300, 1), "a")
     store.do(store.storage.learn("device", {1: "old"}))
     store.do(store.storage.learn("device", {1: "new"}, START + 450))
-    plan = Aggregate(Scan(TABLE), BY_SERVICE, MEASURES)
+    plan = Aggregate(Scan(LOG), BY_SERVICE, MEASURES)
     assert "sums by minute" not in store.storage.explain(plan)
     assert {"old", "new"} <= set(store.query(plan).column("service").to_pylist())
 
 
 def test_sums_follow_rows_that_are_changed_or_removed(store: Any) -> None:
     for number in range(2):
-        store.write(TABLE, requests(500, number), f"b{number}")
+        store.write(LOG, requests(500, number), f"b{number}")
     engine = store.storage._engine
-    engine.command(f"ALTER TABLE {TABLE} DELETE WHERE response_status = 3 SETTINGS mutations_sync = 2")
+    engine.command(f"ALTER TABLE {LOG} DELETE WHERE response_status = 3 SETTINGS mutations_sync = 2")
     check(store, plans()[:3])
 
     async def tell(batch: RecordBatch) -> RecordBatch:
@@ -159,14 +119,14 @@ def test_sums_follow_rows_that_are_changed_or_removed(store: Any) -> None:
                 )
         return RecordBatch(batch.table, data)
 
-    assert store.do(store.storage.retag(TABLE, START, START + 900, tell)) > 0
+    assert store.do(store.storage.retag(LOG, START, START + 900, tell)) > 0
     check(store, plans()[2:4])
-    services = Aggregate(Scan(TABLE), (Named("id", Ref("auto_service_id_1")),), (Fold("n", "count"),))
+    services = Aggregate(Scan(LOG), (Named("id", Ref("auto_service_id_1")),), (Fold("n", "count"),))
     assert {row["id"] for row in store.query(services).to_pylist()} == {1, 2, 3, 9}
 
 
 def test_an_older_store_gets_sums_and_its_rows_are_counted_meanwhile(store: Any) -> None:
-    engine, table = store.storage._engine, store.context.catalog.table(TABLE)
+    engine, table = store.storage._engine, store.context.catalog.table(LOG)
 
     def bring(layout: Layout) -> int:
         for statement in summing(engine, table, layout):
@@ -174,12 +134,12 @@ def test_an_older_store_gets_sums_and_its_rows_are_counted_meanwhile(store: Any)
         return int(store.sql("SELECT count() AS n FROM system.projections")[0]["n"])
 
     assert bring(Layout(minute_sums=False)) == 0
-    store.write(TABLE, requests(400, 1), "a")
-    plan = Aggregate(Scan(TABLE), BY_ENDPOINT, MEASURES)
+    store.write(LOG, requests(400, 1), "a")
+    plan = Aggregate(Scan(LOG), BY_ENDPOINT, MEASURES)
     told = sorted(store.query(plan).to_pylist(), key=repr)
     assert bring(Layout()) == 2
     assert sorted(store.query(plan).to_pylist(), key=repr) == told
-    store.write(TABLE, requests(400, 2), "b")
+    store.write(LOG, requests(400, 2), "b")
     check(store, plans()[:3])
     assert summing(engine, table, Layout()) == []
 

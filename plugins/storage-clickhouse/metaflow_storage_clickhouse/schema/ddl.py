@@ -65,9 +65,14 @@ def _beside(table: Table, layout: Layout) -> list[str]:
 
 
 def _distributed(table: Table, layout: Layout) -> str:
-    """The table over all shards. A batch goes to one shard, so that its repetition meets it there."""
+    """The table over all shards. A batch goes to one shard, so that its repetition meets it there.
+
+    A Distributed table sends every column that it has, so what no insert names gets its value here or nowhere.
+    """
     columns = dict(layout.columns(table))
-    columns.update((name, type_) for name, type_ in HIDDEN.items() if name == "_stored" or not table.rolled_from)
+    if not table.rolled_from:
+        columns["_batch"] = HIDDEN["_batch"]
+    columns["_stored"] = f"{HIDDEN['_stored']} DEFAULT now()"
     key = "cityHash64(`_stored`)" if table.rolled_from else "cityHash64(`_batch`)"
     names = (layout.cluster, table.database, f"{table.short}_local")
     engine = f"Distributed({', '.join(map(identifier, names))}, {key})"

@@ -130,8 +130,8 @@ class Layout:
         return tuple(found)
 
     def sums(self, table: Table) -> tuple[Sums, ...]:
-        """Sums by minute that are kept beside the rows. Not on a cluster, where it was never tried."""
-        return sums_of(table) if self.minute_sums and not self.cluster else ()
+        """Sums by minute that are kept beside the rows."""
+        return sums_of(table) if self.minute_sums else ()
 
     def columns(self, table: Table) -> dict[str, str]:
         """Type of each column of the catalogue that rows hold; labels of series are elsewhere."""
@@ -143,8 +143,12 @@ class Layout:
         """Name of the view that fills a rollup, quoted."""
         return table_name(f"{table.name}_fill")
 
-    def rollup(self, table: Table, source: Table) -> str:
-        """The SELECT that makes rows of a rollup from rows of its source."""
+    def rollup(self, table: Table, source: Table, *, whole: bool = False) -> str:
+        """The SELECT that makes rows of a rollup from rows of its source.
+
+        :param whole: from the rows of all shards, not those of the shard that it runs on.
+        """
+        place = table_name(source.name) if whole else self.physical(source.name)
         time = identifier(table.time)
         step = table.interval_s
         start = f"toDateTime(intDiv(toUnixTimestamp(src.{time}), {step}) * {step}, 'UTC')"
@@ -163,9 +167,7 @@ class Layout:
                 keys.append(alias)
                 listed.append(f"src.{name} AS {alias}")
         listed.append("max(src.`_stored`) AS `#_stored`")
-        inner = (
-            f"SELECT {', '.join(listed)} FROM {self.physical(source.name)} AS src{{where}} GROUP BY {', '.join(keys)}"
-        )
+        inner = f"SELECT {', '.join(listed)} FROM {place} AS src{{where}} GROUP BY {', '.join(keys)}"
         outer = ", ".join(
             f"{identifier('#' + name)} AS {identifier(name)}"
             for name in (*(column.name for column in table.columns), "_stored")

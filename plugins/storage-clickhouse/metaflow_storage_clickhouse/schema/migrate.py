@@ -257,13 +257,14 @@ def _changes(table: Table, found: Mapping[str, str], layout: Layout, sorting: st
 def summing(engine: Engine, table: Table, layout: Layout) -> list[str]:
     """Sums by minute that a table of an earlier version lacks, or that are not wanted any more."""
     kept = sums_of(table)
-    if not kept or layout.cluster:
+    if not kept:
         return []
+    name = table.short + ("_local" if layout.cluster else "")
     rows = engine.query(
-        f"SELECT name FROM system.projections WHERE database = {text(table.database)} AND table = {text(table.short)}"
+        f"SELECT name FROM system.projections WHERE database = {text(table.database)} AND table = {text(name)}"
     ).to_pylist()
     present, wanted = {str(row["name"]) for row in rows}, layout.sums(table)
-    alter = f"ALTER TABLE {layout.physical(table.name)}"
+    alter = f"ALTER TABLE {layout.physical(table.name)}{layout.on_cluster()}"
     statements = [
         f"{alter} DROP PROJECTION {each.name}" for each in kept if each not in wanted and each.name in present
     ]
@@ -296,6 +297,7 @@ def rebuild_rollup(engine: Engine, table: Table, source: Table, layout: Layout, 
     )
     columns = ", ".join(identifier(name) for name in (*(column.name for column in table.columns), "_stored"))
     where = f" WHERE {within.replace(time, f'src.{time}')}"
+    # On a cluster the rows of all shards went, and rows of all shards come; on which shard a sum is does not matter.
     engine.command(
-        f"INSERT INTO {layout.physical(table.name)} ({columns}) {layout.rollup(table, source).format(where=where)}"
+        f"INSERT INTO {table_name(table.name)} ({columns}) {layout.rollup(table, source, whole=True).format(where=where)}"
     )

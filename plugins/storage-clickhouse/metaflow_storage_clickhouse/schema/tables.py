@@ -77,9 +77,9 @@ def _stored_at(type_: str, layout: Layout) -> sa.Column[Any]:
 def _distributed(table: Table, layout: Layout, metadata: sa.MetaData) -> Any:
     """The table over all shards. A batch goes to one shard, so that its repetition meets it there."""
     columns = [sa.Column(name, sa_type(type_)) for name, type_ in layout.columns(table).items()]
-    columns += [
-        sa.Column(name, sa_type(type_)) for name, type_ in HIDDEN.items() if name == "_stored" or not table.rolled_from
-    ]
+    if not table.rolled_from:
+        columns.append(sa.Column("_batch", sa_type(HIDDEN["_batch"])))
+    columns.append(sa.Column("_stored", sa_type(HIDDEN["_stored"]), server_default=sa.text("now()")))
     key = sa.func.cityHash64(sa.text("`_stored`" if table.rolled_from else "`_batch`"))
     engine = engines.Distributed(layout.cluster, table.database, f"{table.short}_local", key)
     return ClickHouseTable(
