@@ -55,9 +55,11 @@ def without_pandas() -> None:
 
 
 def settle() -> None:
-    """Give back what only the start needed, and have the collector of garbage pass over what stays: it need not be looked through again."""
+    """Give back what only the start needed, and have the collector of garbage, which works from now on, pass over what stays: it
+    need not be looked through again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     # musl has none, and gives back by itself
     if trim is not None:

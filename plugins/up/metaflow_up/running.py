@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["print_config", "run_app"]
 
+_SETTLE_S = 3.0
+
 Said = Callable[["App"], Iterable[tuple[str, str]]]
 
 
@@ -54,7 +56,6 @@ async def run_app(
     """
     from metaflow_up.block import base_url, block, left_out
     from metaflow_up.board import Board
-    from metaflow_up.lean import settle
     from metaflow_up.show import troubles, watch
     from metaflow_up.telling import plain_sentences
 
@@ -71,11 +72,11 @@ async def run_app(
             for line in block(app, title, said(app)):
                 print(line, flush=True)
             known = left_out(app)
-            await asyncio.to_thread(settle)
-            waiter = asyncio.create_task(_end(app, ended, seconds))
+            beside = [asyncio.create_task(_end(app, ended, seconds)), asyncio.create_task(_settle())]
             await watch(app, Board(app.catalog), ended, taps, known)
-            waiter.cancel()
-            await asyncio.gather(waiter, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
     failed = (status for status in app.status() if status["state"] == "failed")
     for name, sentence in troubles(failed).items():
         if name not in known:
@@ -88,13 +89,28 @@ async def _started(
     config: dict[str, Any], place: Place, host: PluginHost, shown: Sequence[str]
 ) -> AsyncIterator[tuple[App, list[Tap]]]:
     """The app while it runs, and taps on pipelines with all of their records; a store that cannot be opened comes with what to do."""
+    # thousands of modules come and nothing goes: what looks for garbage would look through all of them again and again, until all is settled
+    gc.disable()
+    try:
+        app, taps, left_out = await _open(config, place, host, shown)
+        for note in left_out:
+            print(f"mflow: {note}", file=sys.stderr)
+        try:
+            yield app, taps
+        finally:
+            await app.stop()
+    finally:
+        gc.enable()
+
+
+async def _open(
+    config: dict[str, Any], place: Place, host: PluginHost, shown: Sequence[str]
+) -> tuple[App, list[Tap], list[str]]:
     from metaflow_core.errors import StartError, UnwritableStore
     from metaflow_up.usable import start_usable
 
-    # thousands of modules come and nothing goes: what looks for garbage would look through all of them again and again
-    gc.disable()
     try:
-        app, taps, left_out = await start_usable(config, host, shown)
+        return await start_usable(config, host, shown)
     except StartError as error:
         # a full or read-only disk has damaged nothing, and says itself what to do
         if not str(error).startswith("storages.") or any(isinstance(each, UnwritableStore) for each in _causes(error)):
@@ -103,14 +119,14 @@ async def _started(
             f"{error}\nWhen what is kept there is damaged: move it away (mv {place.folder} {place.folder}.damaged) and start again, or "
             "give another directory with --data DIR."
         ) from error
-    finally:
-        gc.enable()
-    for note in left_out:
-        print(f"mflow: {note}", file=sys.stderr)
-    try:
-        yield app, taps
-    finally:
-        await app.stop()
+
+
+async def _settle() -> None:
+    """Give back what only the start needed, when who waited for the start has had the first answers: all stands still meanwhile."""
+    from metaflow_up.lean import settle
+
+    await asyncio.sleep(_SETTLE_S)
+    await asyncio.to_thread(settle)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
