@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -237,7 +238,11 @@ class ClickHouseStorage:
 
     async def _flush_named(self, text: str) -> None:
         """Has written what waits for the tables that ClickHouse's own SQL names; a name too many does no harm."""
-        named = [name for name in self._catalog.tables if name.partition(".")[2] in text]
+        named = [
+            name
+            for name in self._catalog.tables
+            if re.search(rf"(?<!\w){re.escape(name.partition('.')[2])}(?!\w)", text)
+        ]
         if named and self._flush is not None:
             await self._flush({root_of(self._catalog.tables[name], self._catalog).name for name in named})
 
