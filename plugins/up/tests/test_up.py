@@ -273,7 +273,8 @@ def test_a_store_that_is_none(tmp_path: Path) -> None:
     broken.mkdir(parents=True)
     (broken / "flow_log.sql").write_text("garbage")
     said = refused("--data", str(tmp_path))
-    assert "cannot be opened" in said
+    assert "cannot be opened: ClickHouse wrote the reason above" in said
+    assert "flow_log" in said.partition("mflow: storages")[0], "which file it is that cannot be read"
     assert f"mv {tmp_path} {tmp_path}.damaged" in said
 
 

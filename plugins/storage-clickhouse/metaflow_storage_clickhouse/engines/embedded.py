@@ -102,7 +102,10 @@ class EmbeddedEngine:
                     "open; close that first or use a process for each"
                 ) from error
             cause = as_storage_error(error, self.place) if isinstance(error, ClickHouseError) else error
-            raise StartError(f"the store in {self._path} cannot be opened: {error}") from cause
+            said = str(error).rstrip(" .:\n")
+            # the engine writes what it found to standard error, and hands over nothing
+            why = "ClickHouse wrote the reason above" if said.endswith("EmbeddedServer") else said
+            raise StartError(f"the store in {self._path} cannot be opened: {why}") from cause
 
     def close(self) -> None:
         """End all sessions and unlock the directory."""
