@@ -313,6 +313,8 @@ class ClickHouseStorage:
             "max_memory_usage": self._config.max_query_memory,
             "max_result_rows": self._config.max_result_rows,
             "result_overflow_mode": "throw",
+            # A list of this many numbers in one row is worked at without a look at the time.
+            "function_range_max_elements_in_block": 10_000_000,
             "transform_null_in": 0,
             "join_use_nulls": 0,
             "group_by_use_nulls": 0,

@@ -165,6 +165,12 @@ def test_limits_are_sentences(shared: Any) -> None:
             shared.storage._config = config
 
 
+def test_one_row_is_no_list_of_a_hundred_million(shared: Any) -> None:
+    assert shared.do(shared.storage.execute_sql("SELECT length(range(1000000)) AS n")).to_pylist() == [{"n": 1_000_000}]
+    with pytest.raises(QueryError, match="greater than the allowed maximum of 10000000"):
+        shared.do(shared.storage.execute_sql("SELECT length(range(100000000))"))
+
+
 def test_a_cancelled_query_is_stopped(shared: Any) -> None:
     shared.clear(TABLE)
     shared.write(TABLE, messages(0, 50_000))
