@@ -204,8 +204,7 @@ fn request(sink: &mut Sink, line: &RequestLine, head: &Head) {
 
 /// The path in front of a query or a fragment.
 fn without_query(resource: &[u8]) -> &[u8] {
-    let path = scan::find(resource, 0, b'?').map_or(resource, |end| &resource[..end]);
-    scan::find(path, 0, b'#').map_or(path, |end| &path[..end])
+    scan::find_either(resource, b'?', b'#').map_or(resource, |end| &resource[..end])
 }
 
 fn response(sink: &mut Sink, line: &StatusLine, head: &Head, extent: Extent) {

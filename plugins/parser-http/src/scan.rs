@@ -83,6 +83,22 @@ pub(crate) fn find(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
     rest.iter().position(|byte| *byte == wanted).map(|index| bytes.len() - rest.len() + index)
 }
 
+/// Position of the first byte that is one of two.
+pub(crate) fn find_either(bytes: &[u8], one: u8, other: u8) -> Option<usize> {
+    let (first, second) = (ONES * u64::from(one), ONES * u64::from(other));
+    let mut rest = bytes;
+    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let found = matches(word, first) | matches(word, second);
+        if found != 0 {
+            // Of each the lowest one is exact, so the lowest of both is.
+            return Some(bytes.len() - rest.len() + (found.trailing_zeros() / 8) as usize);
+        }
+        rest = behind;
+    }
+    rest.iter().position(|byte| *byte == one || *byte == other).map(|index| bytes.len() - rest.len() + index)
+}
+
 /// A line of `bytes` from `from`: its text without CR and LF, and where the next one starts.
 #[inline]
 pub(crate) fn line(bytes: &[u8], from: usize) -> Option<(&[u8], usize)> {
@@ -118,7 +134,7 @@ pub(crate) fn head_end(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, head_end, LineFeeds};
+    use super::{find, find_either, head_end, LineFeeds};
 
     #[test]
     fn every_line_feed_is_told_once() {
@@ -150,6 +166,16 @@ mod tests {
                     assert_eq!(find(&bytes, from, b'\n'), expected);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_is_found() {
+        let mut random = metaflow_parser_sdk::testing::Random::new(11);
+        for _ in 0..20_000 {
+            let bytes: Vec<u8> = (0..random.below(30)).map(|_| b"?#>\"@\xbf\xa3ab\0"[random.below(10)]).collect();
+            let expected = bytes.iter().position(|byte| matches!(byte, b'?' | b'#'));
+            assert_eq!(find_either(&bytes, b'?', b'#'), expected, "{bytes:?}");
         }
     }
 

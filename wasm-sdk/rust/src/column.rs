@@ -149,6 +149,9 @@ impl<T: Number> Numbers<T> {
     }
 }
 
+/// Ends of texts that are put together before they are appended.
+const BLOCK_ENDS: usize = 128;
+
 /// A column of texts; an empty text is an absent one.
 #[derive(Default)]
 pub(crate) struct Texts {
@@ -199,18 +202,29 @@ impl Texts {
     /// Set the text of `row`, which is the last row or a new one behind it.
     #[inline]
     pub fn set(&mut self, row: u32, text: &str) {
-        self.set_bytes(row, cut(text, abi::LIMIT_TEXT_BYTES as usize).as_bytes());
+        let text =
+            if text.len() <= abi::LIMIT_TEXT_BYTES as usize { text } else { cut(text, abi::LIMIT_TEXT_BYTES as usize) };
+        self.set_bytes(row, text.as_bytes());
     }
 
     /// The same with bytes that are text and not too long.
     #[inline]
     pub fn set_bytes(&mut self, row: u32, text: &[u8]) {
-        if self.ends.len() != row as usize {
-            let start = self.open(row);
-            self.bytes.truncate(start);
+        match (row as usize).wrapping_sub(self.ends.len()) {
+            0 => {}
+            // Rows that have the text and rows that do not mostly take turns.
+            1 => self.ends.push(self.bytes.len() as u32),
+            _ => self.open_empty(row),
         }
-        self.bytes.extend_from_slice(text);
+        append(&mut self.bytes, text);
         self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// Make `row` the one whose end is pushed next, without a text.
+    #[inline(never)]
+    fn open_empty(&mut self, row: u32) {
+        let start = self.open(row);
+        self.bytes.truncate(start);
     }
 
     /// Write the column for `rows` rows; returns how many columns were written: 0 when every row is absent.
@@ -220,15 +234,17 @@ impl Texts {
         }
         framed(out, id, abi::COLUMN_TYPE_UTF8, 0, |out| {
             let end = self.bytes.len() as u32;
-            let start = out.len() + 4;
             out.reserve(4 * (rows as usize + 1) + self.bytes.len());
-            out.resize(start + 4 * rows as usize, 0);
-            let (known, rest) = out[start..].split_at_mut(4 * self.ends.len().min(rows as usize));
-            for (slot, end) in known.chunks_exact_mut(4).zip(&self.ends) {
-                slot.copy_from_slice(&end.to_le_bytes());
+            out.extend_from_slice(&[0; 4]);
+            let mut block = [0; BLOCK_ENDS * 4];
+            for ends in self.ends[..self.ends.len().min(rows as usize)].chunks(BLOCK_ENDS) {
+                for (slot, end) in block.chunks_exact_mut(4).zip(ends) {
+                    slot.copy_from_slice(&end.to_le_bytes());
+                }
+                out.extend_from_slice(&block[..4 * ends.len()]);
             }
-            for slot in rest.chunks_exact_mut(4) {
-                slot.copy_from_slice(&end.to_le_bytes());
+            for _ in self.ends.len()..rows as usize {
+                out.extend_from_slice(&end.to_le_bytes());
             }
             out.extend_from_slice(&self.bytes);
         });
@@ -236,7 +252,27 @@ impl Texts {
     }
 }
 
+/// Appends a short text without a call: its bytes are put together as numbers, of which as many are kept as it has.
+#[inline]
+fn append(bytes: &mut Vec<u8>, text: &[u8]) {
+    let length = text.len();
+    if let (Some(first), Some(last), true) = (text.first_chunk::<8>(), text.last_chunk::<8>(), length <= 16) {
+        let both = u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << (8 * (length - 8));
+        let end = bytes.len() + length;
+        bytes.extend_from_slice(&both.to_le_bytes());
+        return bytes.truncate(end);
+    }
+    if let (Some(first), Some(last), true) = (text.first_chunk::<4>(), text.last_chunk::<4>(), length <= 8) {
+        let both = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (length - 4));
+        let end = bytes.len() + length;
+        bytes.extend_from_slice(&both.to_le_bytes());
+        return bytes.truncate(end);
+    }
+    bytes.extend_from_slice(text);
+}
+
 /// The longest prefix of `text` within `room` bytes that ends between characters.
+#[inline(never)]
 fn cut(text: &str, room: usize) -> &str {
     if text.len() <= room {
         return text;
@@ -250,7 +286,19 @@ fn cut(text: &str, room: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::Texts;
+    use super::{append, Texts};
+
+    #[test]
+    fn short_texts_are_appended_as_they_are() {
+        let mut all = Vec::new();
+        let mut expected = Vec::new();
+        for length in 0..40_u8 {
+            let text: Vec<u8> = (1..=length).collect();
+            append(&mut all, &text);
+            expected.extend_from_slice(&text);
+            assert_eq!(all, expected, "{length}");
+        }
+    }
 
     #[test]
     fn a_text_is_cut_between_characters_and_attributes_not_at_all() {

@@ -136,14 +136,25 @@ impl Records {
     /// Set a text from bytes of the wire: what is not UTF-8 becomes U+FFFD.
     #[inline]
     pub fn text_bytes(&mut self, column: Text, bytes: &[u8]) -> &mut Records {
-        if is_ascii(bytes) && bytes.len() <= abi::LIMIT_TEXT_BYTES as usize {
-            if self.is_open && !bytes.is_empty() {
-                let row = self.at();
-                self.texts[column as usize - TEXT_MIN].set_bytes(row, bytes);
-            }
-            return self;
+        // Many fields are not there: they cost no call.
+        if self.is_open && !bytes.is_empty() {
+            self.put_bytes(column, bytes);
         }
-        self.text(column, &lossy(bytes))
+        self
+    }
+
+    fn put_bytes(&mut self, column: Text, bytes: &[u8]) {
+        if !is_ascii(bytes) || bytes.len() > abi::LIMIT_TEXT_BYTES as usize {
+            return self.put_lossy(column, bytes);
+        }
+        let row = self.at();
+        self.texts[column as usize - TEXT_MIN].set_bytes(row, bytes);
+    }
+
+    /// Apart, so that the usual text does not pay for what this one needs.
+    #[cold]
+    fn put_lossy(&mut self, column: Text, bytes: &[u8]) {
+        self.text(column, &lossy(bytes));
     }
 
     /// Continue a text, for values that are joined from parts.
@@ -255,13 +266,22 @@ impl Records {
 #[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
     const HIGHS: u64 = 0x8080_8080_8080_8080;
-    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) if bytes.len() <= 16 => {
-            (u64::from_le_bytes(*first) | u64::from_le_bytes(*last)) & HIGHS == 0
-        }
-        (Some(_), _) => bytes.is_ascii(),
-        _ => bytes.iter().fold(0, |all, byte| all | byte) < 0x80,
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => (u32::from_le_bytes(*first) | u32::from_le_bytes(*last)) & HIGHS as u32 == 0,
+            // Of up to three bytes the first, the middle and the last are all.
+            _ => match (bytes.first(), bytes.get(bytes.len() / 2), bytes.last()) {
+                (Some(first), Some(middle), Some(last)) => (first | middle | last) < 0x80,
+                _ => true,
+            },
+        };
+    };
+    let (mut all, mut rest) = (u64::from_le_bytes(*last), bytes);
+    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
+        all |= u64::from_le_bytes(*chunk);
+        rest = behind;
     }
+    all & HIGHS == 0
 }
 
 /// Text as it is where it is UTF-8, the usual case, and a repaired copy where it is not.

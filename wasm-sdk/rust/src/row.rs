@@ -26,6 +26,9 @@ pub(crate) struct Row {
     pub affected_rows: u64,
 }
 
+/// Rows whose numbers are put together before they are appended.
+const BLOCK_ROWS: usize = 64;
+
 /// The bit of a column in [`Row::set`].
 pub(crate) const fn bit(column: u32) -> u16 {
     1 << column
@@ -73,10 +76,13 @@ fn write_column<T: Number>(rows: &[Row], out: &mut Vec<u8>, id: u32, is_dense: b
             }
             column::pad(out);
         }
-        let start = out.len();
-        out.resize(start + std::mem::size_of::<T>() * rows.len(), 0);
-        for (slot, row) in out[start..].chunks_exact_mut(std::mem::size_of::<T>()).zip(rows) {
-            get(row).store(slot);
+        // Through a small block: the result need not be cleared before it is written.
+        let mut block = [0; BLOCK_ROWS * 8];
+        for some in rows.chunks(BLOCK_ROWS) {
+            for (slot, row) in block.chunks_exact_mut(std::mem::size_of::<T>()).zip(some) {
+                get(row).store(slot);
+            }
+            out.extend_from_slice(&block[..std::mem::size_of::<T>() * some.len()]);
         }
     });
 }

@@ -43,16 +43,31 @@ impl EndpointRules {
         if keep == 0 {
             return path.get(..1).unwrap_or_default();
         }
-        let (mut left, mut end) = (keep, 1);
-        for byte in path.get(1..).unwrap_or_default() {
-            left -= usize::from(*byte == b'/');
-            if left == 0 {
-                return &path[..end];
+        let mut end = 0;
+        for _ in 0..keep {
+            match find(path, end + 1, b'/') {
+                Some(next) => end = next,
+                None => return path,
             }
-            end += 1;
         }
-        path
+        &path[..end]
     }
+}
+
+/// The first `wanted` byte at or behind `from`, eight bytes at a time (Mycroft, 1987).
+#[inline]
+pub(super) fn find(path: &[u8], from: usize, wanted: u8) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut rest = path.get(from..)?;
+    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
+        let differs = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(wanted));
+        let found = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        if found != 0 {
+            return Some(path.len() - rest.len() + (found.trailing_zeros() / 8) as usize);
+        }
+        rest = behind;
+    }
+    rest.iter().position(|byte| *byte == wanted).map(|at| path.len() - rest.len() + at)
 }
 
 #[cfg(test)]
@@ -70,6 +85,20 @@ mod tests {
             [("/", "/"), ("/a", "/a"), ("/a/", "/a/"), ("/a/b", "/a/b"), ("/a/b/c", "/a/b"), ("//x//", "//x"), ("", "")]
         {
             assert_eq!(endpoint(&rules, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn slashes_are_counted_wherever_they_stand() {
+        let mut random = crate::testing::Random::new(3);
+        for _ in 0..5000 {
+            let path: Vec<u8> = (0..random.below(40)).map(|_| b"/ab.0\xff"[random.below(6)]).collect();
+            for keep in 1..5 {
+                let rules = EndpointRules { keep, ..EndpointRules::default() };
+                let slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
+                let expected = slashes.map(|(at, _)| at).nth(keep - 1).unwrap_or(path.len());
+                assert_eq!(rules.of(&path), &path[..expected], "{path:?} {keep}");
+            }
         }
     }
 

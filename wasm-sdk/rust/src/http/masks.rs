@@ -1,5 +1,6 @@
 //! What must not be kept of an address: secrets in queries, and numbers of payment cards.
 
+use super::endpoint::find;
 use std::borrow::Cow;
 
 /// Parameters whose values are secrets by what they are called.
@@ -49,7 +50,7 @@ impl Masks {
             return Cow::Borrowed(address);
         }
         let mut found = Cow::Borrowed(address);
-        if let Some(at) = address.iter().position(|byte| *byte == b'?') {
+        if let Some(at) = find(address, 0, b'?') {
             if self.has_secret(&address[at + 1..]) {
                 found = Cow::Owned(self.without_secrets(address, at + 1));
             }

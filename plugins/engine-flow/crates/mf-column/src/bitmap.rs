@@ -37,6 +37,23 @@ impl Bitmap {
         self.len += 1;
     }
 
+    /// Appends several bits, a byte at a time.
+    pub fn push_all(&mut self, mut bits: impl ExactSizeIterator<Item = bool>) {
+        while self.len & 7 != 0 {
+            let Some(bit) = bits.next() else { return };
+            self.push(bit);
+        }
+        self.bytes.reserve(bits.len().div_ceil(8));
+        self.len += bits.len();
+        while bits.len() > 0 {
+            let mut byte = 0;
+            for (shift, bit) in (0..8).zip(bits.by_ref()) {
+                byte |= u8::from(bit) << shift;
+            }
+            self.bytes.push(byte);
+        }
+    }
+
     /// Appends `count` equal bits.
     pub fn extend(&mut self, mut count: usize, bit: bool) {
         while count > 0 && self.len & 7 != 0 {
@@ -89,9 +106,14 @@ mod tests {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let bit = seed >> 9 & 1 == 1;
             match seed >> 28 {
-                0..=7 => {
+                0..=4 => {
                     map.push(bit);
                     model.push(bit);
+                }
+                5..=7 => {
+                    let bits: Vec<bool> = (0..seed >> 12 & 31).map(|shift| seed >> shift & 1 == 1).collect();
+                    map.push_all(bits.iter().copied());
+                    model.extend(bits);
                 }
                 8..=12 => {
                     let count = (seed >> 12 & 31) as usize;

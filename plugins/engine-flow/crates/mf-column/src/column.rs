@@ -172,6 +172,30 @@ impl Column {
         }
     }
 
+    /// The same for a column of texts, where the row before often has none: requests and responses take turns.
+    #[inline]
+    pub fn leave_empty(&mut self, rows: usize) {
+        if self.len != rows {
+            self.leave(rows);
+        }
+    }
+
+    #[inline(never)]
+    fn leave(&mut self, rows: usize) {
+        if self.len + 1 == rows && !self.nullable && !self.repeats {
+            let is_left = match &mut self.data {
+                Data::Utf8(values) => values.push_empty(),
+                Data::Dict(values) => values.push_empty(),
+                _ => false,
+            };
+            if is_left {
+                self.len = rows;
+                return;
+            }
+        }
+        self.realign(rows);
+    }
+
     #[cold]
     fn realign(&mut self, rows: usize) {
         if self.len > rows {
@@ -234,7 +258,7 @@ impl Column {
         self.len += are_set.len();
         self.touched = true;
         self.null_count += nulls;
-        are_set.for_each(|is_set| map.push(is_set));
+        map.push_all(are_set);
     }
 
     /// Ends the column at `rows` and leaves an empty one, with room for as much again when something was pushed: the next

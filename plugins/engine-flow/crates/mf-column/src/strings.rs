@@ -22,19 +22,21 @@ impl Strings {
     #[inline]
     pub fn push(&mut self, text: &str) {
         if self.bytes.len() + text.len() <= i32::MAX as usize {
-            self.bytes.extend_from_slice(text.as_bytes());
+            append(&mut self.bytes, text.as_bytes());
         }
         self.offsets.push(self.bytes.len() as i32);
     }
 
-    #[inline]
     pub fn extend_empty(&mut self, count: usize) {
         let end = self.bytes.len() as i32;
-        // One is the usual: rows that have the text and rows that do not take turns.
-        match count {
-            1 => self.offsets.push(end),
-            _ => self.offsets.resize(self.offsets.len() + count, end),
-        }
+        self.offsets.resize(self.offsets.len() + count, end);
+    }
+
+    /// Appends the empty text; always true.
+    #[inline]
+    pub fn push_empty(&mut self) -> bool {
+        self.offsets.push(self.bytes.len() as i32);
+        true
     }
 
     pub fn truncate(&mut self, len: usize) {
@@ -56,6 +58,25 @@ impl Strings {
     }
 }
 
+/// Appends a short text without a call: its bytes are put together as numbers, of which as many are kept as it has.
+#[inline]
+fn append(bytes: &mut Vec<u8>, text: &[u8]) {
+    let length = text.len();
+    if let (Some(first), Some(last), true) = (text.first_chunk::<8>(), text.last_chunk::<8>(), length <= 16) {
+        let both = u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << (8 * (length - 8));
+        let end = bytes.len() + length;
+        bytes.extend_from_slice(&both.to_le_bytes());
+        return bytes.truncate(end);
+    }
+    if let (Some(first), Some(last), true) = (text.first_chunk::<4>(), text.last_chunk::<4>(), length <= 8) {
+        let both = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (length - 4));
+        let end = bytes.len() + length;
+        bytes.extend_from_slice(&both.to_le_bytes());
+        return bytes.truncate(end);
+    }
+    bytes.extend_from_slice(text);
+}
+
 /// Texts of few different values. The dictionary is the batch's own, in order of first use, so the same rows give the
 /// same bytes.
 #[derive(Clone, Debug)]
@@ -66,8 +87,8 @@ pub(crate) struct Dict {
     slots: Vec<u32>,
     /// the entry of the empty text, once there is one
     empty: Option<i32>,
-    /// the short texts that were pushed last, with their entries
-    recent: [(Short, i32); 2],
+    /// short texts that were pushed last, with their entries, each in its place
+    recent: [(Short, i32); RECENT],
 }
 
 /// A text of up to 16 bytes as numbers: equal ones are equal texts. The default is no text.
@@ -82,23 +103,39 @@ struct Short {
 impl Short {
     #[inline]
     fn of(text: &[u8]) -> Option<Short> {
-        let ends = match *text {
+        let ends = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
             _ if text.len() > 16 => return None,
-            [] => [0, 0],
-            [a] => [u64::from(a), 0],
-            [a, b] => [u64::from(a), u64::from(b)],
-            [a, b, c] => [u64::from(a) | u64::from(b) << 8, u64::from(c)],
-            _ => match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-                (Some(first), Some(last)) => [u64::from_le_bytes(*first), u64::from_le_bytes(*last)],
-                _ => {
-                    let (first, last) = (text.first_chunk::<4>()?, text.last_chunk::<4>()?);
+            (Some(first), Some(last)) => [u64::from_le_bytes(*first), u64::from_le_bytes(*last)],
+            _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+                (Some(first), Some(last)) => {
                     [u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last))]
                 }
+                // Of up to three bytes the first, the middle and the last are all.
+                _ => match (text.first(), text.get(text.len() / 2), text.last()) {
+                    (Some(first), Some(middle), Some(last)) => {
+                        [u64::from(*first) | u64::from(*middle) << 8, u64::from(*last)]
+                    }
+                    _ => [0, 0],
+                },
             },
         };
         Some(Short { size: text.len() + 1, ends })
     }
+
+    /// Its place among the texts used last.
+    #[inline]
+    fn place(&self) -> usize {
+        (self.size ^ self.ends[0] as usize) % RECENT
+    }
+
+    #[inline]
+    fn same(&self, other: &Short) -> bool {
+        (self.size ^ other.size) as u64 | (self.ends[0] ^ other.ends[0]) | (self.ends[1] ^ other.ends[1]) == 0
+    }
 }
+
+/// Short texts that are remembered with their entries.
+const RECENT: usize = 4;
 
 impl Default for Dict {
     fn default() -> Self {
@@ -115,26 +152,33 @@ impl Default for Dict {
 impl Dict {
     #[inline]
     pub fn push(&mut self, text: &str) {
-        // Rows of one protocol come in runs, requests and responses in turns: the two texts used last are the best guesses.
-        let index = match Short::of(text.as_bytes()) {
-            Some(short) => match self.recent {
-                [(known, index), _] if known == short => index,
-                [before, (known, index)] if known == short => {
-                    self.recent = [(known, index), before];
-                    index
-                }
-                [before, _] => {
-                    let index = self.intern(text);
-                    self.recent = [(short, index), before];
-                    index
-                }
-            },
-            None => match self.indices.last() {
-                Some(last) if self.is(*last as usize, text) => *last,
-                _ => self.intern(text),
-            },
+        let index = match self.recent(text) {
+            Some(index) => index,
+            None => self.find(text),
         };
         self.indices.push(index);
+    }
+
+    /// The entry of a text that is one of the short ones used last: rows of one protocol mostly have one of few.
+    #[inline]
+    pub fn recent(&self, text: &str) -> Option<i32> {
+        let short = Short::of(text.as_bytes())?;
+        let (known, index) = &self.recent[short.place()];
+        known.same(&short).then_some(*index)
+    }
+
+    /// The entry of another text. Apart, so that those do not pay for what this one needs.
+    #[inline(never)]
+    fn find(&mut self, text: &str) -> i32 {
+        if let Some(short) = Short::of(text.as_bytes()) {
+            let index = self.intern(text);
+            self.recent[short.place()] = (short, index);
+            return index;
+        }
+        match self.indices.last() {
+            Some(last) if self.is(*last as usize, text) => *last,
+            _ => self.intern(text),
+        }
     }
 
     /// Whether an entry is this text.
@@ -149,10 +193,15 @@ impl Dict {
             Some(index) => index,
             None => self.intern(""),
         };
-        match count {
-            1 => self.indices.push(index),
-            _ => self.indices.resize(self.indices.len() + count, index),
-        }
+        self.indices.resize(self.indices.len() + count, index);
+    }
+
+    /// Appends the empty text when it has an entry; whether it has.
+    #[inline]
+    pub fn push_empty(&mut self) -> bool {
+        let Some(index) = self.empty else { return false };
+        self.indices.push(index);
+        true
     }
 
     fn intern(&mut self, text: &str) -> i32 {
@@ -233,7 +282,19 @@ fn hash(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dict, Short};
+    use super::{append, Dict, Short};
+
+    #[test]
+    fn short_texts_are_appended_as_they_are() {
+        let mut all = Vec::new();
+        let mut expected = Vec::new();
+        for length in 0..40_u8 {
+            let text: Vec<u8> = (1..=length).collect();
+            append(&mut all, &text);
+            expected.extend_from_slice(&text);
+            assert_eq!(all, expected, "{length}");
+        }
+    }
 
     #[test]
     fn short_texts_are_equal_as_numbers_when_they_are_equal() {

@@ -100,7 +100,18 @@ impl Table {
         column.align(first);
         if let Data::Bool(data) = &mut column.data {
             let count = values.len();
-            values.for_each(|value| data.push(value));
+            data.push_all(values);
+            return column.filled(count);
+        }
+        debug_assert!(false, "column {index} of {} is not of booleans", self.schema.name);
+    }
+
+    /// The same with one value for `count` rows.
+    pub fn fill_same_bool(&mut self, index: usize, first: usize, value: bool, count: usize) {
+        let Some(column) = self.columns.get_mut(index) else { return debug_assert!(false, "no column {index}") };
+        column.align(first);
+        if let Data::Bool(data) = &mut column.data {
+            data.extend(count, value);
             return column.filled(count);
         }
         debug_assert!(false, "column {index} of {} is not of booleans", self.schema.name);
@@ -166,9 +177,11 @@ impl Table {
     }
 
     /// Sets a `Utf8` column of the current row.
-    #[inline]
+    #[inline(always)]
     pub fn utf8(&mut self, index: usize, value: &str) {
-        if let Some(column) = self.open(index) {
+        let rows = self.rows;
+        if let Some(column) = self.columns.get_mut(index) {
+            column.leave_empty(rows);
             if let Data::Utf8(values) = &mut column.data {
                 values.push(value);
                 return column.pushed();
@@ -178,9 +191,11 @@ impl Table {
     }
 
     /// Sets a `DictUtf8` column of the current row.
-    #[inline]
+    #[inline(always)]
     pub fn word(&mut self, index: usize, value: &str) {
-        if let Some(column) = self.open(index) {
+        let rows = self.rows;
+        if let Some(column) = self.columns.get_mut(index) {
+            column.leave_empty(rows);
             if let Data::Dict(values) = &mut column.data {
                 values.push(value);
                 return column.pushed();

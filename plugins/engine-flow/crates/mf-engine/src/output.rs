@@ -35,8 +35,12 @@ pub struct Slot {
 #[derive(Clone, Copy, Debug, Default)]
 struct Spots {
     network: Spot,
-    application: Spot,
+    /// by endpoint: those of a connection take turns
+    application: [Spot; ENDPOINTS],
 }
+
+/// Endpoints of a flow whose meters are remembered.
+const ENDPOINTS: usize = 4;
 
 impl Slot {
     /// The flow's key is this one from now on.
@@ -348,18 +352,19 @@ impl L7Sink for Output {
         if !self.metrics {
             return;
         }
-        let mut turned = slot.path;
+        let (mut turned, mut no_spots);
         let (path, path_hash, spots) = if event.reversed == slot.flipped {
             (&slot.path, slot.hash, &mut slot.spots)
         } else {
             // The parser knows better than the flow table, which will hear of it at its next report.
+            (turned, no_spots) = (slot.path, Spots::default());
             std::mem::swap(&mut turned.client, &mut turned.server);
             turned.server_port = event.info.port[usize::from(!event.reversed)];
             if event.info.process_side.is_some() {
                 turned.observation_point = event.info.seen_at(event.reversed);
             }
             let hash = turned.hash(self.seed);
-            (&turned, hash, &mut Spots::default())
+            (&turned, hash, &mut no_spots)
         };
         let mut rrt = Latency::default();
         if let Some(us) = event.rrt_us {
@@ -397,7 +402,9 @@ impl L7Sink for Output {
                 direction_score: event.info.direction_score,
             },
         };
-        self.application.exchange(&count, &mut spots.application);
+        let endpoint = count.tags.endpoint.as_bytes();
+        let place = endpoint.len() ^ usize::from(endpoint.last().copied().unwrap_or(0));
+        self.application.exchange(&count, &mut spots.application[place % ENDPOINTS]);
     }
 
     fn identified(&mut self, info: &FlowInfo, _protocol: u8, reversed: bool) {

@@ -11,7 +11,7 @@ pub struct Key {
 
 impl Key {
     /// The key of a packet and the side (0 or 1) of its sender.
-    #[inline]
+    #[inline(always)]
     pub fn of(packet: &Packet<'_>, with_interface: bool, with_tunnel_id: bool) -> (Self, usize) {
         let (src, dst) = packet.addresses();
         let (src_port, dst_port) = packet.ports();

@@ -74,7 +74,7 @@ fn what_answers_nobody_knows_which_request_stands_alone_and_leaves_them_unknown(
         let mut talk = Talk::open(&mut engine, &flow_info(1, 80));
         talk.handshake(&mut engine, &mut told);
         talk.say(&mut engine, &mut told, 0, b"?1 one\n?2 two\n");
-        talk.say(&mut engine, &mut told, 1, b"~2 what\n");
+        talk.say(&mut engine, &mut told, 1, b"%2 what\n");
         talk.say(&mut engine, &mut told, 0, b"?3 three\n");
         talk.say(&mut engine, &mut told, 1, b"!3\n");
         engine.finish(&mut told);

@@ -57,7 +57,7 @@ impl<K: Ord, M: Default> Windows<K, M> {
     }
 
     /// The window that holds a time, opened if need be.
-    #[inline]
+    #[inline(always)]
     pub fn at(&mut self, time_ns: u64) -> &mut Window<K, M> {
         // Time mostly goes forward: the window wanted is the last or next to last.
         let last = self.open.len().wrapping_sub(1);
@@ -66,6 +66,7 @@ impl<K: Ord, M: Default> Windows<K, M> {
         &mut self.open[index]
     }
 
+    #[inline(never)]
     fn find(&mut self, time_ns: u64) -> usize {
         let start_ns = time_ns - time_ns % self.width_ns;
         match self.open.iter().rposition(|window| window.start_ns <= start_ns) {

@@ -50,6 +50,8 @@ pub struct FlowTable<E> {
     minute: Vec<Entry>,
     /// The current second (since 1970), none before the first packet.
     second: Option<u64>,
+    /// Where it ends, nanoseconds; 0 before the first packet.
+    second_ends_ns: u64,
     newest_ns: u64,
     late_run: u32,
     counters: Counters,
@@ -75,6 +77,7 @@ impl<E: Default> FlowTable<E> {
             active: Vec::new(),
             minute: Vec::new(),
             second: None,
+            second_ends_ns: 0,
             newest_ns: 0,
             late_run: 0,
             counters: Counters::new(),
@@ -108,7 +111,7 @@ impl<E: Default> FlowTable<E> {
     pub fn settles(&self, packet: &Packet<'_>) -> bool {
         let now = packet.time_ns;
         if now >= self.newest_ns {
-            if self.second != Some(now / SECOND) && self.second.is_some() {
+            if now >= self.second_ends_ns && self.second.is_some() {
                 return true;
             }
         } else if self.newest_ns - now > STEP_BACK && self.late_run + 1 >= STEP_BACK_RUN {
@@ -218,6 +221,7 @@ impl<E: Default> FlowTable<E> {
         }
         self.minute.clear();
         self.second = None;
+        self.second_ends_ns = 0;
         self.newest_ns = 0;
     }
 
@@ -413,6 +417,12 @@ impl<E: Default> FlowTable<E> {
         let timeouts = &self.config.timeouts;
         let way = flow.view.way(side);
         match class {
+            // Nearly every packet: an open connection goes on.
+            Some(FlagClass::Ack | FlagClass::PshAck)
+                if both && flow.state == State::Established =>
+            {
+                flow.timeout_ns = timeouts.established;
+            }
             Some(class) => {
                 let (state, timeout) = flow.state.next(class, way);
                 flow.state = state;

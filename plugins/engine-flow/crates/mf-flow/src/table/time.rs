@@ -15,9 +15,8 @@ impl<E: Default> FlowTable<E> {
         if now_ns >= self.newest_ns {
             self.newest_ns = now_ns;
             self.late_run = 0;
-            let second = now_ns / SECOND;
-            if self.second != Some(second) {
-                self.advance(second, sink);
+            if now_ns >= self.second_ends_ns {
+                self.advance(now_ns / SECOND, sink);
             }
             return;
         }
@@ -41,6 +40,7 @@ impl<E: Default> FlowTable<E> {
 
     #[cold]
     pub(super) fn advance<S: FlowSink<Ext = E>>(&mut self, to: u64, sink: &mut S) {
+        self.second_ends_ns = to.saturating_add(1).saturating_mul(SECOND);
         let Some(mut second) = self.second else {
             self.second = Some(to);
             self.wheel.reset(to);

@@ -158,26 +158,25 @@ impl Core {
 
     /// The row of a request (unlinked) whose responses came in parts.
     pub fn pair_parts(&mut self, at: u32) {
-        let partner = self.pairs.get(at).map_or(NIL, |slot| slot.partner);
-        self.with_waiting(at, |core, owner, request| {
-            core.with_waiting(partner, |core, _, response| {
-                core.session_row(owner, request, response, rrt(request.message, response.message));
-            });
-        });
+        let waiting = self.pairs.lend();
+        let request = waiting.get(at as usize);
+        if let Some((request, response)) = request.and_then(|slot| Some((slot, waiting.get(slot.partner as usize)?))) {
+            let (asked, answered) = (&request.message, &response.message);
+            let (request_texts, response_texts) = (request.texts.get(), response.texts.get());
+            let halves = [(asked, &request_texts), (answered, &response_texts)];
+            let [asked, answered] = halves.map(|(message, texts)| Half { message, texts });
+            self.session_row(request.owner(), asked, answered, rrt(asked.message, answered.message));
+        }
+        self.pairs.take_back(waiting);
     }
 
     /// Lends a waiting message out while the engine is changed.
     fn with_waiting(&mut self, at: u32, work: impl FnOnce(&mut Core, Owner, Half<'_>)) {
-        let Some(slot) = self.pairs.get_mut(at) else {
-            return;
-        };
-        let owner = Owner { index: slot.session, parser: slot.parser };
-        let message = slot.message;
-        let texts = std::mem::take(&mut slot.texts);
-        work(self, owner, Half { message: &message, texts: &texts.get() });
-        if let Some(slot) = self.pairs.get_mut(at) {
-            slot.texts = texts;
+        let waiting = self.pairs.lend();
+        if let Some(slot) = waiting.get(at as usize) {
+            work(self, slot.owner(), Half { message: &slot.message, texts: &slot.texts.get() });
         }
+        self.pairs.take_back(waiting);
     }
 }
 

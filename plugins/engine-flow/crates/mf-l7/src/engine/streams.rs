@@ -26,6 +26,7 @@ impl L7Engine {
     }
 
     /// A TCP segment is put in its place; what is in order now is delivered.
+    #[inline]
     pub(super) fn tcp(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
         let index = flow.index;
         let side = segment.direction & 1;
@@ -49,6 +50,22 @@ impl L7Engine {
                 return;
             }
         }
+        self.tcp_any(flow, segment, sink);
+    }
+
+    /// Any other one. Apart, so that those do not pay for what this one needs.
+    #[inline(never)]
+    fn tcp_any(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
+        let index = flow.index;
+        let side = segment.direction & 1;
+        let Some(directions) = self.streams.get_mut(index as usize) else {
+            return;
+        };
+        let [a, b] = directions;
+        let (own, other) = if side == 0 { (a, b) } else { (b, a) };
+        let core = &mut self.core;
+        let now = segment.time_ns;
+        let flags = segment.flags;
         let mut seq = segment.seq;
         if flags & tcp_flags::SYN != 0 {
             seq = seq.wrapping_add(1);

@@ -90,6 +90,13 @@ pub struct Waiting {
     in_lane: [u32; 2],
 }
 
+impl Waiting {
+    /// Whose it is.
+    pub fn owner(&self) -> Owner {
+        Owner { index: self.session, parser: self.parser }
+    }
+}
+
 type KeyMap = HashMap<(u32, u64, u8), u32, BuildHasherDefault<KeyHasher>>;
 
 /// All waiting messages of an engine.
@@ -124,6 +131,20 @@ impl Pairs {
     /// A slot's content, to change the message or its partner.
     pub fn get_mut(&mut self, at: u32) -> Option<&mut Waiting> {
         self.slots.get_mut(at as usize)
+    }
+
+    /// Lends all slots out, so that what they hold can be read while the engine is changed; nothing may wait or end until
+    /// they [are back](Pairs::take_back).
+    #[inline]
+    pub fn lend(&mut self) -> Vec<Waiting> {
+        std::mem::take(&mut self.slots)
+    }
+
+    /// Takes back what was lent.
+    #[inline]
+    pub fn take_back(&mut self, slots: Vec<Waiting>) {
+        debug_assert!(self.slots.is_empty(), "a message began to wait while the others were lent");
+        self.slots = slots;
     }
 
     /// The slot after this one in its session.

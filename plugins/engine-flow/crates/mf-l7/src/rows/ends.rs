@@ -36,8 +36,11 @@ impl Ends {
         ends: impl ExactSizeIterator<Item = &'a Ends> + Clone,
     ) {
         table.fill_u64(at, first, ends.clone().map(|end| end.flow_id));
-        table.fill_bool(at + 1, first, ends.clone().map(|end| end.is_ipv4));
         let has_ip6 = ends.clone().any(|end| !end.is_ipv4);
+        match has_ip6 {
+            true => table.fill_bool(at + 1, first, ends.clone().map(|end| end.is_ipv4)),
+            false => table.fill_same_bool(at + 1, first, true, ends.len()),
+        }
         for side in 0..2 {
             table.fill_u32(at + 2 + side, first, ends.clone().map(|end| end.ip4(side)));
             // Unset rows repeat the row before: addresses of IPv6 once written are written to the end.

@@ -1,5 +1,5 @@
 //! A parser of a line protocol: `?KEY TEXT` request, `!KEY TEXT` response, `-KEY TEXT` failed response, `+KEY TEXT`
-//! response that is followed by more, `~KEY TEXT` one of which nobody knows what it answers, `*TEXT` one-way, `XTEXT` violation, `V` violation behind the line. `BOOM` makes it fail, `LIE` makes it lie.
+//! response that is followed by more, `%KEY TEXT` one of which nobody knows what it answers, `*TEXT` one-way, `XTEXT` violation, `V` violation behind the line. `BOOM` makes it fail, `LIE` makes it lie.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ impl LineParser {
                     Some(b'!') => (2, 0, 0),
                     Some(b'-') => (2, 3, 0),
                     Some(b'+') => (2, 0, 8),
-                    Some(b'~') => (2, 0, 16),
+                    Some(b'%') => (2, 0, 16),
                     Some(b'*') => (3, 0, 0),
                     Some(b'X' | b'V') => (5, 0, 0),
                     _ => (6, 0, 0),
