@@ -31,3 +31,16 @@ fn what_was_cut_is_never_told_wrong() {
 fn triple_of_apache_dubbo_gives_its_records() {
     assert_captures::<Http2Parser>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/triple"), &PORTS);
 }
+
+/// Captures with a snap length keep a few bytes of each packet: of 96 bytes 30 are payload (10 over IPv6), of 128 62, of 256 190.
+#[test]
+fn no_snap_length_makes_it_tell_wrong() {
+    for most in [190, 200, 512] {
+        assert_cut_captures::<Http2Parser>(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures"),
+            &PORTS,
+            most,
+            &["hpack_unknown_fields"],
+        );
+    }
+}

@@ -187,7 +187,9 @@ impl Response {
         match (answer, packet.first()) {
             (Answer::Auth, 0xfe) => {
                 let name = Cursor::new(packet.payload.get(1..).unwrap_or_default()).nul_bytes();
-                self.auth_plugin = name.unwrap_or(b"mysql_old_password").to_vec();
+                // The byte alone asks for the oldest; a name that the capture cut is not known.
+                let old: &[u8] = if packet.total == 1 { b"mysql_old_password" } else { b"" };
+                self.auth_plugin = name.unwrap_or(old).to_vec();
                 self.auth_plugin.truncate(64);
                 Step::More
             }

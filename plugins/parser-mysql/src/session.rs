@@ -84,6 +84,8 @@ pub struct Session {
     server: Flow,
     /// The bytes at hand were inside TLS and captured in the clear.
     is_plaintext: bool,
+    /// Bytes of the server are missing: what it asked the client for may be among them (a file, a part of a login).
+    has_missed: bool,
     withdrawn: bool,
 }
 
@@ -95,6 +97,7 @@ impl Session {
             client: Flow::new(Side::Client, options.max_statement_bytes + 256),
             server: Flow::new(Side::Server, SERVER_KEEP),
             is_plaintext: false,
+            has_missed: false,
             withdrawn: false,
         };
         if mid_stream {
@@ -157,6 +160,7 @@ impl Session {
     }
 
     fn missing<S: Sink>(&mut self, side: Side, at: At, missing: u64, sink: &mut S) {
+        self.has_missed |= side == Side::Server;
         let after = At { offset: at.offset.saturating_add(missing), ..at };
         let flow = self.flow(side);
         if flow.wire_lost || (flow.lane.lost.is_some() && flow.inflow.is_none()) {
@@ -400,7 +404,7 @@ impl Session {
 
     /// A packet that fits nothing: the end of the session where the client's place is sure, otherwise a loss.
     fn wrong<S: Sink>(&mut self, side: Side, start: At, reason: &str, bytes: u64, sink: &mut S) {
-        if side == Side::Client && self.client.lane.is_trusted {
+        if side == Side::Client && self.client.lane.is_trusted && !self.has_missed {
             self.withdraw(start, reason, side, sink);
             return;
         }

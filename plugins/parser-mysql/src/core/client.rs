@@ -36,7 +36,14 @@ impl Core {
     }
 
     fn login<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) -> Result<(), &'static str> {
-        let Some(login) = Login::read(packet.payload, packet.total) else {
+        let (payload, total) = (packet.payload, packet.total);
+        let Some(login) = Login::read(payload, total).or_else(|| Login::begun(payload, total)) else {
+            if payload.len() < 4 && (payload.len() as u64) < total {
+                // The capture kept too little of it to say anything.
+                self.phase = Phase::Auth;
+                self.pending.push(Waiting::new(Answer::Auth));
+                return Ok(());
+            }
             return Err("a first client packet that is no login");
         };
         self.attributes.clear();
@@ -73,8 +80,10 @@ impl Core {
         self.attributes.text("auth_plugin", login.plugin);
         self.attributes.text("program_name", login.program);
         self.text.clear();
-        self.text.extend_from_slice(b"user=");
-        self.text.extend_from_slice(login.user);
+        if !login.user.is_empty() || Login::read(payload, total).is_some() {
+            self.text.extend_from_slice(b"user=");
+            self.text.extend_from_slice(login.user);
+        }
         if !login.database.is_empty() {
             self.text.extend_from_slice(b" database=");
             self.text.extend_from_slice(login.database);
@@ -97,6 +106,8 @@ impl Core {
     fn command<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) -> Result<(), &'static str> {
         let command = packet.first();
         let (name, answer) = match name(command) {
+            // The capture kept nothing of it: some command, most often a query.
+            _ if packet.payload.is_empty() && packet.total > 0 => ("", Answer::Results),
             Some(known) if packet.total > 0 => known,
             _ => return Err("a command byte that MySQL does not have"),
         };
@@ -119,7 +130,10 @@ impl Core {
             0x03 | 0x16 => {
                 let text = self.statement_text(command, body, packet, &mut trace);
                 let shown = &text[..text.len().min(self.options.max_statement_bytes)];
-                waiting.changes = sql::endpoint(shown, &mut self.endpoint) == sql::Class::Change;
+                // The last word of a statement that the capture cut may be half of one.
+                let is_cut = (packet.payload.len() as u64) < packet.total && shown.len() == text.len();
+                let words = if is_cut { whole_words(shown) } else { shown };
+                waiting.changes = sql::endpoint(words, &mut self.endpoint) == sql::Class::Change;
                 if !self.options.endpoint {
                     self.endpoint.clear();
                 }
@@ -216,4 +230,10 @@ impl Core {
         }
         text
     }
+}
+
+/// The text without its last word.
+fn whole_words(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(u8::is_ascii_whitespace);
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }

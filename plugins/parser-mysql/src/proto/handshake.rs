@@ -132,6 +132,18 @@ impl<'a> Login<'a> {
         Some(login)
     }
 
+    /// Reads the first bytes of such a payload of `total` bytes of which the capture cut the rest. Without its flags nothing is
+    /// known.
+    pub fn begun(payload: &'a [u8], total: u64) -> Option<Self> {
+        let mut cursor = Cursor::new(payload);
+        let caps = cursor.int(4).filter(|caps| (payload.len() as u64) < total && caps & caps::PROTOCOL_41 != 0)?;
+        let filler = payload.get(9..payload.len().min(28)).unwrap_or_default();
+        if filler.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+        Some(Self { caps, is_ssl_request: total == 32 && caps & caps::SSL != 0, ..Self::default() })
+    }
+
     fn rest(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
         if self.caps & caps::PLUGIN_AUTH_LENENC != 0 {
             cursor.lenenc_bytes()?;
@@ -148,9 +160,10 @@ impl<'a> Login<'a> {
             self.plugin = cursor.nul_bytes()?;
         }
         if self.caps & caps::CONNECT_ATTRS != 0 {
-            let _length = cursor.lenenc()?;
+            // Where the capture cut them, a better name may be among what is missing.
+            let is_whole = cursor.lenenc()? <= cursor.rest().len() as u64;
             while let (Some(key), Some(value)) = (cursor.lenenc_bytes(), cursor.lenenc_bytes()) {
-                if key == b"program_name" || (key == b"_client_name" && self.program.is_empty()) {
+                if key == b"program_name" || (key == b"_client_name" && is_whole && self.program.is_empty()) {
                     self.program = value;
                 }
             }

@@ -52,6 +52,8 @@ impl<'a> OkPacket<'a> {
             // The documents say: the rest is text. The servers write its length in front of it nevertheless.
             ok.info = match { cursor }.lenenc_bytes() {
                 Some(text) if text.len() + 1 == cursor.rest().len() => text,
+                // The capture cut the text, or what looks like one.
+                _ if (payload.len() as u64) < total => b"",
                 _ => cursor.rest(),
             };
             if is_unknown && ok.info.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) {
