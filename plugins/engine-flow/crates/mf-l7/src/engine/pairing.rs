@@ -148,7 +148,7 @@ impl Core {
     fn end_requests_before(&mut self, index: u32, time_ns: u64, sink: &mut dyn L7Sink) {
         loop {
             let head = self.sessions.peek(index).pairs.requests.head;
-            if !self.pairs.get(head).is_some_and(|slot| slot.message.time_ns <= time_ns) {
+            if self.pairs.get(head).is_none_or(|slot| slot.message.time_ns > time_ns) {
                 return;
             }
             self.end_request(index, head, End::Unknown, sink);
