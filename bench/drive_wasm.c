@@ -176,7 +176,7 @@ int main(int argc, char **argv) {
     f_alloc = find(&engine, "mfe_alloc"), f_dealloc = find(&engine, "mfe_dealloc"), f_work = find(&engine, "mfe_work");
     f_complete = find(&engine, "mfe_complete"), f_ready = find(&engine, "mfe_ready_all"), f_take = find(&engine, "mfe_take_raw");
     f_input = find(&parser, "mf_input"), f_check = find(&parser, "mf_check"), f_parse = find(&parser, "mf_parse");
-    function f_new = find(&engine, "mfe_new"), f_add = find(&engine, "mfe_add_parser"), f_push = find(&engine, "mfe_push");
+    function f_new = find(&engine, "mfe_new"), f_add = find(&engine, "mfe_add_parser"), f_push = find(&engine, "mfe_push_part");
     function f_finish = find(&engine, "mfe_finish");
     const char *options = argc > 7 ? argv[7] : "";
     uint64_t block = argc > 8 ? strtoull(argv[8], NULL, 10) : 1 << 20;
@@ -193,8 +193,13 @@ int main(int argc, char **argv) {
         for (size_t at = FILE_HEADER; at < file.size; at += block) {
             size_t length = file.size - at < block ? file.size - at : block;
             memcpy(wasmtime_memory_data(engine.context, &engine.mem) + input, file.data + at, length);
-            packets += CALL(&engine, f_push, true, handle, 0, 1, 0, 1, input, length);
-            work();
+            /* A block stops where the parser has to be asked. */
+            for (uint32_t from = 0, first = 1; first || from; first = 0) {
+                memcpy(wasmtime_memory_data(engine.context, &engine.mem) + out, &from, sizeof from);
+                packets += CALL(&engine, f_push, true, handle, 0, 1, 0, 1, input, length, out);
+                from = word(out);
+                work();
+            }
             take_all(BATCH_ROWS);
         }
     CALL(&engine, f_finish, false, handle);

@@ -17,7 +17,7 @@ __all__ = ["Dialogue", "ParserContract"]
 Dialogue = Sequence[tuple[str, bytes]]
 """What was said: ``("c", bytes)`` by the client, ``("s", bytes)`` by the server, in the order of capture."""
 
-_POSITIONAL = frozenset({"segment_index", "end_time_ns"})
+_POSITIONAL = frozenset({"segment_index", "end_time_ns", "passes"})
 _SIDES = {"c": 0, "s": 1}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,32 @@ def pcap(name: str) -> memoryview:
 def blocks(data: memoryview | bytes, size: int = 1 << 20) -> list[PacketBlock]:
     """Bytes as blocks of at most ``size``."""
     return [PacketBlock(data[start : start + size], BlockFormat.PCAP, 1) for start in range(0, len(data), size)]
+
+
+class Connection:
+    """A TCP connection as records of a pcap file (link type 101, raw IP); times are seconds after ``start``."""
+
+    def __init__(self, server_port: int, start: int) -> None:
+        self._ports, self._start, self._next = (40000, server_port), start, [1000, 9000]
+
+    def _record(self, at: float, side: int, flags: int, payload: bytes = b"") -> bytes:
+        ports, ends = self._ports, (b"\x0a\0\0\x01", b"\x0a\0\0\x02")
+        if side:
+            ports, ends = ports[::-1], ends[::-1]
+        tcp = struct.pack(">HHIIBBHHH", *ports, self._next[side], self._next[1 - side], 5 << 4, flags, 1000, 0, 0)
+        length = 40 + len(payload)
+        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, length, 0, 0, 64, 6, 0, *ends)
+        self._next[side] += len(payload) + (flags >> 1 & 1)
+        when = struct.pack("<IIII", self._start + int(at), round(at % 1 * 1e6), length, length)
+        return when + ip + tcp + payload
+
+    def opened(self, at: float = 0) -> list[bytes]:
+        """SYN and its answer."""
+        return [self._record(at, 0, 0x02), self._record(at + 0.0001, 1, 0x12)]
+
+    def sent(self, at: float, side: int, payload: bytes) -> bytes:
+        """A segment of the client (0) or the server (1)."""
+        return self._record(at, side, 0x18, payload)
 
 
 def parser_factory(protocol: str) -> ParserFactory:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from engine_testing import CAPTURES, PROTOCOLS, blocks, build
+from engine_testing import CAPTURES, PROTOCOLS, Connection, blocks, build
 from metaflow_engine_flow.tables import TABLES
 from metaflow_engine_flow.wasm import module_path
 
@@ -82,20 +81,9 @@ def test_a_row_of_a_flow_says_what_was_found_until_its_minute_was_over() -> None
 
 
 def _three_minutes() -> Iterator[bytes]:
-    """Records of a pcap file (raw IP): a connection to port 6379 with a PING and its answer every six seconds."""
-    sent = [1000, 9000]
-    start = 1_700_000_040  # the beginning of a minute
-
-    def packet(at: float, side: int, flags: int, payload: bytes = b"") -> bytes:
-        ports = (40000, 6379) if side == 0 else (6379, 40000)
-        ends = (b"\x0a\0\0\x01", b"\x0a\0\0\x02") if side == 0 else (b"\x0a\0\0\x02", b"\x0a\0\0\x01")
-        tcp = struct.pack(">HHIIBBHHH", *ports, sent[side], sent[1 - side], 5 << 4, flags, 1000, 0, 0) + payload
-        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, *ends) + tcp
-        sent[side] += len(payload) + (flags & 2) // 2
-        return struct.pack("<IIII", int(at), round(at % 1 * 1e6), len(ip), len(ip)) + ip
-
-    yield packet(start, 0, 0x02)
-    yield packet(start + 0.1, 1, 0x12)
+    """A connection to port 6379 with a PING and its answer every six seconds, from the beginning of a minute on."""
+    talk = Connection(6379, 1_700_000_040)
+    yield from talk.opened()
     for number in range(30):
-        yield packet(start + 6 * number + 0.2, 0, 0x18, b"PING\r\n")
-        yield packet(start + 6 * number + 0.3, 1, 0x18, b"+PONG\r\n")
+        yield talk.sent(6 * number + 0.2, 0, b"PING\r\n")
+        yield talk.sent(6 * number + 0.3, 1, b"+PONG\r\n")

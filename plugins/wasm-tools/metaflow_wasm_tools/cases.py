@@ -110,6 +110,7 @@ def _play(runtime: ParserRuntime, pieces: Iterator[Piece] | tuple[Piece, ...]) -
     found = read_records(runtime.parse(memoryview(batch.finish())), count)
     for record in found:
         del record["segment_index"]
+        record.pop("passes", None)
     return found
 
 

@@ -123,7 +123,7 @@ impl<P: Parser> Host<P> {
         while let Some((index, segment)) = batch.next() {
             self.records.at_segment(index);
             self.parser.parse(&segment, &mut self.records);
-            self.records.end();
+            self.records.announce();
         }
         if batch.malformed {
             return Err(Failure::Malformed);

@@ -8,6 +8,9 @@ use std::borrow::Cow;
 /// First id of the text columns.
 const TEXT_MIN: usize = Text::ALL[0] as usize;
 
+/// Bytes that a batch's answer tells are passed over; of fewer most came in the same batch.
+const WORTH_TELLING: u64 = 16 << 10;
+
 /// Records of a batch, column by column. Buffers are reused from batch to batch.
 ///
 /// ```
@@ -202,8 +205,9 @@ impl Records {
     }
 
     /// Say that the next `bytes` bytes of this direction, behind the segment at hand, will be passed over unseen (a body):
-    /// a host that hands segments over one by one then leaves out those that lie wholly inside. A hint: it counts for the
-    /// segment at hand only, and the bytes may come all the same.
+    /// a host then leaves out segments that lie wholly inside, at once where it hands them over one by one, after the batch
+    /// where it is told in the column `passes`. A hint: it counts for the segment at hand only, and the bytes may come all the
+    /// same.
     #[inline]
     pub fn pass_over(&mut self, bytes: u64) {
         self.passed = bytes;
@@ -211,6 +215,18 @@ impl Records {
 
     pub(crate) const fn passed(&self) -> u64 {
         self.passed
+    }
+
+    /// The segment at hand was taken: its last record tells what is passed over, where leaving that out is worth a column.
+    #[inline]
+    pub(crate) fn announce(&mut self) {
+        self.end();
+        if self.passed >= WORTH_TELLING {
+            if let Some(row) = self.rows.last_mut().filter(|row| row.segment_index == self.segment) {
+                row.passes = self.passed;
+                row.set |= bit(abi::RECORD_COLUMN_PASSES);
+            }
+        }
     }
 
     pub(crate) const fn has_withdrawn(&self) -> bool {

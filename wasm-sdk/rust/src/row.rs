@@ -24,6 +24,7 @@ pub(crate) struct Row {
     pub length: u64,
     pub end_time_ns: u64,
     pub affected_rows: u64,
+    pub passes: u64,
 }
 
 /// Rows whose numbers are put together before they are appended.
@@ -62,6 +63,7 @@ pub(crate) fn write(rows: &[Row], out: &mut Vec<u8>) -> u32 {
         RECORD_COLUMN_AFFECTED_ROWS: affected_rows;
         RECORD_COLUMN_FLAGS: flags;
         RECORD_COLUMN_CAPTURED_BYTES: captured_bytes;
+        RECORD_COLUMN_PASSES: passes;
     }
     columns
 }

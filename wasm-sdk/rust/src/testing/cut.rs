@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// What is of the capture and not of the message.
-const OPEN: [&str; 3] = ["segment_index", "end_time_ns", "captured_bytes"];
+const OPEN: [&str; 4] = ["segment_index", "end_time_ns", "captured_bytes", "passes"];
 
 /// Every `.pcap` of a folder with each segment cut behind its first `most` bytes tells nothing that the whole capture does
 /// not: each message of it is one of the whole capture's, at the same place, with the same length and numbers, and with

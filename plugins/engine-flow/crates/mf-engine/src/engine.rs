@@ -140,7 +140,7 @@ impl Engine {
                     intake.offer(&fragments, wiring);
                 }
             }
-            !intake.is_stopped()
+            !(intake.is_stopped() || (stops && wiring.l7.asks()))
         });
         self.counts.frames += frames;
         self.wiring.l7.flush_block(self.intake.clock.now_ns, &mut self.wiring.out);

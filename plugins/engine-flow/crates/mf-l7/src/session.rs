@@ -19,6 +19,10 @@ pub enum State {
     Ignored,
 }
 
+/// Bytes of one session that may wait for a parser of the host which passes over bodies, before it is asked in the middle of a
+/// block. Asking costs about as much as copying so many.
+pub const PATIENCE: u32 = 64 << 10;
+
 /// One flow.
 #[derive(Debug)]
 pub struct Session {
@@ -37,6 +41,11 @@ pub struct Session {
     /// Offset, by direction, up to which the parser passes data over unseen, and the instance that said so.
     pub passed: [u64; 2],
     pub passed_epoch: u32,
+    /// Bytes that wait for a parser of the host, in the slot's round `bulk_round`; of more than `patience` it is asked whether it
+    /// passes over what follows.
+    pub bulk: u32,
+    pub bulk_round: u32,
+    pub patience: u32,
     /// Sequence number of offset 0, by side, as the last segment for the parser has it.
     pub first_seq: [u32; 2],
     /// Where segments were kept from the parser since, by direction.
@@ -84,6 +93,9 @@ impl Session {
             skipped: [false; 2],
             passed: [0; 2],
             passed_epoch: 0,
+            bulk: 0,
+            bulk_round: 0,
+            patience: PATIENCE,
             first_seq: [0; 2],
             missed: [None; 2],
             epoch: 0,
@@ -118,6 +130,21 @@ impl Session {
             self.passed_epoch = epoch;
         }
         self.passed[usize::from(side & 1)] = end;
+    }
+
+    /// Bytes of this session were put into the batch of a round. Returns whether the parser should be asked about what follows;
+    /// if that changes nothing, later.
+    #[inline]
+    pub fn is_bulk(&mut self, round: u32, bytes: usize) -> bool {
+        if self.bulk_round != round {
+            (self.bulk_round, self.bulk) = (round, 0);
+        }
+        self.bulk = self.bulk.saturating_add(bytes as u32);
+        let asks = self.bulk > self.patience;
+        if asks {
+            self.patience = self.patience.saturating_mul(4);
+        }
+        asks
     }
 
     /// A segment header of this session, which is in slot `index`; `side` is who sent it.

@@ -36,6 +36,8 @@ pub struct Numbers {
     pub end_time_ns: u64,
     /// `sql_affected_rows`.
     pub affected_rows: u64,
+    /// Bytes behind the segment that the parser passes over.
+    pub passes: u64,
 }
 
 impl Numbers {
@@ -76,6 +78,7 @@ impl Numbers {
             col::AFFECTED_ROWS => each!(u64, affected_rows),
             col::FLAGS => each!(u8, flags),
             col::CAPTURED_BYTES => each!(u32, captured_bytes),
+            col::PASSES => each!(u64, passes),
             _ => {}
         }
     }

@@ -33,7 +33,7 @@ impl<'a> Records<'a> {
                 col::TYPE | col::STATUS | col::PROTOCOL | col::FLAGS => ty::U8,
                 col::SEGMENT_INDEX | col::CAPTURED_BYTES => ty::U32,
                 col::CODE => ty::I32,
-                col::REQUEST_ID..=col::TIME_NS | col::LENGTH..=col::AFFECTED_ROWS => ty::U64,
+                col::REQUEST_ID..=col::TIME_NS | col::LENGTH..=col::AFFECTED_ROWS | col::PASSES => ty::U64,
                 col::FIRST_TEXT..=col::LAST_TEXT => ty::UTF8,
                 _ => return Ok(()),
             };

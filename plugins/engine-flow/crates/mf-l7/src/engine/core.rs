@@ -48,6 +48,8 @@ pub struct Core {
     pub busy: bool,
     /// Packet time of the oldest segment in a batch, 0 when all are empty.
     pub batch_since: u64,
+    /// The host's parsers should be asked now: what they say may spare work.
+    pub asks: bool,
     /// The parser whose batch the host has.
     pub work: Option<u16>,
     /// Flows that wait for what older ones teach of their endpoint.
@@ -85,6 +87,7 @@ impl Core {
             },
             busy: false,
             batch_since: 0,
+            asks: false,
             work: None,
             learners: VecDeque::new(),
             spare_pending: Vec::new(),

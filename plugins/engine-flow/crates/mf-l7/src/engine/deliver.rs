@@ -5,8 +5,8 @@ use crate::abi::ids::{FLAG_MID_STREAM, FLAG_TRUNCATED, KIND_CLOSE, KIND_DATA, KI
 use crate::abi::SegmentHead;
 use crate::counters::Count;
 use crate::infer::Asking;
-use crate::parser::Op;
-use crate::session::State;
+use crate::parser::{Op, Slot};
+use crate::session::{State, PATIENCE};
 use crate::sink::L7Sink;
 use crate::stamp::Stamp;
 use crate::stream::Piece;
@@ -143,7 +143,15 @@ impl Core {
                         self.full(parser, Op::Parse, sink);
                     }
                 }
-                None => slot.push(Op::Parse, head, piece.data),
+                None => {
+                    slot.push(Op::Parse, head, piece.data);
+                    if slot.announces
+                        && slot.is_external()
+                        && self.sessions.at(index).is_bulk(slot.round, piece.data.len())
+                    {
+                        self.asks = true;
+                    }
+                }
             }
         }
         if self.batch_since == 0 {
@@ -195,6 +203,13 @@ impl Core {
         self.wait(index, kind, side, flags, stamp, piece, sink);
     }
 
+    /// Much waits for the verdict of a parser, more than it is ever shown: the host should be asked now, if it runs the parser.
+    fn ask_for_verdict(&mut self, index: u32) {
+        if let Asking::Verdict(parser) = self.sessions.peek(index).infer.asking {
+            self.asks |= self.parsers.get(usize::from(parser)).is_some_and(Slot::is_external);
+        }
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn wait(
         &mut self,
@@ -221,7 +236,11 @@ impl Core {
         let wire_len = piece.gap.saturating_add(piece.data.len() as u32);
         pending.push(kind, side, flags, piece.offset, piece.seq, piece.time_ns, wire_len, stamp, piece.data);
         self.store.reserve(pending.size() - before);
+        let is_bulk = pending.size() > PATIENCE as usize;
         self.sessions.at(index).pending = Some(pending);
+        if is_bulk {
+            self.ask_for_verdict(index);
+        }
         if self.batch_since == 0 {
             self.batch_since = self.clock.max(1);
         }

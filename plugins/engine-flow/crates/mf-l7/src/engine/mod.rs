@@ -182,6 +182,12 @@ impl L7Engine {
         self.core.parsers.iter().any(|slot| slot.is_external() && !slot.is_idle())
     }
 
+    /// Whether parsers that the host runs should be asked now, before more packets: they may say that they pass over what follows.
+    #[inline]
+    pub fn asks(&self) -> bool {
+        self.core.asks
+    }
+
     /// Packet time has come to `now_ns` without a packet of its own: requests that were waited for long enough are given up, when
     /// nobody has an answer yet that came in time.
     pub fn pass_time(&mut self, now_ns: u64, sink: &mut dyn L7Sink) {
@@ -226,6 +232,7 @@ impl L7Engine {
     /// A batch for the host to have processed by an external parser. The same one is given until it is completed.
     pub fn next_work(&mut self) -> Option<Work<'_>> {
         let core = &mut self.core;
+        core.asks = false;
         if core.work.is_none() {
             for (index, slot) in core.parsers.iter_mut().enumerate().filter(|(_, slot)| slot.is_external()) {
                 if let Some(batch) = slot.next_batch() {

@@ -2,11 +2,11 @@
 
 use super::core::Core;
 use crate::abi::ids::{col, flag, kind, text, FLAG_TLS, KIND_CLOSE, KIND_DATA};
-use crate::abi::{Batch, Records, SegmentHead as Head, Texts, CHUNK};
+use crate::abi::{Batch, Records, SegmentHead as Head, SegmentView, Texts, CHUNK};
 use crate::counters::Count;
 use crate::infer::Asking;
 use crate::pair::{Half, Message, Owner};
-use crate::session::State;
+use crate::session::{State, PATIENCE};
 use crate::sink::L7Sink;
 use crate::stream::Piece;
 
@@ -47,6 +47,9 @@ impl Core {
                     }
                     records.texts(row, &mut texts);
                     self.message(index, parser, &message, &texts, sink);
+                    if numbers.has(col::PASSES) && segment.head.kind == KIND_DATA {
+                        self.announced(index, parser, segment, numbers.passes);
+                    }
                 }
                 kind::VIOLATION => {
                     let reason = records.text(text::EXCEPTION, row);
@@ -74,6 +77,18 @@ impl Core {
         for &gap in gaps {
             self.note_gap(batch, gap);
         }
+    }
+
+    /// A parser that is asked in batches said that it passes over bytes behind a segment. What of them came in the batch is copied
+    /// and seen already.
+    fn announced(&mut self, index: u32, parser: u16, segment: &SegmentView, bytes: u64) {
+        let Some(slot) = self.parsers.get_mut(usize::from(parser)) else { return };
+        slot.announces = true;
+        let (epoch, head) = (slot.epoch, &segment.head);
+        let end = head.offset.saturating_add(segment.captured() as u64).saturating_add(bytes);
+        let session = self.sessions.at(index);
+        session.pass_over(head.side, epoch, end);
+        session.patience = PATIENCE;
     }
 
     /// Which side said a message that a segment finished; whether it was the segment's. A close is of no side, and where answers

@@ -40,6 +40,10 @@ pub struct Slot {
     pub failed: Option<Fault>,
     /// The instance could not be made anew yet.
     pub dead: bool,
+    /// It is asked in batches and said that it passes over bytes.
+    pub announces: bool,
+    /// Counts the batches that the host took.
+    pub round: u32,
 }
 
 impl Slot {
@@ -61,6 +65,8 @@ impl Slot {
             faults: FaultState::default(),
             epoch: 0,
             dead: false,
+            announces: false,
+            round: 0,
         }
     }
 
@@ -170,6 +176,7 @@ impl Slot {
             self.seal(Op::Parse);
         }
         let (op, batch) = self.sealed.pop_front()?;
+        self.round = self.round.wrapping_add(1);
         self.sealed_bytes = self.sealed_bytes.saturating_sub(batch.bytes().len());
         Some((op, batch))
     }
