@@ -292,6 +292,12 @@ class _Rows:
                 self.rows += part
             await asyncio.sleep(0.5)
 
+    async def start(self) -> None:
+        return
+
+    async def stop(self) -> None:
+        return
+
     def resources(self) -> tuple[()]:
         return ()
 
