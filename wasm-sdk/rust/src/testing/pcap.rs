@@ -166,8 +166,9 @@ pub fn cut_rows<P: Parser>(pcap: &[u8], port: u16, most: usize) -> Vec<(u64, Row
     for chunk in all.chunks(256) {
         let input = batch(chunk, port);
         host.input(input.len()).unwrap()[..input.len()].copy_from_slice(&input);
-        for row in decode_records(host.parse(input.len()).unwrap()) {
+        for mut row in decode_records(host.parse(input.len()).unwrap()) {
             let index = row.number("segment_index").unwrap() as usize;
+            row.0.remove("passes");
             found.push((chunk[index].session, row));
         }
     }
