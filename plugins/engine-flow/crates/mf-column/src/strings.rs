@@ -22,7 +22,7 @@ impl Strings {
     #[inline]
     pub fn push(&mut self, text: &str) {
         if self.bytes.len() + text.len() <= i32::MAX as usize {
-            append(&mut self.bytes, text.as_bytes());
+            self.bytes.extend_from_slice(text.as_bytes());
         }
         self.offsets.push(self.bytes.len() as i32);
     }
@@ -56,25 +56,6 @@ impl Strings {
     pub fn get(&self, index: usize) -> Option<&str> {
         std::str::from_utf8(self.bytes_at(index)?).ok()
     }
-}
-
-/// Appends a short text without a call: its bytes are put together as numbers, of which as many are kept as it has.
-#[inline]
-fn append(bytes: &mut Vec<u8>, text: &[u8]) {
-    let length = text.len();
-    if let (Some(first), Some(last), true) = (text.first_chunk::<8>(), text.last_chunk::<8>(), length <= 16) {
-        let both = u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << (8 * (length - 8));
-        let end = bytes.len() + length;
-        bytes.extend_from_slice(&both.to_le_bytes());
-        return bytes.truncate(end);
-    }
-    if let (Some(first), Some(last), true) = (text.first_chunk::<4>(), text.last_chunk::<4>(), length <= 8) {
-        let both = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (length - 4));
-        let end = bytes.len() + length;
-        bytes.extend_from_slice(&both.to_le_bytes());
-        return bytes.truncate(end);
-    }
-    bytes.extend_from_slice(text);
 }
 
 /// Texts of few different values. The dictionary is the batch's own, in order of first use, so the same rows give the
@@ -282,19 +263,7 @@ fn hash(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{append, Dict, Short};
-
-    #[test]
-    fn short_texts_are_appended_as_they_are() {
-        let mut all = Vec::new();
-        let mut expected = Vec::new();
-        for length in 0..40_u8 {
-            let text: Vec<u8> = (1..=length).collect();
-            append(&mut all, &text);
-            expected.extend_from_slice(&text);
-            assert_eq!(all, expected, "{length}");
-        }
-    }
+    use super::{Dict, Short};
 
     #[test]
     fn short_texts_are_equal_as_numbers_when_they_are_equal() {
