@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -19,10 +20,12 @@ from typing import Any
 IMAGES = Path(os.environ.get("METAFLOW_IMAGES", Path.home() / ".cache" / "metaflow-images"))
 PODMAN = (
     "podman", "--root", str(IMAGES / "storage"), "--runroot", str(IMAGES / "run"), "--cgroup-manager", "cgroupfs",
-    "--events-backend", "file",
+    "--events-backend", "file", "--runtime", "runc",
 )  # fmt: skip
+# podman's own defaults are more than a machine may allow
+LIMITS = (f"--ulimit=nofile={resource.getrlimit(resource.RLIMIT_NOFILE)[1]}", "--ulimit=nproc=4096")
 ALL, AGENT = "localhost/metaflow", "localhost/metaflow-agent"
-LEAST = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--cgroups", "disabled")  # fmt: skip  # noqa: S108
+LEAST = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", *LIMITS)  # fmt: skip  # noqa: S108
 # a shop in the container's own network: 30 requests, every tenth fails
 SHOP = """
 import http.server, threading, urllib.error, urllib.request
@@ -92,7 +95,8 @@ def until(found: Any, what: str, seconds: float = 180) -> Any:
 
 def rows(name: str) -> list[dict[str, Any]]:
     """What the instance in a container answers about the shop, asked inside it."""
-    found: list[dict[str, Any]] = json.loads(podman("exec", name, "mflow", "query", ASKED, "--format", "json"))
+    text = podman("exec", name, "mflow", "query", ASKED, "--format", "jsonl")
+    found: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
     return found
 
 
