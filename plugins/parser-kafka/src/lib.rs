@@ -3,6 +3,7 @@
 //! Messages are walked through by Kafka's own descriptions ([`schema`]); bytes behind `max_message_bytes` are passed over
 //! without being kept. The README says what is extracted and which options there are.
 
+mod answers;
 mod check;
 mod codec;
 mod errors;

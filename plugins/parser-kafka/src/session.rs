@@ -1,5 +1,6 @@
 //! One connection: requests and responses in their order, and what each response answers.
 
+use crate::answers::{self, Answers};
 use crate::facts::Facts;
 use crate::head::{i32_at, looks, size_at, Head, Looks, PREFIX, WINDOW};
 use crate::lane::{Lane, Phase};
@@ -43,6 +44,8 @@ pub(crate) struct Session {
     pending: VecDeque<Pending>,
     /// Requests may have been missed, so that a response may answer none that is known.
     has_missed: bool,
+    /// Number of the last response.
+    answered: Option<i32>,
     /// SASL tokens travel bare after a handshake of version 0; so many of them wait for an answer.
     has_tokens: bool,
     tokens: u32,
@@ -59,6 +62,8 @@ impl Session {
         }
         let side = segment.direction.index();
         self.flags = report::flags(segment);
+        // No broker speaks first: its client was not captured.
+        self.has_missed |= side == SERVER && self.lanes[CLIENT].phase == Phase::Start;
         if self.lanes[side].stream.is_broken_by(segment) {
             // The last chance to tell of a message whose end is missing; a hole inside of it is no loss then.
             self.rest(side, tools, out);
@@ -108,8 +113,13 @@ impl Session {
             }
             (lane.is_proven, self.has_tokens) = (true, false);
             self.request(&head, tools, out);
-        } else if let Some(place) = self.pending_at(self.lanes[side].stream.bytes()) {
-            self.response(Some(place), size, tools, out);
+            return;
+        }
+        let place = self.pending_at(self.lanes[side].stream.bytes());
+        let is_next = self.lanes[CLIENT].phase == Phase::Start
+            && answers::chain(self.lanes[side].stream.bytes(), self.answered, 1) == Answers::Found;
+        if place.is_some() || is_next {
+            self.response(place, size, tools, out);
         }
     }
 
@@ -205,6 +215,8 @@ impl Session {
         let offset = self.lanes[side].stream.offset();
         let bytes = self.lanes[side].stream.bytes();
         let (mut at, mut is_found) = (0, false);
+        let is_alone = side == SERVER && self.lanes[CLIENT].phase == Phase::Start;
+        let mut waits_at = None;
         while at < bytes.len().min(room) {
             let here = &bytes[at..];
             let verdict = if side == CLIENT {
@@ -217,10 +229,16 @@ impl Session {
                     is_found = true;
                     break;
                 }
+                // Responses in a row further on are better than what may become one here.
+                Looks::More if is_alone => {
+                    waits_at.get_or_insert(at);
+                    at += 1;
+                }
                 Looks::More => break,
                 Looks::No(..) => at += 1,
             }
         }
+        at = waits_at.filter(|_| !is_found).unwrap_or(at);
         self.lanes[side].stream.consume(at);
         if self.lanes[side].room() == 0 {
             self.withdraw(side, "no message of Kafka for a long time", out);
@@ -239,6 +257,14 @@ impl Session {
         };
         if bytes.len() < PREFIX + 4 {
             return Looks::More;
+        }
+        if self.lanes[CLIENT].phase == Phase::Start {
+            let wanted = if self.answered.is_some() { answers::BEHIND } else { answers::UNKNOWN };
+            return match answers::chain(bytes, self.answered, wanted) {
+                Answers::Found => Looks::Request,
+                Answers::More => Looks::More,
+                Answers::No => Looks::No("no response that follows the last one", PREFIX),
+            };
         }
         let Some(pending) = self.pending_at(bytes).and_then(|place| self.pending.get(place)) else {
             return Looks::No("a response that answers no request", PREFIX);
@@ -317,6 +343,7 @@ impl Session {
     fn response(&mut self, place: Option<usize>, size: usize, tools: &mut Tools, out: &mut Records) {
         let stream = &mut self.lanes[SERVER].stream;
         let correlation = i32_at(stream.bytes(), PREFIX).unwrap_or(0);
+        self.answered = Some(correlation);
         let message = Message::new(stream, size, correlation, self.flags, &tools.options);
         let bytes = message.bytes(stream, &tools.options);
         tools.facts.clear();

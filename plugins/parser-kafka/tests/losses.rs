@@ -98,6 +98,31 @@ fn a_connection_is_joined_in_the_middle() {
 }
 
 #[test]
+fn of_a_server_alone_responses_are_told_with_what_is_known() {
+    let answers = |ids: std::ops::Range<i32>| ids.map(|id| response(id, bytes().i16(0))).collect::<Vec<_>>().concat();
+    let script = talk().server(answers(1..4)).server(answers(6..8));
+    assert_eq!(proven(&script), [1, 2, 3, 6, 7].map(|id| format!("response  {id}")));
+    let rows = script.run::<KafkaParser>();
+    assert_eq!((rows[0].status(), rows[0].number("length"), rows[0].number("code")), ("unknown", Some(6), None));
+    assert_eq!(rows[0].text("x_request_id"), "1");
+    // From its middle on, and behind a gap.
+    let joined = Script::new(9092).mid_stream().server([&answers(1..2)[5..], &answers(2..6)].concat());
+    let lines = proven(&joined);
+    assert_eq!(lines[1..], [2, 3, 4, 5].map(|id| format!("response  {id}")));
+    let lost = talk().server(answers(1..4)).gap(ServerToClient, 3).server([&[9; 4][..], &answers(5..8)].concat());
+    assert_eq!(proven(&lost)[4..], [5, 6, 7].map(|id| format!("response  {id}")));
+    assert_eq!(proven(&lost)[3], "skipped 4 bytes lost in the capture, before the next message could be told");
+    // They are recognised as soon as three follow each other; on the port of brokers they are waited for.
+    let check = |port: u16, bytes: &[u8]| Script::new(port).server(bytes).check::<KafkaParser>().0;
+    for length in 0..answers(1..4).len() {
+        let expected = if length < 28 { "more" } else { "response" };
+        assert_eq!(check(9092, &answers(1..4)[..length]), expected, "{length}");
+    }
+    assert_eq!((check(5000, &answers(1..4)), check(5000, &answers(1..3))), ("response", "no"));
+    assert_eq!(check(9092, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "no");
+}
+
+#[test]
 fn bytes_that_are_no_kafka_end_the_session() {
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\x16\x03\x01\x02\x00\x01", &[0; 40]] {
         let lines = proven(&talk().client(bytes));

@@ -4,7 +4,7 @@ mod support;
 
 use metaflow_parser_kafka::KafkaParser;
 use metaflow_parser_sdk::testing::{assert_seeds, mini_fuzz, Script};
-use metaflow_parser_sdk::Direction::ClientToServer;
+use metaflow_parser_sdk::Direction::{ClientToServer, ServerToClient};
 use support::*;
 
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds");
@@ -66,6 +66,15 @@ fn seeds() -> Vec<(&'static str, Script)> {
                 .mid_stream()
                 .client([&[9, 9, 9][..], &heartbeat(7)].concat())
                 .server([&[1, 1][..], &response(7, bytes().i16(0))].concat()),
+        ),
+        (
+            "alone",
+            Script::new(9092)
+                .mid_stream()
+                .server([&[0, 0][..], &response(2, bytes().i16(0)), &response(3, bytes().i16(0))].concat())
+                .server([response(4, bytes().i16(0)), produced(6, "orders", 0, 0)].concat())
+                .gap(ServerToClient, 7)
+                .server([&[1, 1, 1][..], &response(8, bytes().i16(0)), &response(9, bytes().i16(0))].concat()),
         ),
     ]
 }
