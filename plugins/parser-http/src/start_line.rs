@@ -90,8 +90,16 @@ pub(crate) fn read_cut(line: &[u8]) -> Option<StartLine<'_>> {
     if line.starts_with(b"HTTP/") {
         return status_line(line).ok().map(StartLine::Status);
     }
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let method = method(line).ok().filter(|method| is_verb(method))?;
     let target = line.get(method.len() + 1..)?;
+    // What begins like the version behind a blank is not of the target.
+    let blank = target.iter().rposition(|byte| *byte == b' ');
+    let version = blank.map_or(&[][..], |blank| &target[blank + 1..]);
+    let target = match blank {
+        Some(blank) if b"HTTP/1.1".starts_with(version) || b"HTTP/1.0".starts_with(version) => &target[..blank],
+        _ => target,
+    };
     target.starts_with(b"/").then_some(StartLine::Request(RequestLine { method, target, version: "" }))
 }
 
