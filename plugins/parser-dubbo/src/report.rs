@@ -43,7 +43,8 @@ pub(crate) fn message(
     if flags != 0 {
         out.flags(flags);
     }
-    if frame.is_event {
+    // Of an event without a letter the capture may have cut it.
+    if frame.is_event && (kept == frame.size() || event(content) != HEARTBEAT) {
         out.text(Text::RequestType, event(content));
     }
     if frame.is_request {
@@ -59,7 +60,10 @@ pub(crate) fn message(
         let (status, name) = codes::status(frame.status);
         let is_failed = !body.exception.is_empty() && options.exceptions_are_errors;
         out.status(if is_failed { Status::ServerError } else { status }).code(frame.status.into());
-        out.text(Text::Exception, if name.is_empty() { &body.exception } else { name });
+        // The class may be what the capture cut.
+        let is_named = kept == frame.size() || body.exception != "exception";
+        let thrown = if is_named { &body.exception } else { "" };
+        out.text(Text::Exception, if name.is_empty() { thrown } else { name });
         // Providers send whole stack traces: the first line says what happened.
         out.text(Text::Result, body.message.lines().next().unwrap_or(""));
     }
@@ -87,6 +91,8 @@ pub(crate) fn message(
     out.end();
 }
 
+const HEARTBEAT: &str = "heartbeat";
+
 /// A provider says with a letter that it takes no more requests (R), or again (W); a heartbeat says nothing.
 fn event(content: &[u8]) -> &'static str {
     let says = |letter: u8| content.iter().take(16).any(|byte| byte & 0x7f == letter);
@@ -95,6 +101,6 @@ fn event(content: &[u8]) -> &'static str {
     } else if says(b'W') {
         "writeable"
     } else {
-        "heartbeat"
+        HEARTBEAT
     }
 }

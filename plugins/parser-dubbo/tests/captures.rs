@@ -19,3 +19,11 @@ fn what_was_cut_is_never_told_wrong() {
     });
     assert_eq!(told[0], (90, 90), "messages that are told of how many");
 }
+
+/// Captures with a snap length keep a few bytes of each packet: of 96 bytes 30 are payload (10 over IPv6), of 128 62, of 256 190.
+#[test]
+fn no_snap_length_makes_it_tell_wrong() {
+    for most in (30..64).chain([80, 96, 100, 150, 190, 200, 512]) {
+        assert_cut_captures::<DubboParser>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures"), &PORTS, most, &[]);
+    }
+}

@@ -133,7 +133,9 @@ impl Answer {
         }
         match &self.error {
             Some(error) => {
-                out.status(blame(&error.sqlstate));
+                // Without its code the capture cut the error: whose fault it is is not known.
+                let is_cut = error.sqlstate.is_empty() && error.message.is_empty();
+                out.status(if is_cut { Status::Unknown } else { blame(&error.sqlstate) });
                 error.write(options, out);
             }
             None if self.is_damaged && self.results == 0 => {
