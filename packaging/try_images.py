@@ -142,8 +142,9 @@ def with_server_and_agent() -> str:
 
 def alone() -> str:
     """``mflow up`` with ``NET_RAW`` alone."""
-    options = ("--network", "none", "--cap-add", "NET_RAW", "--user", "0")
-    command = ("up", "--data", "/var/lib/metaflow", "--interface", "lo", "--only-port", "8000", "--capture", "packets")
+    # a volume of root's own: this root has no right to write into the server's
+    options = ("--network", "none", "--cap-add", "NET_RAW", "--user", "0", "--volume", "/data")
+    command = ("up", "--data", "/data", "--interface", "lo", "--only-port", "8000", "--capture", "packets")
     with running(ALL, *command, options=options) as name:
         until(lambda: podman("healthcheck", "run", name) or True, "the health check")
         podman("exec", name, "python3", "-c", SHOP)
