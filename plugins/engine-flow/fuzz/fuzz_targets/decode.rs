@@ -10,7 +10,8 @@
 use libfuzzer_sys::fuzz_target;
 use mf_flow::{Config, FlowReport, FlowSink, FlowTable, FlowView, Hints, ReportKind, Segment};
 use mf_packet::ip::fragment::Limits;
-use mf_packet::{Decoder, DecoderConfig, Direction, Frame, TunnelSet};
+use mf_packet::tunnel::TunnelSet;
+use mf_packet::{Decoder, DecoderConfig, Direction, Frame};
 
 const NO_TUNNELS: TunnelSet = TunnelSet { vxlan: false, geneve: false, gre: false, ipip: false };
 

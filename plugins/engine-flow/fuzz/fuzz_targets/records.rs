@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mf_l7::abi::{Checks, Records};
+use mf_l7::abi::{Checks, Records, Texts};
 use mf_l7::{FlowInfo, L7Engine, L7Options, NoSink, Op, Pairing, ParserDescription, Runtime, Segment, TCP};
 
 /// One verdict "request" for each of `count` segments.
@@ -20,7 +20,8 @@ fn verdicts(count: u32) -> Vec<u8> {
 fuzz_target!(|input: &[u8]| {
     if let Ok(records) = Records::read(input) {
         for row in (0..records.rows().min(1000)).chain([usize::MAX]) {
-            let texts = records.texts(row);
+            let mut texts = Texts::NONE;
+            records.texts(row, &mut texts);
             assert!(texts.0.iter().all(|text| text.len() <= input.len()));
             for id in 0..40 {
                 let _ = (records.u8(id, row), records.u32(id, row), records.u64(id, row), records.i32(id, row));
