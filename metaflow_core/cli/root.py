@@ -11,7 +11,7 @@ import click
 
 from metaflow_core.cli import exits
 from metaflow_core.cli.command_cache import CommandCache
-from metaflow_core.cli.kept_host import keep_host
+from metaflow_core.cli.installed import keep_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

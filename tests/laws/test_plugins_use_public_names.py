@@ -25,6 +25,7 @@ PUBLIC = (
     "metaflow_core.cli.options",
     "metaflow_core.cli.output",
     "metaflow_core.cli.exits",
+    "metaflow_core.cli.installed",
 )
 
 

@@ -101,7 +101,7 @@ def _may_capture() -> bool:
 def _may_watch_processes() -> bool:
     """Whether the eBPF collector is installed and lacks nothing here."""
     from metaflow_core.api import Examination, FindingState, Kind, Surroundings
-    from metaflow_core.cli.kept_host import plugin_host
+    from metaflow_core.cli.installed import plugin_host
 
     host = plugin_host()
     looks = [each for _, each in host.examinations() if isinstance(each, Examination) and each.name == "eBPF"]

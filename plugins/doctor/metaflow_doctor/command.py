@@ -61,7 +61,7 @@ def doctor(
     nothing and needs no root. Exit code 1 when something that is installed or was asked for cannot work.
     """
     from metaflow_core.api import Surroundings
-    from metaflow_core.cli.kept_host import plugin_host
+    from metaflow_core.cli.installed import plugin_host
     from metaflow_core.hooks.examine import examine
 
     host = plugin_host()

@@ -84,7 +84,7 @@ def agent(
     or doubles one. The server need not know this agent.
     """
     from metaflow_core.api import Kind, is_loopback
-    from metaflow_core.cli.kept_host import plugin_host
+    from metaflow_core.cli.installed import plugin_host
     from metaflow_core.errors import UnavailableError
     from metaflow_up import running
     from metaflow_up.assemble import LINK, agent_config, gathering

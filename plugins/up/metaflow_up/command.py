@@ -69,7 +69,7 @@ def up(
     to do. Ctrl-C stops in order.
     """
     from metaflow_core.api import Kind
-    from metaflow_core.cli.kept_host import plugin_host
+    from metaflow_core.cli.installed import plugin_host
     from metaflow_core.errors import UnavailableError
     from metaflow_up import running
     from metaflow_up.assemble import assemble, gathering

@@ -76,7 +76,7 @@ def server(
     Agents hear that rows arrived when they are stored. Listens on loopback unless told otherwise.
     """
     from metaflow_core.api import Kind, is_loopback, joined
-    from metaflow_core.cli.kept_host import plugin_host
+    from metaflow_core.cli.installed import plugin_host
     from metaflow_core.errors import UnavailableError
     from metaflow_up import running
     from metaflow_up.assemble import LINK, gathering, server_config

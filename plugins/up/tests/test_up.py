@@ -28,7 +28,7 @@ from metaflow_up.telling import plain_sentences
 from metaflow_up.usable import start_usable, usable
 
 from metaflow_core.api import CounterSample, RecordBatch
-from metaflow_core.cli.kept_host import plugin_host
+from metaflow_core.cli.installed import plugin_host
 from metaflow_core.errors import StartError, UnwritableStore
 from metaflow_core.model.catalog import load_catalog
 from metaflow_core.testing import capture_refused
