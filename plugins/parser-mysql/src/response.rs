@@ -61,6 +61,8 @@ pub struct Response {
     pub is_open: bool,
     /// First byte of the first packet.
     pub start: At,
+    /// When its last packet so far ended.
+    pub end_time_ns: u64,
     /// Bytes so far, frame headers included.
     pub length: u64,
     /// Rows so far, in all result sets.
@@ -122,6 +124,7 @@ impl Response {
             self.start = packet.start;
         }
         self.length += packet.wire;
+        self.end_time_ns = packet.end_time_ns;
         if packet.first() == 0xff && packet.total >= 3 && self.stage != Stage::Columns(0) {
             if let Some(err) = ErrPacket::read(packet.payload) {
                 if err.code == ErrPacket::PROGRESS {

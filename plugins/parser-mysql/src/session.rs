@@ -144,7 +144,7 @@ impl Session {
         if self.withdrawn {
             return;
         }
-        self.core.end_events(sink);
+        self.core.close(sink);
         for flow in [&mut self.client, &mut self.server] {
             let held = flow.hold.len();
             flow.lane.skip(held);

@@ -383,6 +383,12 @@ fn a_gap_inside_a_row_loses_nothing_else() {
 }
 
 #[test]
+fn a_response_that_began_is_told_when_the_session_ends() {
+    let script = session(CLASSIC).client(query("SELECT 1")).server(&result_set(&["a"], true, 2)[..20]);
+    assert_eq!(shown(&script)[3..], ["response unknown the rest of the response was not seen"]);
+}
+
+#[test]
 fn after_a_gap_responses_meet_their_own_commands() {
     let script = session(CLASSIC)
         .client(query("SELECT 1"))
@@ -394,7 +400,7 @@ fn after_a_gap_responses_meet_their_own_commands() {
     assert_eq!(
         shown(&script)[3..],
         [
-            "response unknown the response was lost in a gap of the capture",
+            "response unknown the rest of the response was lost in a gap of the capture",
             "request COM_QUERY: SELECT 2",
             "skipped 17 bytes after a gap, before the next command could be told",
             "response ok rows=1",

@@ -67,6 +67,15 @@ impl Queue {
         self.0.pop_front()
     }
 
+    /// Takes the front off when a request was reported for it; false when none was.
+    pub fn pop_told(&mut self) -> bool {
+        let is_told = self.front().is_some_and(Waiting::is_told);
+        if is_told {
+            self.pop();
+        }
+        is_told
+    }
+
     pub fn replace_front(&mut self, waiting: Waiting) {
         if let Some(front) = self.0.front_mut() {
             *front = waiting;

@@ -92,6 +92,12 @@ impl Core {
         }
     }
 
+    /// The session ends: tells what was going on.
+    pub fn close<S: Sink>(&mut self, sink: &mut S) {
+        self.end_events(sink);
+        self.cut_short("the rest of the response was not seen", sink);
+    }
+
     /// Tells of a stream of events that ended.
     pub fn end_events<S: Sink>(&mut self, sink: &mut S) {
         let Some(events) = self.events.take().filter(|events| events.count > 0) else { return };
@@ -110,7 +116,7 @@ impl Core {
 
     /// Answers every open command with "not seen", so that later responses meet their own commands.
     pub fn flush<S: Sink>(&mut self, at: At, sink: &mut S) {
-        self.response.reset();
+        self.cut_short("the rest of the response was lost in a gap of the capture", sink);
         self.sends_file = false;
         while self.pending.pop().is_some() {
             sink.emit(&Message {

@@ -54,7 +54,7 @@ impl Core {
                 Ok(())
             }
             Step::Done => {
-                self.complete(packet, sink);
+                self.complete(sink);
                 Ok(())
             }
             Step::Wrong(_) if is_guess => {
@@ -93,11 +93,30 @@ impl Core {
         Err("a server packet that answers no command")
     }
 
-    fn complete<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) {
+    fn complete<S: Sink>(&mut self, sink: &mut S) {
         let Some(waiting) = self.pending.pop() else { return };
+        self.tell(&waiting, "", sink);
+        if self.response.code == 0 {
+            self.succeeded(waiting);
+        }
+        self.response.reset();
+    }
+
+    /// Tells of a response whose rest will not be seen, what is known of it. What it would have changed in the session is not taken over.
+    pub(super) fn cut_short<S: Sink>(&mut self, reason: &str, sink: &mut S) {
+        if !self.response.is_open {
+            return;
+        }
+        if let Some(waiting) = self.pending.pop() {
+            self.tell(&waiting, reason, sink);
+        }
+        self.response.reset();
+    }
+
+    /// Tells the response to `waiting`; `missing`: why its rest is not known.
+    fn tell<S: Sink>(&mut self, waiting: &Waiting, missing: &str, sink: &mut S) {
         let response = &self.response;
         let failed = response.code != 0;
-        let is_login = waiting.answer == Answer::Auth;
         self.attributes.clear();
         self.attributes.text("sqlstate", &response.sqlstate);
         if response.result_sets > 0 || response.rows > 0 {
@@ -121,23 +140,23 @@ impl Core {
         let counts = response.has_ok && (waiting.changes || response.affected_rows > 0);
         sink.emit(&Message {
             kind: Kind::Response,
-            status: if failed { error_status(response.code) } else { Status::Ok },
+            status: match missing {
+                _ if failed => error_status(response.code),
+                "" => Status::Ok,
+                _ => Status::Unknown,
+            },
             code: failed.then_some(i32::from(response.code)),
             request_id: response.statement_id.map(u64::from),
             affected_rows: (counts && !failed).then_some(response.affected_rows),
             start: response.start,
-            end_time_ns: packet.end_time_ns,
+            end_time_ns: response.end_time_ns,
             length: response.length,
-            version: if is_login { &self.version } else { b"" },
-            exception: if failed { &response.text } else { b"" },
+            version: if waiting.answer == Answer::Auth { &self.version } else { b"" },
+            exception: if failed { &response.text } else { missing.as_bytes() },
             result: if failed { b"" } else { &response.text },
             attributes: Some(&self.attributes),
             ..Message::default()
         });
-        if !failed {
-            self.succeeded(waiting);
-        }
-        self.response.reset();
     }
 
     /// What a success changes in the session.

@@ -66,13 +66,27 @@ impl Core {
     /// last cycle holds.
     pub fn flush(&mut self, keep_last: bool, at: (u64, u64), out: &mut Records) {
         let count = if keep_last { self.queue.before_last_cycle() } else { self.queue.len() };
-        if count > 0 {
-            self.answer = Answer::default();
-            self.is_failed = false;
+        if count == 0 {
+            return;
         }
-        for _ in 0..count {
+        let told = self.cut_short(out);
+        self.answer = Answer::default();
+        self.is_failed = false;
+        for _ in usize::from(told)..count {
             self.give_up(LOST, at, out);
         }
+    }
+
+    /// Tells of an answer of which something has come and whose rest will not be seen: when it began is known, and what came.
+    fn cut_short(&mut self, out: &mut Records) -> bool {
+        let Answer { is_open, rows, columns, results, .. } = self.answer;
+        let has_begun = is_open && (self.answer.error.is_some() || rows > 0 || columns > 0 || results > 0);
+        if !has_begun || !self.queue.pop_told() {
+            return false;
+        }
+        self.answer.is_damaged = true;
+        self.answer.tell(None, &self.options, out);
+        true
     }
 
     /// Takes the oldest message off; one that was told is answered with "unknown".
@@ -88,6 +102,8 @@ impl Core {
         self.end_stream(out);
         if self.answer.is_open && (self.answer.error.is_some() || self.answer.results > 0) {
             self.answer.tell(Some(time_ns), &self.options, out);
+        } else {
+            self.cut_short(out);
         }
     }
 

@@ -68,8 +68,10 @@ pub struct Session {
     pub pending: Option<Pending>,
     /// Messages that wait for their other half.
     pub pairs: SessionPairs,
-    /// Packet time of the last gap, 0 when there was none: pairs from before it are uncertain.
-    pub gap_time: u64,
+    /// The last piece of a side was a gap.
+    pub after_gap: [bool; 2],
+    /// The last gap: pairs from before it are uncertain.
+    pub gap: Option<Gap>,
     /// Payload bytes that no parser was found for, over all.
     pub dropped: u64,
     /// Why, in words; empty while nothing speaks for any parser.
@@ -80,6 +82,19 @@ pub struct Session {
     pub stats: L7Stats,
     /// The last `request_domain`.
     pub domain: String,
+}
+
+/// Bytes that never came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Offset of the first byte behind it, in its direction.
+    pub end: u64,
+    /// Packet time up to which it may reach.
+    pub time_ns: u64,
+    /// The side whose bytes they were.
+    pub side: u8,
+    /// When that side went on.
+    pub resumed_ns: u64,
 }
 
 impl Session {
@@ -107,7 +122,8 @@ impl Session {
             infer: Inference::default(),
             pending: None,
             pairs: SessionPairs::default(),
-            gap_time: 0,
+            after_gap: [false; 2],
+            gap: None,
             dropped: 0,
             reason: String::new(),
             calls: None,

@@ -31,6 +31,8 @@ pub struct SegmentHead {
     pub side: u8,
     /// TCP sequence number of the first byte; kept beside the batch, parsers do not see it.
     pub seq: u32,
+    /// Data with which a direction goes on behind a gap; kept beside the batch.
+    pub resumes: bool,
     /// When it was delivered; kept beside the batch.
     pub stamp: Stamp,
 }
@@ -122,7 +124,7 @@ impl Batch {
         &self.segments
     }
 
-    /// Indices of the gaps among them.
+    /// Indices of the gaps among them, and of the data behind them.
     pub fn gaps(&self) -> &[u32] {
         &self.gaps
     }
@@ -193,7 +195,7 @@ impl Batch {
     #[inline]
     fn note(&mut self, head: SegmentHead, start: usize, len: usize) {
         self.oldest = Some(self.oldest.map_or(head.stamp.clock, |oldest| oldest.min(head.stamp.clock)));
-        if head.kind == KIND_GAP {
+        if head.kind == KIND_GAP || head.resumes {
             self.gaps.push(self.segments.len() as u32);
         }
         self.segments.push(SegmentView { head, start, len });

@@ -21,13 +21,11 @@ impl L7Engine {
             core.counters.add(Count::AfterClose, u64::from(len > 0));
             return;
         }
-        let Some(direction) =
-            self.streams.get_mut(flow.index as usize).and_then(|both| both.get_mut(usize::from(side)))
-        else {
+        let Some(conversation) = self.streams.get_mut(flow.index as usize) else {
             return;
         };
         let cut = segment.wire_len.saturating_sub(len as u32);
-        let offset = direction.count_datagram(len, cut);
+        let offset = conversation.side(side).count_datagram(len, cut);
         let calls = session.calls.get_or_insert_default();
         calls.push(side, offset, segment.seq, segment.plaintext, segment.call);
         let is_stream = session.info.transport == TCP;
@@ -64,11 +62,10 @@ impl L7Engine {
         if core.sessions.find(flow).is_none_or(|session| session.closing) {
             return;
         }
-        let Some(stream) = self.streams.get_mut(flow.index as usize).and_then(|both| both.get_mut(usize::from(side)))
-        else {
+        let Some(conversation) = self.streams.get_mut(flow.index as usize) else {
             return;
         };
-        let offset = stream.count_datagram(0, gap);
+        let offset = conversation.side(side).count_datagram(0, gap);
         core.counters.add(Count::Gaps, 1);
         core.counters.add(Count::GapBytes, u64::from(gap));
         let piece = Piece { offset, seq: 0, time_ns, data: &[], gap, truncated: false };

@@ -77,6 +77,8 @@ impl Core {
         head.offset = piece.offset;
         head.seq = piece.seq;
         head.wire_len = piece.gap.saturating_add(piece.data.len() as u32);
+        let was_gap = std::mem::replace(&mut session.after_gap[usize::from(side & 1)], kind == KIND_GAP);
+        head.resumes = was_gap && kind == KIND_DATA;
         if session.skipped[usize::from(side & 1)] || session.epoch != slot.epoch {
             head.flags |= FLAG_MID_STREAM;
         }

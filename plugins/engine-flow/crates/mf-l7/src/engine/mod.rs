@@ -22,7 +22,7 @@ use crate::options::L7Options;
 use crate::parser::{ParserDescription, Runtime, Slot, Work, MAX_PARSERS};
 use crate::session::State;
 use crate::sink::{L7Sink, L7Stats};
-use crate::stream::{Direction, Limits, Store};
+use crate::stream::{Conversation, Limits, Store};
 
 /// The tables of the L7 side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ const HOLE_CHECK_NS: u64 = 100_000_000;
 #[derive(Debug)]
 pub struct L7Engine {
     core: Core,
-    streams: Vec<[Direction; 2]>,
+    streams: Vec<Conversation>,
     /// Sessions with a hole in a stream, so that time can fill it.
     waiting: Vec<L7Flow>,
     /// When they are looked at next.

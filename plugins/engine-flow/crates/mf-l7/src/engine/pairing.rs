@@ -159,7 +159,7 @@ impl Core {
     fn find_in_order(&mut self, index: u32, message: &Message, sink: &mut dyn L7Sink) -> u32 {
         loop {
             let session = self.sessions.peek(index);
-            let (head, gap_time) = (session.pairs.requests.head, session.gap_time);
+            let (head, gap) = (session.pairs.requests.head, session.gap);
             let Some(waiting) = self.pairs.get(head) else {
                 return NIL;
             };
@@ -167,7 +167,9 @@ impl Core {
                 // It was sent before the oldest request: its own request was not captured.
                 return NIL;
             }
-            if gap_time == 0 || waiting.message.time_ns >= gap_time || waiting.partner != NIL {
+            // A response right behind the gap is the next one; a later one says that others were passed over with it.
+            let gap_time = gap.map_or(0, |gap| if message.offset == gap.end { gap.time_ns } else { gap.resumed_ns });
+            if waiting.message.time_ns >= gap_time || waiting.partner != NIL {
                 return head;
             }
             // A gap since: the response may have been in it. It was, when a later request came before this one.

@@ -1,12 +1,12 @@
 //! What a parser found in a batch.
 
 use super::core::Core;
-use crate::abi::ids::{col, flag, kind, text, FLAG_TLS, KIND_CLOSE, KIND_DATA};
+use crate::abi::ids::{col, flag, kind, text, FLAG_TLS, KIND_CLOSE, KIND_DATA, KIND_GAP};
 use crate::abi::{Batch, Records, SegmentHead as Head, SegmentView, Texts, CHUNK};
 use crate::counters::Count;
 use crate::infer::Asking;
 use crate::pair::{Half, Message, Owner};
-use crate::session::{State, PATIENCE};
+use crate::session::{Gap, State, PATIENCE};
 use crate::sink::L7Sink;
 use crate::stream::Piece;
 
@@ -129,7 +129,19 @@ impl Core {
         let Some((head, index)) = head.and_then(|head| Some((head, self.sessions.by_id(head.session_id)?))) else {
             return;
         };
-        self.sessions.at(index).gap_time = head.time_ns.max(1);
+        let session = self.sessions.at(index);
+        if head.kind != KIND_GAP {
+            if let Some(gap) = session.gap.as_mut().filter(|gap| gap.side == head.side) {
+                gap.resumed_ns = head.time_ns;
+            }
+            return;
+        }
+        session.gap = Some(Gap {
+            end: head.offset.saturating_add(u64::from(head.wire_len)),
+            time_ns: head.time_ns,
+            side: head.side,
+            resumed_ns: head.time_ns,
+        });
     }
 
     fn message(&mut self, index: u32, parser: u16, message: &Message, texts: &Texts<'_>, sink: &mut dyn L7Sink) {

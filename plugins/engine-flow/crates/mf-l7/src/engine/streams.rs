@@ -6,20 +6,18 @@ use crate::counters::Count;
 use crate::flow::{tcp_flags, L7Flow, Segment};
 use crate::session::State;
 use crate::sink::L7Sink;
-use crate::stream::{Piece, StreamCounts};
+use crate::stream::{Arrival, Means, Piece, StreamCounts};
 
 impl L7Engine {
     /// A datagram is delivered as it comes.
     pub(super) fn datagram(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
         let side = segment.direction & 1;
-        let Some(directions) = self.streams.get_mut(flow.index as usize) else {
+        let Some(conversation) = self.streams.get_mut(flow.index as usize) else {
             return;
         };
         let cut = segment.wire_len.saturating_sub(segment.payload.len() as u32);
-        let mut counts = StreamCounts::default();
-        let offset = directions[usize::from(side)].count_datagram(segment.payload.len(), cut);
-        counts.cut_bytes += u64::from(cut);
-        add_counts(&mut self.core, &counts);
+        let offset = conversation.side(side).count_datagram(segment.payload.len(), cut);
+        add_counts(&mut self.core, &StreamCounts { cut_bytes: u64::from(cut), ..StreamCounts::default() });
         let piece =
             |offset, data, gap| Piece { offset, seq: 0, time_ns: segment.time_ns, data, gap, truncated: cut > 0 };
         self.core.deliver(flow.index, side, true, piece(offset, segment.payload, cut), sink);
@@ -28,24 +26,15 @@ impl L7Engine {
     /// A TCP segment is put in its place; what is in order now is delivered.
     #[inline]
     pub(super) fn tcp(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
-        let index = flow.index;
-        let side = segment.direction & 1;
-        let Some(directions) = self.streams.get_mut(index as usize) else {
-            return;
-        };
-        let [a, b] = directions;
-        let (own, other) = if side == 0 { (a, b) } else { (b, a) };
-        let core = &mut self.core;
-        let now = segment.time_ns;
-        let flags = segment.flags;
-        if flags & (tcp_flags::SYN | tcp_flags::FIN | tcp_flags::RST) == 0 && !other.is_waiting() {
+        if segment.flags & (tcp_flags::SYN | tcp_flags::FIN | tcp_flags::RST) == 0 {
+            let side = segment.direction & 1;
+            let Some(conversation) = self.streams.get_mut(flow.index as usize) else {
+                return;
+            };
             // Nearly every packet: bytes that go on from the last ones, while nothing waits, begins or ends.
-            if let Some(piece) = own.next_in_order(segment.seq, now, segment.payload, segment.wire_len) {
-                if flags & tcp_flags::ACK != 0 {
-                    other.acknowledged(segment.ack, now);
-                }
-                if !core.passes(index, side, &piece) {
-                    core.deliver(index, side, own.start_seen(), piece, sink);
+            if let Some((seen, piece)) = conversation.next_in_order(side, &arrival_of(segment)) {
+                if !self.core.passes(flow.index, side, &piece) {
+                    self.core.deliver(flow.index, side, seen, piece, sink);
                 }
                 return;
             }
@@ -58,60 +47,30 @@ impl L7Engine {
     fn tcp_any(&mut self, flow: L7Flow, segment: &Segment<'_>, sink: &mut dyn L7Sink) {
         let index = flow.index;
         let side = segment.direction & 1;
-        let Some(directions) = self.streams.get_mut(index as usize) else {
+        let Some(conversation) = self.streams.get_mut(index as usize) else {
             return;
         };
-        let [a, b] = directions;
-        let (own, other) = if side == 0 { (a, b) } else { (b, a) };
         let core = &mut self.core;
-        let now = segment.time_ns;
         let flags = segment.flags;
-        let mut seq = segment.seq;
+        let mut arrival = arrival_of(segment);
         if flags & tcp_flags::SYN != 0 {
-            seq = seq.wrapping_add(1);
-            own.start(seq);
-            if flags & tcp_flags::ACK != 0 {
-                other.start(segment.ack);
+            arrival.seq = arrival.seq.wrapping_add(1);
+            conversation.side(side).start(arrival.seq);
+            if let Some(ack) = arrival.ack {
+                conversation.side(side ^ 1).start(ack);
             }
         }
         let mut counts = StreamCounts::default();
-        if flags & tcp_flags::ACK != 0 {
-            other.acknowledged(segment.ack, now);
-        }
-        // The other side's holes first: an answer behind an acknowledged hole must not overtake it.
-        if other.is_waiting() {
-            let seen = other.start_seen();
-            other.expire(now, &self.limits, &mut self.store, &mut counts, &mut |piece| {
-                core_deliver(core, index, side ^ 1, seen, piece, sink);
-            });
-        }
-        let seen = own.start_seen();
-        if own.is_waiting() {
-            own.expire(now, &self.limits, &mut self.store, &mut counts, &mut |piece| {
-                core_deliver(core, index, side, seen, piece, sink);
-            });
-        }
-        let len = segment.payload.len() as u32;
-        if len > 0 || segment.wire_len > 0 {
-            own.push(
-                seq,
-                now,
-                segment.payload,
-                segment.wire_len.max(len),
-                &self.limits,
-                &mut self.store,
-                &mut counts,
-                &mut |piece| core_deliver(core, index, side, seen, piece, sink),
-            );
-        }
+        let mut means = Means { limits: &self.limits, store: &mut self.store, counts: &mut counts };
+        conversation.arrive(side, &arrival, &mut means, &mut |side, seen, piece| {
+            core.deliver(index, side, seen, piece, sink);
+        });
         if flags & tcp_flags::FIN != 0 {
-            own.finish_at(seq.wrapping_add(segment.wire_len.max(len)));
+            conversation.side(side).finish_at(arrival.end());
         }
-        let is_waiting = own.is_waiting() || other.is_waiting();
-        let over = flags & tcp_flags::RST != 0 || (own.is_finished() && other.is_finished());
-        if counts != StreamCounts::default() {
-            add_counts(core, &counts);
-        }
+        let over = flags & tcp_flags::RST != 0 || conversation.is_finished();
+        let is_waiting = conversation.is_waiting();
+        add_counts(core, &counts);
         if over {
             self.end_streams(flow, sink);
             self.core.begin_close(index, sink);
@@ -126,39 +85,32 @@ impl L7Engine {
 
     /// Delivers what is held, with gaps for what never came.
     pub(super) fn end_streams(&mut self, flow: L7Flow, sink: &mut dyn L7Sink) {
-        let Some(directions) = self.streams.get_mut(flow.index as usize) else {
+        let Some(conversation) = self.streams.get_mut(flow.index as usize) else {
             return;
         };
         let mut counts = StreamCounts::default();
         let core = &mut self.core;
-        let now = core.clock;
-        for (side, direction) in directions.iter_mut().enumerate() {
-            let seen = direction.start_seen();
-            direction.close(now, &self.limits, &mut self.store, &mut counts, &mut |piece| {
-                core_deliver(core, flow.index, side as u8, seen, piece, sink);
-            });
-            direction.reset(&mut self.store);
-        }
+        let mut means = Means { limits: &self.limits, store: &mut self.store, counts: &mut counts };
+        conversation.close(core.clock, &mut means, &mut |side, seen, piece| {
+            core.deliver(flow.index, side, seen, piece, sink);
+        });
+        conversation.reset(&mut self.store);
         add_counts(core, &counts);
     }
 
     /// Gives up holes that were waited for long enough; returns whether others are left.
     pub(super) fn expire_holes(&mut self, flow: L7Flow, now: u64, sink: &mut dyn L7Sink) -> bool {
-        let Some(directions) = self.streams.get_mut(flow.index as usize) else {
+        let Some(conversation) = self.streams.get_mut(flow.index as usize) else {
             return false;
         };
         let mut counts = StreamCounts::default();
         let core = &mut self.core;
-        let mut still = false;
-        for (side, direction) in directions.iter_mut().enumerate() {
-            let seen = direction.start_seen();
-            direction.expire(now, &self.limits, &mut self.store, &mut counts, &mut |piece| {
-                core_deliver(core, flow.index, side as u8, seen, piece, sink);
-            });
-            still |= direction.is_waiting();
-        }
+        let mut means = Means { limits: &self.limits, store: &mut self.store, counts: &mut counts };
+        conversation.expire(now, 0, &mut means, &mut |side, seen, piece| {
+            core.deliver(flow.index, side, seen, piece, sink);
+        });
         add_counts(core, &counts);
-        still
+        conversation.is_waiting()
     }
 }
 
@@ -174,11 +126,20 @@ impl Core {
 }
 
 #[inline]
-fn core_deliver(core: &mut Core, index: u32, side: u8, seen: bool, piece: Piece<'_>, sink: &mut dyn L7Sink) {
-    core.deliver(index, side, seen, piece, sink);
+fn arrival_of<'a>(segment: &Segment<'a>) -> Arrival<'a> {
+    Arrival {
+        seq: segment.seq,
+        ack: (segment.flags & tcp_flags::ACK != 0).then_some(segment.ack),
+        time_ns: segment.time_ns,
+        data: segment.payload,
+        wire_len: segment.wire_len,
+    }
 }
 
 fn add_counts(core: &mut Core, counts: &StreamCounts) {
+    if *counts == StreamCounts::default() {
+        return;
+    }
     let counters = &mut core.counters;
     counters.add(Count::Duplicate, counts.duplicate);
     counters.add(Count::Gaps, counts.gaps);

@@ -145,6 +145,32 @@ impl Direction {
         self.note_acked_hole(now);
     }
 
+    /// Whether `ack` acknowledges bytes that were not delivered.
+    #[inline]
+    pub fn lacks(&self, ack: u32) -> bool {
+        self.started && (ack.wrapping_sub(self.next_seq) as i32) > 0
+    }
+
+    /// The offset up to which `ack` acknowledges; 0 where that says nothing. A FIN's own number is not a byte.
+    pub fn offset_acked(&self, ack: u32, limits: &Limits) -> u64 {
+        let ahead = ack.wrapping_sub(self.next_seq) as i32;
+        if !self.started || ahead <= 0 || ahead.unsigned_abs() > limits.max_jump {
+            return 0;
+        }
+        self.next_offset.saturating_add(u64::from(ahead.unsigned_abs())).min(self.end.unwrap_or(u64::MAX))
+    }
+
+    /// Offset of a sequence number near the last delivered byte; negative before the first one.
+    pub fn offset_of(&self, seq: u32) -> i64 {
+        let ahead = i64::from(seq.wrapping_sub(self.next_seq) as i32);
+        i64::try_from(self.next_offset).unwrap_or(i64::MAX).saturating_add(ahead)
+    }
+
+    /// Whether a segment brings bytes that were not delivered.
+    pub fn has_new(&self, seq: u32, len: u32) -> bool {
+        !self.started || i64::from(seq.wrapping_sub(self.next_seq) as i32) + i64::from(len) > 0
+    }
+
     fn note_acked_hole(&mut self, now: u64) {
         if self.acked_since == 0 && self.queue.front().is_some_and(|held| held.offset <= self.acked) {
             self.acked_since = now.max(1);
@@ -264,6 +290,22 @@ impl Direction {
             }
             self.skip_hole(store, counts, out);
             self.note_acked_hole(now);
+        }
+    }
+
+    /// Tells what is missing before `target` as gaps, and delivers what is held there.
+    pub fn give_up(
+        &mut self,
+        target: u64,
+        time_ns: u64,
+        store: &mut Store,
+        counts: &mut StreamCounts,
+        out: &mut impl FnMut(Piece<'_>),
+    ) {
+        while self.next_offset < target {
+            let held = self.queue.front().map_or(u64::MAX, |held| held.offset);
+            self.gap_up_to(held.min(target), time_ns, false, counts, out);
+            self.drain(store, counts, out);
         }
     }
 
