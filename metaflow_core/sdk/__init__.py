@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metaflow_core.pipeline import Tap
 from metaflow_core.sdk.app import App
 from metaflow_core.sdk.capture import Capture
 from metaflow_core.sdk.loading import check_config, open_host
@@ -11,4 +12,16 @@ from metaflow_core.sdk.run import run
 from metaflow_core.sdk.stores import Store, open_store
 from metaflow_core.sdk.sync_app import SyncApp
 
-__all__ = ["App", "Capture", "Rows", "Store", "SyncApp", "check_config", "open_host", "open_store", "read_pcap", "run"]
+__all__ = [
+    "App",
+    "Capture",
+    "Rows",
+    "Store",
+    "SyncApp",
+    "Tap",
+    "check_config",
+    "open_host",
+    "open_store",
+    "read_pcap",
+    "run",
+]

@@ -15,7 +15,7 @@ from metaflow_core.cli.exits import OK
 if TYPE_CHECKING:
     from metaflow_core import App
     from metaflow_core.hooks.host import PluginHost
-    from metaflow_core.pipeline import Tap
+    from metaflow_core.sdk import Tap
     from metaflow_up.place import Place
 
 __all__ = ["print_config", "run_app"]

@@ -13,7 +13,7 @@ from metaflow_up.board import Board
 if TYPE_CHECKING:
     from metaflow_core import App
     from metaflow_core.api import CounterSample
-    from metaflow_core.pipeline import Tap
+    from metaflow_core.sdk import Tap
 
 __all__ = ["dropped", "storage_text", "troubles", "watch"]
 

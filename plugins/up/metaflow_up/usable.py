@@ -13,7 +13,7 @@ from metaflow_up.board import TABLES
 
 if TYPE_CHECKING:
     from metaflow_core.hooks.host import PluginHost
-    from metaflow_core.pipeline import Tap
+    from metaflow_core.sdk import Tap
 
 __all__ = ["start_usable", "usable"]
 
