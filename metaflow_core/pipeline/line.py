@@ -265,7 +265,11 @@ class Line:
         """Somebody asks: what the engine has ready comes out, the mark behind it."""
         self._undrained, self._last_drained = 0, self._clock.monotonic()
         if unit.is_usable:
-            await self._engine_call(unit, _drain)
+            await (
+                self._engine_call(unit, _all, self._clock.time_ns())
+                if self._is_live
+                else self._engine_call(unit, _drain)
+            )
         await self.records.queue.put(mark, 0)
 
     async def _engine_take(self, unit: Unit, item: PacketBlock | SegmentBlock | TickBlock) -> None:
@@ -281,6 +285,11 @@ class Line:
             and self._undrained < self._most_undrained
             and now - self._last_drained < (patience_s if is_patient else min(_SHORT_S, self._policy.tick_s))
         )
+        call: Callable[..., list[RecordBatch]] = _push_only if waits else _push
+        arguments: tuple[Any, ...] = (item,)
+        if is_data and is_patient and not waits:
+            # an engine keeps a few rows until it is told the time: there is no tick while packets come
+            call, arguments = _push_all, (item, self._clock.time_ns())
         self._undrained = self._undrained + is_data if waits else 0
         self._last_drained = self._last_drained if waits else now
         try:
@@ -288,7 +297,7 @@ class Line:
             if unit.is_dead:
                 reason = unit.why_dead
             else:
-                reason = "" if await self._engine_call(unit, _push_only if waits else _push, item) else "fault"
+                reason = "" if await self._engine_call(unit, call, *arguments) else "fault"
         except asyncio.CancelledError:
             if is_data:
                 unit.counters.add("dropped", reason="stopped", unit="blocks")
@@ -348,6 +357,16 @@ def _push_only(engine: Any, item: PacketBlock | SegmentBlock | TickBlock) -> lis
 
 def _drain(engine: Any) -> list[RecordBatch]:
     return list(engine.drain())
+
+
+def _all(engine: Any, now_ns: int) -> list[RecordBatch]:
+    engine.tick(now_ns)
+    return list(engine.drain())
+
+
+def _push_all(engine: Any, item: PacketBlock | SegmentBlock, now_ns: int) -> list[RecordBatch]:
+    engine.push(item)
+    return _all(engine, now_ns)
 
 
 def _finish(engine: Any) -> list[RecordBatch]:

@@ -66,6 +66,8 @@ class Script:
         self.emit_records: list[RecordBatch] = []
         self.write_s = 0.0
         self.push_s = 0.0
+        self.is_thrifty = False
+        """The engine keeps what it has until it is told the time."""
         self.ticks: list[int] = []
         self.gate: asyncio.Event | None = None
         self.finished: list[str] = []
@@ -143,6 +145,7 @@ class FakeEngine(Part):
         super().__init__(script, context, config)
         script.parsers.append([each.id for each in parsers])
         self._ready: list[RecordBatch] = []
+        self._is_told = True
         self._pushed = 0
 
     def push(self, block: PacketBlock) -> None:
@@ -153,15 +156,20 @@ class FakeEngine(Part):
         self._pushed += 1
         first = int.from_bytes(bytes(block.data[:4]), "little") * self.script.rows
         self._ready.append(batch(self.script.rows, first=first))
+        self._is_told = not self.script.is_thrifty
 
     def tick(self, now_ns: int) -> None:
         self.script.ticks.append(now_ns)
+        self._is_told = True
 
     def finish(self) -> None:
         self.script.did(self.id, "finish")
+        self._is_told = True
         self._ready.append(batch(1, first=1_000_000))
 
     def drain(self) -> Iterator[RecordBatch]:
+        if not self._is_told:
+            return
         ready, self._ready = self._ready, []
         yield from ready
 

@@ -60,6 +60,15 @@ async def test_rows_wait_until_somebody_asks_and_are_tagged_and_written_together
     assert script.rows_of("store") == [*range(80), 1_000_000]
 
 
+async def test_an_engine_that_keeps_a_few_rows_until_the_next_tick_gives_them_to_who_asks() -> None:
+    script = Script()
+    script.is_thrifty = True
+    async with live(script) as running:
+        await until(lambda: taken(running) == 8)
+        await running.query("ask", "x")
+        assert script.rows_of("store") == list(range(80))
+
+
 async def test_a_clean_stop_writes_what_waits() -> None:
     script = Script()
     async with live(script) as running:
