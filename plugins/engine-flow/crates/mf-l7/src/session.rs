@@ -1,5 +1,7 @@
 //! The L7 state of open flows.
 
+use std::cmp::Ordering;
+
 use crate::abi::SegmentHead;
 use crate::calls::CallLog;
 use crate::flow::{FlowInfo, L7Flow, ICMP, ICMP6};
@@ -95,6 +97,21 @@ pub struct Gap {
     pub side: u8,
     /// When that side went on.
     pub resumed_ns: u64,
+}
+
+impl Gap {
+    /// Packet time before which requests may have lost their answer, for a response of `side` that begins at `offset`; 0 for none.
+    ///
+    /// A response that begins before the gap's end is the parser's word on it: it began before, or was lost there. One right behind the gap
+    /// is the next one; a later one says that others were passed over.
+    pub fn reach(&self, offset: u64, side: u8) -> u64 {
+        match offset.cmp(&self.end) {
+            _ if side & 1 != self.side => self.time_ns,
+            Ordering::Less => 0,
+            Ordering::Equal => self.time_ns,
+            Ordering::Greater => self.resumed_ns,
+        }
+    }
 }
 
 impl Session {

@@ -157,9 +157,16 @@ impl Core {
 
     /// The request a response of an ordered protocol belongs to.
     fn find_in_order(&mut self, index: u32, message: &Message, sink: &mut dyn L7Sink) -> u32 {
+        let session = self.sessions.at(index);
+        let side = message.direction ^ u8::from(session.reversed);
+        let gap_time = session.gap.map_or(0, |gap| gap.reach(message.offset, side));
+        if gap_time == 0 {
+            // Its parser knows of the loss, and goes on from here.
+            session.gap = None;
+        }
         loop {
             let session = self.sessions.peek(index);
-            let (head, gap) = (session.pairs.requests.head, session.gap);
+            let head = session.pairs.requests.head;
             let Some(waiting) = self.pairs.get(head) else {
                 return NIL;
             };
@@ -167,8 +174,6 @@ impl Core {
                 // It was sent before the oldest request: its own request was not captured.
                 return NIL;
             }
-            // A response right behind the gap is the next one; a later one says that others were passed over with it.
-            let gap_time = gap.map_or(0, |gap| if message.offset == gap.end { gap.time_ns } else { gap.resumed_ns });
             if waiting.message.time_ns >= gap_time || waiting.partner != NIL {
                 return head;
             }
