@@ -199,6 +199,12 @@ impl Session {
         self.core.phase == Phase::Tls && !self.is_plaintext && data.first() == Some(&0x16)
     }
 
+    /// The answer to the login was lost, and the client goes on with a command: its packets are in compression where both agreed on it.
+    fn logs_in_unseen(&self, data: &[u8]) -> bool {
+        let begins = self.client.framer.is_idle() && self.client.inflow.is_none() && data.get(3) == Some(&0);
+        begins && self.core.phase == Phase::Auth && self.server.lane.lost.is_some()
+    }
+
     /// Bytes of the wire, in order.
     fn bytes<S: Sink>(&mut self, side: Side, at: At, data: &[u8], sink: &mut S) {
         if self.is_ciphertext(data) {
@@ -220,6 +226,12 @@ impl Session {
             self.client.resumes = true;
             if self.server.lane.lost.is_none() {
                 self.core.guess();
+            }
+        }
+        if side == Side::Client && self.logs_in_unseen(data) {
+            self.core.flush(at, sink);
+            if let Some(codec) = self.core.compression.take() {
+                self.compress(codec);
             }
         }
         let flow = self.flow(side);
