@@ -35,7 +35,7 @@ def _beside(name: str) -> Any:
     return module
 
 
-_LACKING = _beside("build").missing()
+_LACKING = _beside("control_plane_binaries").missing()
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(_LACKING), reason=_LACKING),

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from build import folder
+from control_plane_binaries import folder
 
 ADMIN = "admin-token"
 _MERGE = "application/strategic-merge-patch+json"

@@ -1,4 +1,4 @@
-"""``python build.py``: builds kube-apiserver, kube-controller-manager and etcd from their Go modules, once, outside this tree.
+"""``python control_plane_binaries.py``: builds kube-apiserver, kube-controller-manager and etcd from their Go modules, once, outside this tree.
 
 Needs ``go`` (the module says which version; a newer one does), about 4 GB of disk for modules and the compiler's cache, and some minutes. The
 programs stay in the folder that ``METAFLOW_CONTROL_PLANE`` names, else ``~/.cache/metaflow-control-plane``; tests use them when they
