@@ -78,11 +78,14 @@ class Gather:
         return len(heap.held) >= _MOST_HELD
 
     def _heap(self, batch: RecordBatch, due: float) -> Heap:
-        self.rows += batch.data.num_rows
-        self.nbytes += byte_size(batch)
+        self._count(batch, 1)
         heap = self._heaps.setdefault(batch.table, Heap(batch.table, due))
         heap.due = min(heap.due, due)
         return heap
+
+    def _count(self, batch: RecordBatch, sign: int) -> None:
+        self.rows += sign * batch.data.num_rows
+        self.nbytes += sign * byte_size(batch)
 
     def rest(self, now: float) -> float | None:
         """Seconds until something is due; None while nothing waits."""
@@ -111,19 +114,16 @@ class Gather:
         names = [name for name in self._heaps if tables is None or name in tables]
         taken = [self._heaps.pop(name) for name in names]
         for batch in (batch for heap in taken for batch in heap.batches()):
-            self.rows -= batch.data.num_rows
-            self.nbytes -= byte_size(batch)
+            self._count(batch, -1)
         return taken
 
     def exchange(self, heap: Heap, raw: int, tagged: Iterable[RecordBatch]) -> None:
         """The first so many of a heap's raw batches were tagged, and became these."""
         for batch in heap.raw[:raw]:
-            self.rows -= batch.data.num_rows
-            self.nbytes -= byte_size(batch)
+            self._count(batch, -1)
         del heap.raw[:raw]
         for batch in tagged:
-            self.rows += batch.data.num_rows
-            self.nbytes += byte_size(batch)
+            self._count(batch, 1)
             heap.ready.append(batch)
 
 

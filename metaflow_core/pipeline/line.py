@@ -32,8 +32,6 @@ __all__ = ["Line"]
 _SOURCE_BITS = 24
 _ABSORB_EVERY_S = 0.25
 _LOOK_S = 0.25
-_SHORT_S = 0.5
-"""Of a live engine: blocks come every few milliseconds, and ten rows cost as much on their way (taggers, a place in the store) as a thousand."""
 
 
 class Line:
@@ -278,12 +276,12 @@ class Line:
         # Rows that nobody looks at stay in the engine for seconds; else a tick drains, and one comes soon. What is pushed and not drained counts
         # like what waits in a queue: without a bound by blocks a slow storage would not hold the collector for that long.
         patience_s = self.records.patience_s
-        is_patient = patience_s > _SHORT_S
+        is_patient = self.records.is_patient
         waits = (
             self._is_live
             and (is_data or is_patient)
             and self._undrained < self._most_undrained
-            and now - self._last_drained < (patience_s if is_patient else min(_SHORT_S, self._policy.tick_s))
+            and now - self._last_drained < (patience_s if is_patient else min(patience_s, self._policy.tick_s))
         )
         call: Callable[..., list[RecordBatch]] = _push_only if waits else _push
         arguments: tuple[Any, ...] = (item,)

@@ -26,6 +26,7 @@ from metaflow_core.pipeline.unit import Unit
 __all__ = ["Mark", "Records"]
 
 _PROMPT_S = 0.5
+"""Of a live engine: blocks come every few milliseconds, and ten rows cost as much on their way (taggers, a place in the store) as a thousand."""
 _LONGEST_S = 5.0
 _BRING_S = 1.0
 _STORE_S = 5.0
@@ -87,6 +88,11 @@ class Records:
         if self._gather is None or self._exporters:
             return _PROMPT_S
         return max(_PROMPT_S, min([_LONGEST_S, self._wait_s / 3, *(tap.patience_s for tap in self._taps)]))
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether nobody looks at rows as they come."""
+        return self.patience_s > _PROMPT_S
 
     async def take(self, batch: RecordBatch, acknowledgement: Acknowledgement | None) -> None:
         """Queue a batch; waits while the queue is full."""
